@@ -1,0 +1,65 @@
+"""The two ways work can be turned down: a whole job refused, or one input failing its own pairs."""
+
+from __future__ import annotations
+
+
+class LpRayError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class RefusedError(LpRayError):
+    """The job must not start: a manifest, an option or the environment is wrong.
+
+    The message names the row, the field and the remedy.
+    """
+
+
+class InputError(LpRayError):
+    """One input cannot be used; its pairs become `failed` rows and everything else goes on.
+
+    Subclasses name the reason: the class name is what a result row shows in `error_class`.
+    """
+
+
+class MissingInputError(InputError):
+    """The URI points at nothing."""
+
+
+class SchemeNotAllowedError(InputError):
+    """The URI's scheme or prefix is not on the allow-list."""
+
+
+class InputTooLargeError(InputError):
+    """Bytes, pixels, frames or seconds over the configured limit (checked before decoding)."""
+
+
+class UnreadableMediaError(InputError):
+    """The file is not an image or video that can be decoded."""
+
+
+class TruncatedMediaError(InputError):
+    """The container announces more than the file holds."""
+
+
+class NoFaceError(InputError):
+    """No face was found where one is needed."""
+
+
+class TooManyMissingFacesError(InputError):
+    """More frames without a face than `max_missing_fraction` allows."""
+
+
+class UnsupportedError(InputError):
+    """The input is sound, but the chosen engine cannot do this with it."""
+
+
+class TemplateError(InputError):
+    """A motion template file is malformed, or made by another engine."""
+
+
+class EngineOutputError(InputError):
+    """The engine produced a black or non-finite picture."""
+
+
+class WeightsError(RefusedError):
+    """A weight file is missing, altered, or of the wrong keys or shapes; the message names file and key."""

@@ -1,0 +1,54 @@
+"""What a face detector and landmarker is to the rest of the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""H x W x 3, RGB."""
+
+Points = NDArray[np.float64]
+"""K x 2 or K x 3 in pixels of the picture they belong to (x right, y down, z away from the camera)."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in one picture.
+
+    `points` is K x 3 for the MediaPipe landmarker (K = 478) and K x 2 for the 203-point landmarker;
+    `score` is the landmarker's belief, 0 to 1, that this is a face.
+    """
+
+    points: Points
+    score: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Bounds of the points: x0, y0, x1, y1."""
+        low, high = self.points[:, :2].min(0), self.points[:, :2].max(0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+class Landmarker(Protocol):
+    """Finds faces in a picture and follows one from frame to frame. Not thread safe; one per actor."""
+
+    name: str
+    digest: str
+    """Changes whenever the same picture would give other points (models, thresholds, code version)."""
+    n_points: int
+
+    def detect(self, image: Image) -> list[Face]:
+        """Return every face with its landmarks, in no particular order; empty when there is none."""
+        ...
+
+    def detect_in_box(self, image: Image, box: tuple[float, float, float, float]) -> Face | None:
+        """Return the landmarks of the face that fills `box` (x0, y0, x1, y1), or None."""
+        ...
+
+    def follow(self, image: Image, previous: Face) -> Face | None:
+        """Return the face of the last frame in this one, or None when it is lost."""
+        ...

@@ -1,0 +1,21 @@
+"""Bounds on untrusted inputs, all checked before anything is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an input may cost at most; an input over a limit fails its own pairs."""
+
+    max_bytes: int = 4 << 30
+    """Size of one input file, bytes."""
+    max_pixels: int = 50_000_000
+    """Width x height of an image or of one video frame."""
+    max_frames: int = 200_000
+    """Frames of a clip after cutting."""
+    max_duration_s: float = 3600.0
+    """Length of a clip after cutting, seconds."""
+    timeout_s: float = 600.0
+    """Wall-clock seconds a decoder may go without yielding a frame before it is killed."""

@@ -1,0 +1,189 @@
+"""Motion templates: a driving's motion in one file, reusable by every pair of the same engine.
+
+File format, version 1: an uncompressed `.npz` (a zip of stored `.npy` members, never pickled).
+`header` is a uint8 array holding UTF-8 JSON (`TemplateHeader`); every other member is one motion array with a
+row per frame. Members are stored, so a range of frames is read without loading the clip.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from lp_ray.errors import TemplateError
+
+FORMAT_VERSION = 1
+HEADER = "header"
+MAX_HEADER_BYTES = 8 << 20
+
+MotionFrames = dict[str, NDArray[np.float32]]
+"""Array name -> n rows, one per frame. `eye_ratio` (n x 2) and `lip_ratio` (n x 1) are common to all engines."""
+
+
+@dataclass(frozen=True)
+class TemplateHeader:
+    """What a template is and where it came from.
+
+    `missing_frames` are the frames in which no face was found and the last good one was held.
+    """
+
+    engine: str
+    engine_digest: str
+    landmarker_digest: str
+    fps_numerator: int
+    fps_denominator: int
+    n_frames: int
+    missing_frames: tuple[int, ...] = ()
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def fps(self) -> Fraction:
+        return Fraction(self.fps_numerator, self.fps_denominator)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> TemplateHeader:
+        """Raises TemplateError unless the text is a header of this format version."""
+        try:
+            fields = json.loads(text)
+            fields["missing_frames"] = tuple(int(i) for i in fields["missing_frames"])
+            header = cls(**fields)
+        except (ValueError, TypeError, KeyError) as error:
+            raise TemplateError(f"not a motion template header: {error}") from error
+        if header.format_version != FORMAT_VERSION:
+            raise TemplateError(
+                f"template format {header.format_version}, this version reads {FORMAT_VERSION}: make it again"
+            )
+        if header.n_frames < 1 or header.fps_numerator < 1 or header.fps_denominator < 1:
+            raise TemplateError("template header without frames or with an impossible rate")
+        return header
+
+
+def write_template(path: Path, header: TemplateHeader, parts: Iterable[Mapping[str, NDArray[Any]]]) -> None:
+    """Write a template from consecutive pieces of its motion, holding one piece in memory at a time.
+
+    Raises TemplateError when the pieces disagree in names or shapes, or do not add up to `header.n_frames`.
+    """
+    with TemporaryDirectory(dir=path.parent) as spool_name:
+        spool = Path(spool_name)
+        tails = _spool_parts(spool, header.n_frames, parts)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            text = np.frombuffer(header.to_json().encode(), np.uint8)
+            with archive.open(f"{HEADER}.npy", "w") as member:
+                npy.write_array(member, text, allow_pickle=False)
+            for name, tail in tails.items():
+                _copy_member(archive, name, spool / name, (header.n_frames, *tail))
+
+
+def _spool_parts(
+    spool: Path, n_frames: int, parts: Iterable[Mapping[str, NDArray[Any]]]
+) -> dict[str, tuple[int, ...]]:
+    tails: dict[str, tuple[int, ...]] = {}
+    rows = 0
+    for part in parts:
+        shapes = {name: array.shape[1:] for name, array in part.items()}
+        lengths = {len(array) for array in part.values()}
+        tails = tails or shapes
+        if shapes != tails or len(lengths) != 1:
+            raise TemplateError(f"motion pieces disagree: {shapes} of {sorted(lengths)} rows after {tails}")
+        for name, array in part.items():
+            with (spool / name).open("ab") as file:
+                file.write(np.ascontiguousarray(array, dtype="<f4").tobytes())
+        rows += lengths.pop()
+    if rows != n_frames:
+        raise TemplateError(f"{rows} frames of motion for a template of {n_frames}")
+    return tails
+
+
+def _copy_member(archive: zipfile.ZipFile, name: str, raw: Path, shape: tuple[int, ...]) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member, raw.open("rb") as file:
+        npy.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        while block := file.read(1 << 20):
+            member.write(block)
+
+
+class TemplateReader:
+    """A template file on the local disk, read by frame range.
+
+    Raises TemplateError when the file is not a template or its arrays do not fit its header.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self.header = _read_header(archive)
+                self._arrays = {
+                    info.filename.removesuffix(".npy"): _map_member(path, archive, info, self.header.n_frames)
+                    for info in archive.infolist()
+                    if info.filename != f"{HEADER}.npy"
+                }
+        except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+            raise TemplateError(f"not a motion template: {error}") from error
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._arrays)
+
+    def __len__(self) -> int:
+        return self.header.n_frames
+
+    def read(self, start: int = 0, stop: int | None = None, names: Iterable[str] | None = None) -> MotionFrames:
+        """Return frames [start, stop) of the named arrays (all by default), clamped to the clip.
+
+        Raises TemplateError for a name that the template does not hold.
+        """
+        stop = len(self) if stop is None else min(stop, len(self))
+        wanted = self.names if names is None else set(names)
+        if lacking := sorted(wanted - self.names):
+            raise TemplateError(f"template has no {', '.join(lacking)} (it holds {', '.join(sorted(self.names))})")
+        return {name: np.array(self._arrays[name][max(start, 0) : stop]) for name in sorted(wanted)}
+
+
+def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
+    info = archive.getinfo(f"{HEADER}.npy")
+    if info.file_size > MAX_HEADER_BYTES:
+        raise TemplateError(f"template header of {info.file_size} bytes")
+    with archive.open(info) as member:
+        text = npy.read_array(member, allow_pickle=False)
+    if text.dtype != np.uint8 or text.ndim != 1:
+        raise TemplateError("template header is not text")
+    return TemplateHeader.from_json(text.tobytes().decode())
+
+
+def _map_member(
+    path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_frames: int
+) -> NDArray[np.float32]:
+    """Map one stored member read-only: the operating system loads only the rows that are read."""
+    if info.compress_type != zipfile.ZIP_STORED or not info.filename.endswith(".npy"):
+        raise TemplateError(f"unexpected member {info.filename!r}")
+    with archive.open(info) as member:
+        npy.read_magic(member)
+        shape, fortran, dtype = npy.read_array_header_1_0(member)
+        offset = member.tell()
+    if dtype != np.dtype("<f4") or fortran or not shape or shape[0] != n_frames:
+        raise TemplateError(f"{info.filename}: {dtype} {shape} where {n_frames} rows of float32 belong")
+    if offset + int(np.prod(shape)) * 4 != info.file_size:
+        raise TemplateError(f"{info.filename}: {info.file_size} bytes do not hold {shape}")
+    with path.open("rb") as file:
+        start = _data_offset(file, info) + offset
+    return np.memmap(path, np.float32, "r", start, shape)
+
+
+def _data_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Where a stored member's bytes begin: after its local header (PKWARE APPNOTE 4.3.7)."""
+    file.seek(info.header_offset + 26)
+    name_length, extra_length = np.frombuffer(file.read(4), "<u2")
+    return info.header_offset + 30 + int(name_length) + int(extra_length)
