@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from lp_ray.errors import RefusedError
 
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
+
 
 def _option(default: Any, help_text: str, low: float | None = None, high: float | None = None) -> Any:
     return field(default=default, metadata={"help": help_text, "low": low, "high": high})
@@ -25,13 +27,13 @@ class PairOptions:
     """How one pair is animated and written."""
 
     paste_back: bool = _option(True, "put the animated face back into the whole source picture")
-    source_max_dim: int = _option(1280, "longest side of the source picture, pixels; larger ones shrink", 64, 8192)
+    source_max_dim: int = _option(1280, "longest side of the source, pixels; larger ones shrink", 64, 8192)
     crop_scale: float = _option(2.3, "side of the source crop over the extent of the face", 1.0, 5.0)
     driving_multiplier: float = _option(1.0, "strength of the driving motion", 0.0, 4.0)
     audio: Literal["driving", "none"] = _option("driving", "where the sound comes from")
     crf: int = _option(18, "x264 quality, lower is better", 0, 51)
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = _option(
-        "veryfast", "x264 effort"
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = (
+        _option("veryfast", "x264 effort")
     )
 
 

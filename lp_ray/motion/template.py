@@ -27,7 +27,7 @@ HEADER = "header"
 MAX_HEADER_BYTES = 8 << 20
 
 MotionFrames = dict[str, NDArray[np.float32]]
-"""Array name -> n rows, one per frame. `eye_ratio` (n x 2) and `lip_ratio` (n x 1) are common to all engines."""
+"""Name -> n rows, one per frame. `eye_ratio` (n x 2) and `lip_ratio` (n x 1) are common to all engines."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,9 @@ class TemplateReader:
     def __len__(self) -> int:
         return self.header.n_frames
 
-    def read(self, start: int = 0, stop: int | None = None, names: Iterable[str] | None = None) -> MotionFrames:
+    def read(
+        self, start: int = 0, stop: int | None = None, names: Iterable[str] | None = None
+    ) -> MotionFrames:
         """Return frames [start, stop) of the named arrays (all by default), clamped to the clip.
 
         Raises TemplateError for a name that the template does not hold.
@@ -148,7 +150,9 @@ class TemplateReader:
         stop = len(self) if stop is None else min(stop, len(self))
         wanted = self.names if names is None else set(names)
         if lacking := sorted(wanted - self.names):
-            raise TemplateError(f"template has no {', '.join(lacking)} (it holds {', '.join(sorted(self.names))})")
+            raise TemplateError(
+                f"template has no {', '.join(lacking)} (it holds {', '.join(sorted(self.names))})"
+            )
         return {name: np.array(self._arrays[name][max(start, 0) : stop]) for name in sorted(wanted)}
 
 
