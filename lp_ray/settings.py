@@ -1,0 +1,29 @@
+"""What a job's stages are built from: one picklable value, made once on the driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lp_ray.engine.factory import EngineSpec
+from lp_ray.limits import Limits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything besides the manifests and the per-pair options."""
+
+    output: str
+    """Normalised URI of the output folder."""
+    templates: str
+    """Normalised URI of the template store."""
+    engine: EngineSpec
+    landmarker: str = "mediapipe"
+    limits: Limits = field(default_factory=Limits)
+    max_missing_fraction: float = 0.2
+    """Share of a clip's frames that may be without a face."""
+    chunk_frames: int = 32
+    """Frames animated and encoded at a time: the unit of memory."""
+    span_chunks: int = 31
+    """Chunks of one pair that one actor makes in a row: the unit of retry."""
+    source_cache: int = 4
+    """Sources kept ready by each actor."""

@@ -1,0 +1,40 @@
+"""Stage `extract` (engine): tracked driving frames in, their motion into the template store's staging."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from lp_ray import storage
+from lp_ray.engine.factory import create_engine
+from lp_ray.layout import TemplateLayout
+from lp_ray.motion.parts import pack_part
+from lp_ray.settings import Settings
+from lp_ray.stages.rows import Batch, Failure, StagedMotion, TrackedChunk
+
+STAGE = "extract"
+
+
+class ExtractMotion:
+    """Ray Data callable: TrackedChunk -> StagedMotion, one for one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._layout = TemplateLayout(settings.templates)
+        self._engine = create_engine(settings.engine)
+
+    def __call__(self, batch: Batch) -> Iterator[Batch]:
+        for chunk in TrackedChunk.from_batch(batch):
+            yield self._extract(chunk).to_batch()
+
+    def _extract(self, chunk: TrackedChunk) -> StagedMotion:
+        started = time.perf_counter()
+        failure = chunk.failure
+        if failure is None:
+            try:
+                motion = self._engine.extract(chunk.crops if self._engine.needs_crops else None, chunk.points)
+            except (ValueError, ArithmeticError) as error:
+                failure = Failure.of(STAGE, error)
+            else:
+                storage.put_bytes(self._layout.part(chunk.template_key, chunk.index), pack_part(motion))
+        seconds = chunk.seconds + time.perf_counter() - started
+        return StagedMotion(chunk.template_key, chunk.index, chunk.facts, seconds, failure)

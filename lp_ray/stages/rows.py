@@ -1,0 +1,226 @@
+"""What travels between the stages: one dataclass per kind of row, and how it becomes Ray Data columns.
+
+A row that met an error carries a `Failure` and empty arrays; later stages pass it on, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
+from functools import cache
+from typing import Any, Self, get_args, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+Batch = dict[str, NDArray[Any]]
+"""A Ray Data batch in numpy format."""
+
+_SCALARS = (str, int, float, bool)
+
+
+class Row:
+    """Base of the row dataclasses: scalars and arrays become columns, nested dataclasses JSON text."""
+
+    def to_batch(self) -> Batch:
+        """Return this row as a batch of one."""
+        return {f.name: _encode(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_batch(cls, batch: Batch) -> Iterator[Self]:
+        """Yield the rows of a batch; arrays stay views of Ray's shared memory, read-only.
+
+        Raises KeyError naming the column that an earlier stage did not provide.
+        """
+        hints = _hints(cls)
+        for i in range(len(next(iter(batch.values())))):
+            yield cls(**{name: _decode(batch[name][i], hint) for name, hint in hints.items()})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a pair or a template could not be made."""
+
+    stage: str
+    error_class: str
+    error: str
+
+    @classmethod
+    def of(cls, stage: str, error: BaseException) -> Failure:
+        return cls(stage, type(error).__name__, str(error) or repr(error))
+
+
+@dataclass(frozen=True)
+class SourceRef:
+    """One source row of the manifest, as the stages need it. `face` is a rule or an index in digits."""
+
+    key: str
+    uri: str
+    face: str
+    box: tuple[float, float, float, float] | None
+    subject: str
+
+
+@dataclass(frozen=True)
+class DrivingRef:
+    """One driving row of the manifest, as the stages need it."""
+
+    key: str
+    uri: str
+    face: str
+    start_s: float | None
+    end_s: float | None
+
+
+@dataclass(frozen=True)
+class ClipRow(Row):
+    """A driving whose motion template is to be made."""
+
+    template_key: str
+    driving: DrivingRef
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What tracking a whole clip found out."""
+
+    fps_numerator: int
+    fps_denominator: int
+    n_frames: int
+    n_chunks: int
+    missing_frames: tuple[int, ...]
+
+    @property
+    def fps(self) -> Fraction:
+        return Fraction(self.fps_numerator, self.fps_denominator)
+
+
+@dataclass(frozen=True)
+class TrackedChunk(Row):
+    """Consecutive driving frames: landmarks n x K x D, crops n x 256 x 256 x 3 (n = 0 where unused)."""
+
+    template_key: str
+    index: int
+    facts: ClipFacts | None
+    points: NDArray[np.float64]
+    crops: NDArray[np.uint8]
+    seconds: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class StagedMotion(Row):
+    """A chunk of motion lies in the template store's staging, or the clip failed."""
+
+    template_key: str
+    index: int
+    facts: ClipFacts | None
+    seconds: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class PairWork:
+    """All that is fixed about a pair before it is animated; rides along with its rows."""
+
+    pair_id: str
+    source: SourceRef
+    driving: DrivingRef
+    template_key: str
+    options: dict[str, Any]
+    fps_numerator: int
+    fps_denominator: int
+    n_frames: int
+    n_chunks: int
+
+    @property
+    def fps(self) -> Fraction:
+        return Fraction(self.fps_numerator, self.fps_denominator)
+
+
+@dataclass(frozen=True)
+class SpanRow(Row):
+    """Frames [start, stop) of one pair, to be animated by one actor."""
+
+    work: PairWork
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class SourcedSpan(Row):
+    """A span with its source: crop 512 x 512 x 3, landmarks in it, and the 2 x 3 original -> crop matrix."""
+
+    work: PairWork
+    start: int
+    stop: int
+    crop: NDArray[np.uint8]
+    points: NDArray[np.float64]
+    to_crop: NDArray[np.float64]
+    seconds_source: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class AnimatedChunk(Row):
+    """Animated crops n x 512 x 512 x 3 of one chunk."""
+
+    work: PairWork
+    index: int
+    frames: NDArray[np.uint8]
+    to_crop: NDArray[np.float64]
+    seconds_source: float
+    seconds_animate: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class StagedSegment(Row):
+    """A chunk lies encoded in the output's staging, or the pair failed."""
+
+    pair_id: str
+    index: int
+    n_frames: int
+    seconds_source: float
+    seconds_animate: float
+    seconds_write: float
+    failure: Failure | None
+
+
+def _encode(value: Any) -> NDArray[Any]:
+    if isinstance(value, np.ndarray):
+        return value[None]
+    if isinstance(value, _SCALARS):
+        return np.array([value])
+    return np.array(["" if value is None else json.dumps(asdict(value))])
+
+
+def _decode(value: Any, hint: Any) -> Any:
+    if hint in _SCALARS:
+        return hint(value)
+    record = next((a for a in (get_args(hint) or (hint,)) if hasattr(a, "__dataclass_fields__")), None)
+    if record is None:
+        return value
+    return _record(record, json.loads(value)) if value else None
+
+
+def _record(kind: type, values: dict[str, Any]) -> Any:
+    return kind(**{name: _nested(values[name], hint) for name, hint in _hints(kind).items()})
+
+
+def _nested(value: Any, hint: Any) -> Any:
+    if hasattr(hint, "__dataclass_fields__"):
+        return _record(hint, value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def empty(*tail: int, dtype: Any) -> NDArray[Any]:
+    """An array of no frames, for rows that carry a failure."""
+    return np.empty((0, *tail), dtype)
