@@ -7,6 +7,7 @@ row per frame. Members are stored, so a range of frames is read without loading 
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -112,6 +113,33 @@ def _copy_member(archive: zipfile.ZipFile, name: str, raw: Path, shape: tuple[in
         npy.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": shape})
         while block := file.read(1 << 20):
             member.write(block)
+
+
+def pack_part(motion: Mapping[str, NDArray[Any]]) -> bytes:
+    """Serialise one piece of motion, on its way to `write_template`."""
+    sink = io.BytesIO()
+    np.savez(
+        sink, allow_pickle=False, **{name: np.asarray(array, np.float32) for name, array in motion.items()}
+    )
+    return sink.getvalue()
+
+
+def unpack_part(data: bytes) -> MotionFrames:
+    """Return what `pack_part` was given."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def read_header(file: BinaryIO) -> TemplateHeader:
+    """Read the header alone from an open template file, local or remote.
+
+    Raises TemplateError when the file is not a template.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _read_header(archive)
+    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
+        raise TemplateError(f"not a motion template: {error}") from error
 
 
 class TemplateReader:

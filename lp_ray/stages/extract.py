@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lp_ray import storage
 from lp_ray.engine.factory import create_engine
 from lp_ray.layout import TemplateLayout
-from lp_ray.motion.parts import pack_part
+from lp_ray.motion.template import pack_part
 from lp_ray.settings import Settings
 from lp_ray.stages.rows import Batch, Failure, StagedMotion, TrackedChunk
 

@@ -1,0 +1,39 @@
+# What a newcomer types: make demo, make test. Everything they need is set up on the way.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test lint format clean
+.DELETE_ON_ERROR:
+
+setup: $(READY)
+
+# torch comes first: on a CPU machine that carries a local CPU build, pip finds it only by its exact version.
+# onnxruntime-gpu comes last, over the CPU onnxruntime that insightface drags in: both own the same module.
+$(READY): pyproject.toml constraints.txt
+	@sh scripts/check_system.sh
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --force-reinstall --no-deps onnxruntime-gpu
+	touch $(READY)
+
+demo: setup
+	$(BIN)/python -m jobs.demo output=demo_output
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf demo_output .pytest_cache .mypy_cache .ruff_cache build dist

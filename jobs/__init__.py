@@ -1,0 +1,1 @@
+"""Entry points: one module for each thing a user does. `python -m jobs.animate --help`."""

@@ -1,0 +1,77 @@
+"""What every entry point shares: typed values are taken as typed, and exit codes mean something."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from omegaconf import DictConfig
+
+import conf
+from lp_ray.errors import RefusedError
+
+EXIT_DONE = 0
+EXIT_ERROR = 1
+"""An unexpected error; what was finished stays finished, run the job again."""
+EXIT_REFUSED = 2
+"""Refused before any work: manifest, option, credentials or weights."""
+EXIT_SOME_FAILED = 3
+"""The job is complete, some pairs have a `failed` row."""
+EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C; run the job again to do the rest."""
+
+TEXT_KEYS = frozenset({"sources", "drivings", "pairs", "output", "templates", "input", "source", "driving"})
+"""Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
+
+
+def quote(argument: str) -> str:
+    """Quote the value of a `key=value` argument that holds a URI, so that Hydra takes it as typed.
+
+    >>> quote("input=a(1).jpg")
+    "input='a(1).jpg'"
+    """
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") not in TEXT_KEYS or value in ("", "null"):
+        return argument
+    literal = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", value)  # no OmegaConf interpolation
+    literal = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), literal)
+    return f"{key}='{literal}'"
+
+
+def main(name: str, run: Callable[[DictConfig], int], arguments: Sequence[str] | None = None) -> NoReturn:
+    """Compose conf/<name>.yaml with the command line, run the job, and exit with its code."""
+    codes: list[int] = []
+
+    def guarded(config: DictConfig) -> None:
+        codes.append(EXIT_ERROR)
+        codes[0] = _guard(run, config)
+
+    typed = sys.argv[1:] if arguments is None else arguments
+    sys.argv = [sys.argv[0], *map(quote, typed)]
+    folder = str(Path(conf.__file__).parent)
+    try:
+        hydra.main(version_base="1.3", config_path=folder, config_name=name)(guarded)()
+    except SystemExit as stop:
+        if not codes and stop.code:  # Hydra has said what is wrong with the command line
+            sys.exit(EXIT_REFUSED)
+        raise
+    sys.exit(codes[0] if codes else EXIT_DONE)
+
+
+def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
+    try:
+        return run(config)
+    except RefusedError as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to do the rest", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception:
+        logging.getLogger(__name__).exception("stopped by an error; finished pairs stay, run the command again")
+        return EXIT_ERROR

@@ -1,0 +1,108 @@
+"""Progress in a terminal as a bar, elsewhere as plain lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+from tqdm import tqdm
+
+from lp_ray.coordinator.reporting import Progress, Reporter, Summary
+
+LINE_EVERY_S = 10.0
+
+
+class TerminalBar:
+    """One bar per phase: units done and failed, frames per second, time left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._bar: tqdm[None] | None = None
+        self._phase = ""
+
+    def update(self, progress: Progress) -> None:
+        if self._bar is None or self._phase != progress.phase:
+            self._close()
+            self._phase = progress.phase
+            self._bar = tqdm(total=progress.total, desc=progress.phase, file=self._stream, unit="", leave=True)
+        self._bar.n = progress.done + progress.failed
+        self._bar.total = progress.total
+        rate = progress.frames / max(self._bar.format_dict["elapsed"], 1e-3)
+        self._bar.set_postfix_str(f"{progress.failed} failed, {progress.frames} frames, {rate:.1f}/s", refresh=False)
+        self._bar.refresh()
+        if self._bar.n >= progress.total:
+            self._close()
+
+    def note(self, text: str) -> None:
+        tqdm.write(text, file=self._stream)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class PlainLines:
+    """A line every few seconds, for logs."""
+
+    def __init__(self, stream: TextIO, every_s: float = LINE_EVERY_S) -> None:
+        self._stream = stream
+        self._every = every_s
+        self._phase = ""
+        self._started = 0.0
+        self._last = 0.0
+        self._closed = False
+
+    def update(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.phase != self._phase:
+            self._phase, self._started, self._last, self._closed = progress.phase, now, now, False
+        ended = progress.done + progress.failed >= progress.total
+        if self._closed or (now - self._last < self._every and not ended):
+            return
+        self._last, self._closed = now, ended
+        self.note(describe(progress, now - self._started))
+
+    def note(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+
+def describe(progress: Progress, elapsed: float) -> str:
+    """One line: what is done and failed, the rates, and the time left where it can be told."""
+    settled = progress.done + progress.failed
+    rate = progress.frames / elapsed if elapsed > 0 else 0.0
+    text = (
+        f"{progress.phase}: {settled}/{progress.total} ({progress.failed} failed), "
+        f"{progress.frames} frames, {rate:.1f} frames/s, {settled / max(elapsed, 1e-3):.2f} {progress.phase}/s"
+    )
+    left = time_left(progress, elapsed)
+    return text if left is None else f"{text}, {left:.0f} s left"
+
+
+def time_left(progress: Progress, elapsed: float) -> float | None:
+    """Seconds left at the rate so far, by frames where their number is known; None before the first."""
+    part = (
+        progress.frames / progress.total_frames
+        if progress.total_frames
+        else (progress.done + progress.failed) / max(progress.total, 1)
+    )
+    return elapsed * (1 - min(part, 1.0)) / part if part > 0 else None
+
+
+def make_reporter(stream: TextIO | None = None) -> Reporter:
+    """Choose by where the output goes."""
+    stream = stream or sys.stderr
+    return TerminalBar(stream) if stream.isatty() else PlainLines(stream)
+
+
+def summary_lines(summary: Summary, output: str) -> list[str]:
+    """The end of a job in a few lines: counts by status, top errors, where things are."""
+    lines = [
+        "pairs: " + ", ".join(f"{count} {status}" for status, count in summary.by_status.items()),
+        f"before: {summary.before.get('done', 0)} done and {summary.before.get('failed', 0)} failed, left as they were",
+        f"templates: {summary.templates_made} made, {summary.templates_reused} reused",
+        f"frames: {summary.frames} in {summary.seconds:.1f} s",
+    ]
+    lines += [f"  failed with {error}: {count}" for error, count in list(summary.by_error.items())[:5]]
+    return [*lines, f"videos:  {output}/videos", f"results: {output}/results"]

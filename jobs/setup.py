@@ -1,0 +1,91 @@
+"""From a composed configuration to the values the package works with."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import ray
+from omegaconf import DictConfig, OmegaConf
+
+from lp_ray import storage
+from lp_ray.engine.factory import EngineSpec
+from lp_ray.errors import RefusedError
+from lp_ray.limits import Limits
+from lp_ray.options import PairOptions, make_options, option_names
+from lp_ray.pools import Pools, derive_pools
+from lp_ray.settings import Settings
+
+
+def plain(config: Any) -> Any:
+    """Return a config node as plain containers."""
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+def required(config: DictConfig, name: str) -> str:
+    """Return a setting that has no default. Raises RefusedError when it was not given."""
+    if OmegaConf.is_missing(config, name) or config[name] in (None, ""):
+        raise RefusedError(f"{name}=… is missing (see --help)")
+    return str(config[name])
+
+
+def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
+    """Build the stages' settings. Raises RefusedError for a value of the wrong kind or range."""
+    limits = plain(config.limits)
+    fraction, chunk = config.max_missing_fraction, config.chunk_frames
+    if not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
+        raise RefusedError(f"max_missing_fraction={fraction!r} must be between 0 and 1")
+    if not isinstance(chunk, int) or not 1 <= chunk <= 512:
+        raise RefusedError(f"chunk_frames={chunk!r} must be a whole number between 1 and 512")
+    for name in ("max_bytes", "max_pixels", "max_frames", "max_duration_s", "timeout_s"):
+        if not isinstance(limits[name], int | float) or limits[name] <= 0:
+            raise RefusedError(f"limits.{name}={limits[name]!r} must be a positive number")
+    return Settings(
+        output=output,
+        templates=templates,
+        engine=EngineSpec(**{name: str(value) for name, value in plain(config.engine).items()}),
+        landmarker=str(config.detector.name),
+        limits=Limits(**{name: value for name, value in limits.items() if name not in ("schemes", "prefixes")}),
+        max_missing_fraction=float(fraction),
+        chunk_frames=chunk,
+    )
+
+
+def policy_from(config: DictConfig) -> storage.Policy:
+    """Build the allow-list of input URIs."""
+    limits = plain(config.limits)
+    return storage.Policy(
+        schemes=frozenset(limits["schemes"]), prefixes=tuple(storage.normalise(p) for p in limits["prefixes"])
+    )
+
+
+def options_from(config: DictConfig) -> PairOptions:
+    """Build the job's per-pair options. Raises RefusedError naming the option."""
+    return make_options({name: plain(config[name]) for name in option_names()}, "options")
+
+
+def start_ray(config: DictConfig) -> None:
+    """Connect to the cluster, or start one of our own on this machine.
+
+    `local` never joins a cluster that happens to run here: somebody else's leftovers are not ours.
+    """
+    address = str(config.cluster.address)
+    if address == "auto" and os.environ.get("RAY_ADDRESS"):
+        address = os.environ["RAY_ADDRESS"]
+    arguments: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
+    if address == "local":
+        arguments |= {"num_cpus": config.cluster.num_cpus, "include_dashboard": False}
+    try:
+        ray.init(**arguments)
+    except ConnectionError as error:
+        raise RefusedError(f"cluster.address={address!r}: no Ray cluster answers there: {error}") from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def pools_from(config: DictConfig) -> Pools:
+    """Size the pools for the running cluster."""
+    resources = ray.cluster_resources()
+    return derive_pools(
+        resources.get("CPU", 1.0), resources.get("GPU", 0.0), str(config.engine.device), plain(config.pools)
+    )

@@ -1,0 +1,44 @@
+"""Finalize tasks in flight: started as pieces become whole, collected as they end, never too many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import ray
+
+MAX_IN_FLIGHT = 32
+
+K = TypeVar("K")
+
+
+class Finishers(Generic[K]):
+    """Runs one retryable Ray task per key.
+
+    The tasks reserve no CPU: they copy streams and wait for storage, and the pools hold all CPUs already.
+    """
+
+    def __init__(self, task: Callable[..., Any]) -> None:
+        self._task = ray.remote(num_cpus=0, max_retries=3)(task)
+        self._running: dict[Any, K] = {}
+
+    def start(self, key: K, *arguments: Any) -> Iterator[tuple[K, Any]]:
+        """Start a task; yield (key, answer) of those that had to end first to make room."""
+        self._running[self._task.remote(*arguments)] = key
+        while len(self._running) > MAX_IN_FLIGHT:
+            yield from self.ended(timeout=1.0)
+
+    def ended(self, timeout: float = 0.0) -> Iterator[tuple[K, Any]]:
+        """Yield (key, answer) of the tasks that have ended. Raises what a task raised."""
+        if not self._running:
+            return
+        if timeout:
+            ray.wait(list(self._running), num_returns=1, timeout=timeout)
+        ready, _ = ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
+        for reference in ready:
+            yield self._running.pop(reference), ray.get(reference)
+
+    def rest(self) -> Iterator[tuple[K, Any]]:
+        """Yield until no task is left."""
+        while self._running:
+            yield from self.ended(timeout=1.0)

@@ -1,0 +1,168 @@
+"""Making the pairs: spans out, segments back, one result row per pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from lp_ray import results, storage
+from lp_ray.coordinator.assembly import Assembly
+from lp_ray.coordinator.finishers import Finishers
+from lp_ray.coordinator.reporting import Progress, Reporter
+from lp_ray.coordinator.templates import TemplatesMade
+from lp_ray.errors import LpRayError
+from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray.manifest import DONE, FAILED
+from lp_ray.pipeline import block_by_source, stream_pairs
+from lp_ray.plan import Identity, Plan
+from lp_ray.pools import Pools
+from lp_ray.results import ResultRow
+from lp_ray.settings import Settings
+from lp_ray.stages.finalize import finalize_pair
+from lp_ray.stages.rows import Failure, PairWork, SpanRow
+
+FLUSH_ROWS = 5000
+
+
+class PairsJob:
+    """The pairs of one plan on their way to results."""
+
+    def __init__(self, plan: Plan, settings: Settings, identity: Identity, engine: str, reporter: Reporter) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._identity = identity
+        self._engine = engine
+        self._reporter = reporter
+        self._output = OutputLayout(settings.output)
+        self._store = TemplateLayout(settings.templates)
+        self._started = datetime.now(UTC)
+        self._progress = Progress("pairs", len(plan.todo))
+        self._unwritten: list[ResultRow] = []
+        self.errors: dict[str, int] = {}
+
+    @property
+    def progress(self) -> Progress:
+        return self._progress
+
+    def run(self, templates: TemplatesMade, pools: Pools) -> None:
+        """Animate every pair that can be; leave one row for each. Needs a running Ray."""
+        work = self._hand_out(templates)
+        self._progress.total_frames = sum(item.n_frames for item, _ in work.values())
+        self._reporter.update(self._progress)
+        if work:
+            self._stream(work, templates, pools)
+        results.flush(self._output, self._unwritten)
+        self._unwritten = []
+
+    def _hand_out(self, templates: TemplatesMade) -> dict[str, tuple[PairWork, int]]:
+        """Settle the pairs that cannot start; return the work of the others by pair_id, with their row."""
+        plan = self._plan
+        work = {}
+        for pair in plan.todo.tolist():
+            driving = plan.drivings[int(plan.pairs.driving_index[pair])]
+            key = self._identity.template_key(driving)
+            failure = plan.failures.get(pair) or templates.failures.get(key)
+            if failure is not None:
+                self._fail(pair, failure)
+                continue
+            header = templates.headers[key]
+            work[plan.pair_ids[pair]] = (
+                PairWork(
+                    plan.pair_ids[pair],
+                    plan.sources[int(plan.pairs.source_index[pair])],
+                    driving,
+                    key,
+                    asdict(plan.pairs.option_sets[int(plan.pairs.option_index[pair])]),
+                    header.fps_numerator,
+                    header.fps_denominator,
+                    header.n_frames,
+                    math.ceil(header.n_frames / self._settings.chunk_frames),
+                ),
+                pair,
+            )
+        return work
+
+    def _stream(self, work: dict[str, tuple[PairWork, int]], templates: TemplatesMade, pools: Pools) -> None:
+        assembly, finishers = Assembly(), Finishers[str](finalize_pair)
+        for pair_id, (item, _) in work.items():
+            assembly.expect(pair_id, item.n_chunks)
+            storage.delete_prefix(self._output.staged(pair_id))
+        spans = [span for item, _ in work.values() for span in self._spans(item)]
+        blocks = block_by_source(spans, pools["animate"].actors)
+        for piece in stream_pairs(blocks, self._settings, pools):
+            item, pair = work[piece.pair_id]
+            seconds = {
+                "source": piece.seconds_source,
+                "animate": piece.seconds_animate,
+                "write": piece.seconds_write,
+            }
+            whole = assembly.add(piece.pair_id, piece.index, seconds, piece.failure)
+            if whole is False and piece.failure is not None:
+                self._fail(pair, piece.failure)
+                storage.delete_prefix(self._output.staged(piece.pair_id))
+            elif whole:
+                row = self._row(pair, templates, assembly.settle(piece.pair_id))
+                self._finish(work, finishers.start(piece.pair_id, self._settings, item, row))
+            if whole is not False:
+                self._progress.frames += piece.n_frames
+            self._finish(work, finishers.ended())
+            self._reporter.update(self._progress)
+        self._finish(work, finishers.rest())
+        self._reporter.update(self._progress)
+        if lost := assembly.unsettled(work):
+            raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")
+
+    def _spans(self, work: PairWork) -> Iterable[SpanRow]:
+        step = self._settings.chunk_frames * self._settings.span_chunks
+        for start in range(0, work.n_frames, step):
+            yield SpanRow(work, start, min(start + step, work.n_frames))
+
+    def _finish(
+        self, work: dict[str, tuple[PairWork, int]], ended: Iterable[tuple[str, ResultRow | Failure]]
+    ) -> None:
+        for pair_id, answer in ended:
+            if isinstance(answer, Failure):
+                self._fail(work[pair_id][1], answer)
+            else:
+                self._progress.done += 1
+                self._keep(answer)
+
+    def _fail(self, pair: int, failure: Failure) -> None:
+        row = self._row(pair, None, {})
+        row |= {"status": FAILED, "finished_at": datetime.now(UTC), **asdict(failure)}
+        self._progress.failed += 1
+        self.errors[failure.error_class] = self.errors.get(failure.error_class, 0) + 1
+        self._keep(row)
+
+    def _row(self, pair: int, templates: TemplatesMade | None, seconds: dict[str, float]) -> ResultRow:
+        """What is known of a pair before its video is; a failed pair's row holds nothing more."""
+        plan = self._plan
+        key = self._identity.template_key(plan.drivings[int(plan.pairs.driving_index[pair])])
+        row: ResultRow = {
+            "pair_id": plan.pair_ids[pair],
+            "source_id": plan.source_id(pair),
+            "driving_id": plan.driving_id(pair),
+            "engine": self._engine,
+            "engine_digest": self._identity.engine_digest,
+            "options": plan.option_texts[int(plan.pairs.option_index[pair])],
+            "attempts": plan.attempts.get(plan.pair_ids[pair], 0) + 1,
+            "started_at": self._started,
+            "seconds": seconds,
+            **plan.meta(pair),
+        }
+        if templates is not None:
+            row["template_uri"] = self._store.template(key)
+            row["frames_without_face"] = len(templates.headers[key].missing_frames)
+            row["seconds"] = {"template": templates.seconds.get(key), **seconds}
+        return row
+
+    def _keep(self, row: ResultRow) -> None:
+        self._unwritten.append(row)
+        if len(self._unwritten) >= FLUSH_ROWS:
+            results.flush(self._output, self._unwritten)
+            self._unwritten = []
+
+
+__all__ = ["DONE", "PairsJob"]

@@ -1,0 +1,117 @@
+"""Filling the template store: each distinct driving is tracked once, however many pairs and jobs use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lp_ray import storage
+from lp_ray.coordinator.assembly import Assembly
+from lp_ray.coordinator.finishers import Finishers
+from lp_ray.coordinator.reporting import Progress, Reporter
+from lp_ray.errors import LpRayError, TemplateError
+from lp_ray.layout import TemplateLayout
+from lp_ray.motion.template import TemplateHeader, read_header
+from lp_ray.pipeline import stream_templates
+from lp_ray.plan import Identity
+from lp_ray.pools import Pools
+from lp_ray.settings import Settings
+from lp_ray.stages.finalize import finalize_template
+from lp_ray.stages.rows import ClipFacts, ClipRow, DrivingRef, Failure, StagedMotion
+
+
+@dataclass
+class TemplatesMade:
+    """What became of each template key: a header, or a failure. `seconds` only for those made now."""
+
+    headers: dict[str, TemplateHeader] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    reused: int = 0
+
+    @property
+    def made(self) -> int:
+        return len(self.seconds)
+
+
+def make_templates(
+    drivings: Mapping[str, DrivingRef],
+    settings: Settings,
+    identity: Identity,
+    needs_crops: bool,
+    pools: Pools,
+    reporter: Reporter,
+) -> TemplatesMade:
+    """Make the templates (template key -> driving) that the store does not hold yet.
+
+    A clip that fails is reported and keeps no other from being made. Needs a running Ray.
+    """
+    made = TemplatesMade()
+    missing = _take_stock(drivings, settings, made)
+    if missing:
+        _make(missing, settings, identity, needs_crops, pools, reporter, made)
+    return made
+
+
+def _take_stock(drivings: Mapping[str, DrivingRef], settings: Settings, made: TemplatesMade) -> list[ClipRow]:
+    layout = TemplateLayout(settings.templates)
+    present = {info.uri for info in storage.list_files(layout.root)}
+    missing = []
+    for key, driving in drivings.items():
+        if layout.template(key) in present:
+            made.reused += 1
+            _read_header(layout, key, made)
+        else:
+            missing.append(ClipRow(key, driving))
+    return missing
+
+
+def _read_header(layout: TemplateLayout, key: str, made: TemplatesMade) -> None:
+    try:
+        with storage.open_read(layout.template(key)) as file:
+            made.headers[key] = read_header(file)
+    except TemplateError as error:
+        made.failures[key] = Failure.of("template", error)
+
+
+def _make(
+    clips: Sequence[ClipRow],
+    settings: Settings,
+    identity: Identity,
+    needs_crops: bool,
+    pools: Pools,
+    reporter: Reporter,
+    made: TemplatesMade,
+) -> None:
+    layout = TemplateLayout(settings.templates)
+    assembly, finishers = Assembly(), Finishers[str](finalize_template)
+    progress = Progress("templates", len(clips))
+    digests = (identity.engine_digest, identity.landmarker_digest)
+    for piece in stream_templates(clips, settings, needs_crops, pools):
+        key = piece.template_key
+        whole = _take_in(assembly, piece)
+        if whole is False and piece.failure is not None:
+            made.failures[key] = piece.failure
+            progress.failed += 1
+        elif whole and piece.facts is not None:
+            made.seconds[key] = assembly.settle(key)["template"]
+            progress.frames += piece.facts.n_frames
+            for ended, _ in finishers.start(key, settings, settings.engine.name, digests, key, piece.facts):
+                _read_header(layout, ended, made)
+        for ended, _ in finishers.ended():
+            _read_header(layout, ended, made)
+        progress.done = len(made.headers) - made.reused
+        reporter.update(progress)
+    for ended, _ in finishers.rest():
+        _read_header(layout, ended, made)
+    progress.done = len(made.headers) - made.reused
+    reporter.update(progress)
+    if lost := assembly.unsettled(clip.template_key for clip in clips):
+        raise LpRayError(f"{len(lost)} templates came back neither made nor failed: {lost[:3]}")
+
+
+def _take_in(assembly: Assembly, piece: StagedMotion) -> bool | None:
+    facts: ClipFacts | None = piece.facts
+    if facts is not None:
+        assembly.expect(piece.template_key, facts.n_chunks)
+    return assembly.add(piece.template_key, piece.index, {"template": piece.seconds}, piece.failure)

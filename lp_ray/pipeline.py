@@ -1,0 +1,106 @@
+"""The graph, top to bottom: two Ray Data pipelines, templates first, then pairs.
+
+    clips -> track (CPU) -> extract (engine) -> staged motion          -> finalize_template
+    spans -> source (CPU) -> animate (engine) -> write (CPU) -> staged segments -> finalize_pair
+
+Only tiny rows reach the driver; pictures travel between actors through the object store, a chunk a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext, Dataset
+
+from lp_ray.pools import Pool, Pools
+from lp_ray.settings import Settings
+from lp_ray.stages.animate import AnimatePairs
+from lp_ray.stages.extract import ExtractMotion
+from lp_ray.stages.rows import Batch, ClipRow, Row, SpanRow, StagedMotion, StagedSegment
+from lp_ray.stages.source import CropSources
+from lp_ray.stages.track import TrackClips
+from lp_ray.stages.write import WriteSegments
+
+BLOCK_BYTES = 16 << 20
+"""Below the size of a chunk, so that every chunk leaves its actor as soon as it is made."""
+
+MAX_BLOCK_ROWS = 64
+
+R = TypeVar("R", bound=Row)
+
+
+def stream_templates(
+    clips: Sequence[ClipRow], settings: Settings, needs_crops: bool, pools: Pools
+) -> Iterator[StagedMotion]:
+    """Track and extract every clip; yield one tiny row per staged chunk of motion, in any order."""
+    blocks = [[clip] for clip in clips]
+    graph = _dataset(blocks)
+    graph = _stage(graph, TrackClips, (settings, needs_crops), pools["track"])
+    graph = _stage(graph, ExtractMotion, (settings,), pools["extract"])
+    return _rows(graph, StagedMotion)
+
+
+def stream_pairs(blocks: Sequence[Sequence[SpanRow]], settings: Settings, pools: Pools) -> Iterator[StagedSegment]:
+    """Animate and encode every span; yield one tiny row per staged segment, in any order."""
+    graph = _dataset(blocks)
+    graph = _stage(graph, CropSources, (settings,), pools["source"])
+    graph = _stage(graph, AnimatePairs, (settings,), pools["animate"])
+    graph = _stage(graph, WriteSegments, (settings,), pools["write"])
+    return _rows(graph, StagedSegment)
+
+
+def block_by_source(spans: Sequence[SpanRow], n_actors: int) -> list[list[SpanRow]]:
+    """Cut spans, ordered by source, into blocks: one source's spans stay together where they can.
+
+    Blocks are small enough to keep `n_actors` busy, and never over MAX_BLOCK_ROWS.
+    """
+    limit = min(MAX_BLOCK_ROWS, max(1, len(spans) // (4 * n_actors)))
+    blocks: list[list[SpanRow]] = []
+    for span in spans:
+        same = blocks and blocks[-1][-1].work.source.key == span.work.source.key
+        if not blocks or len(blocks[-1]) >= MAX_BLOCK_ROWS or (not same and len(blocks[-1]) >= limit):
+            blocks.append([])
+        blocks[-1].append(span)
+    return blocks
+
+
+def configure_ray_data() -> None:
+    """Set what the graph relies on: see docs/architecture.md, "Measured on Ray"."""
+    context = DataContext.get_current()
+    context.target_max_block_size = BLOCK_BYTES
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = False
+    context.max_errored_blocks = 0
+
+
+def _dataset(blocks: Sequence[Sequence[Row]]) -> Dataset:
+    return ray.data.from_arrow([_table(block) for block in blocks])
+
+
+def _table(rows: Sequence[Row]) -> pa.Table:
+    """Input rows hold scalars only, so that a block is an ordinary table."""
+    batches = [row.to_batch() for row in rows]
+    return pa.table({name: np.concatenate([batch[name] for batch in batches]).tolist() for name in batches[0]})
+
+
+def _stage(graph: Dataset, stage: Callable[..., Any], arguments: tuple[Any, ...], pool: Pool) -> Dataset:
+    return graph.map_batches(
+        stage,
+        fn_constructor_args=arguments,
+        batch_size=1,
+        batch_format="numpy",
+        zero_copy_batch=True,
+        compute=ActorPoolStrategy(size=pool.actors),
+        num_cpus=pool.cpus,
+        num_gpus=pool.gpus or None,
+    )
+
+
+def _rows(graph: Dataset, kind: type[R]) -> Iterator[R]:
+    batch: Batch
+    for batch in graph.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+        yield from kind.from_batch(batch)

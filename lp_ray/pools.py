@@ -1,0 +1,80 @@
+"""How many actors each stage gets, and what each of them asks of the cluster.
+
+The pools of one phase must fit the cluster together: Ray Data never yields a row from a graph whose last stage
+cannot be scheduled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from lp_ray.errors import RefusedError
+
+ENGINE_STAGES = ("extract", "animate")
+PHASES = {"templates": ("track", "extract"), "pairs": ("source", "animate", "write")}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Actors of one stage; `cpus` and `gpus` are what each of them reserves."""
+
+    actors: int
+    cpus: float
+    gpus: float = 0.0
+
+
+Pools = dict[str, Pool]
+"""Stage name -> its pool."""
+
+
+def derive_pools(
+    cpus: float, gpus: float, device: str, overrides: Mapping[str, Mapping[str, float | None]] | None = None
+) -> Pools:
+    """Size the pools from the cluster's totals.
+
+    On a GPU device engine stages get one actor per GPU; on CPU the engine and the stages around it share the
+    cores. `overrides[stage]` may set `actors`, `cpus` and `gpus`. Raises RefusedError when a phase cannot fit.
+    """
+    pools: Pools = {}
+    for phase in PHASES.values():
+        counts = _counts(phase, cpus, gpus, device)
+        share = min(1.0, round(cpus * 0.9 / sum(counts.values()), 2))
+        for stage, actors in counts.items():
+            on_gpu = device == "cuda" and stage in ENGINE_STAGES
+            pools[stage] = Pool(actors, share, 1.0 if on_gpu else 0.0)
+    for stage, values in (overrides or {}).items():
+        if stage not in pools:
+            raise RefusedError(f"pools.{stage}: no such stage (stages: {', '.join(pools)})")
+        given = {name: value for name, value in values.items() if value is not None}
+        if unknown := set(given) - {"actors", "cpus", "gpus"}:
+            raise RefusedError(f"pools.{stage}.{min(unknown)}: a pool has actors, cpus and gpus")
+        pools[stage] = replace(pools[stage], **given)  # type: ignore[arg-type]
+    _check_fit(pools, cpus, gpus)
+    return pools
+
+
+def _counts(stages: tuple[str, ...], cpus: float, gpus: float, device: str) -> dict[str, int]:
+    """Actors per stage: the heavy CPU stages share what the engine leaves."""
+    whole = max(1, int(cpus))
+    if device == "cuda":
+        engine = max(1, int(gpus))
+        spare = max(1, whole - engine)
+        weights = {"track": 1.0, "source": 0.25, "write": 0.75}
+        return {s: engine if s in ENGINE_STAGES else max(1, int(spare * weights[s])) for s in stages}
+    weights = {"track": 0.9, "extract": 0.1, "source": 0.1, "animate": 0.5, "write": 0.4}
+    return {s: max(1, int(whole * weights[s])) for s in stages}
+
+
+def _check_fit(pools: Pools, cpus: float, gpus: float) -> None:
+    for phase, stages in PHASES.items():
+        for name, available in (("cpus", cpus), ("gpus", gpus)):
+            needed = sum(pools[s].actors * asdict(pools[s])[name] for s in stages)
+            if needed > available + 1e-6:
+                asked = ", ".join(f"{s} {pools[s].actors} x {asdict(pools[s])[name]:g}" for s in stages)
+                raise RefusedError(
+                    f"the {phase} phase asks for {needed:g} {name} ({asked}), the cluster has {available:g}: "
+                    f"lower pools.<stage>.actors or pools.<stage>.{name}"
+                )
+        if any(pools[s].actors < 1 for s in stages):
+            raise RefusedError(f"the {phase} phase has a pool without actors")
