@@ -1,0 +1,37 @@
+"""The carried model file, `face_landmarker.task`: a zip of TensorFlow Lite networks and a mesh."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from functools import cache
+from pathlib import Path
+
+from lp_ray.errors import WeightsError
+
+BUNDLE = Path(__file__).with_name("face_landmarker.task")
+BUNDLE_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+
+DETECTOR = "face_detector.tflite"
+LANDMARKS = "face_landmarks_detector.tflite"
+MESH = "geometry_pipeline_metadata_landmarks.binarypb"
+
+_REMEDY = "install lp_ray again, its wheel carries the file"
+
+
+@cache
+def read_member(name: str, bundle: Path = BUNDLE) -> bytes:
+    """Return one member of the model file, once the whole file's hash is as pinned.
+
+    Raises WeightsError when the file is missing or altered.
+    """
+    try:
+        raw = bundle.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{bundle}: {error.strerror}; {_REMEDY}") from error
+    found = hashlib.sha256(raw).hexdigest()
+    if found != BUNDLE_SHA256:
+        raise WeightsError(f"{bundle}: sha256 {found} where {BUNDLE_SHA256} belongs; {_REMEDY}")
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        return archive.read(name)
