@@ -1,0 +1,259 @@
+"""What depends on the portrait alone: its pose and the mesh that carries its picture.
+
+The mesh is the face (468 vertices and two irises), rings around it that carry hair, ears and neck, and a
+fixed frame along the border of the crop, so that the picture's edge never moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.engine.preview.mouth import MouthLook, look_at_mouth
+from lp_ray.engine.preview.pose import Array, fit_poses, project, to_canonical
+from lp_ray.engine.preview.topology import (
+    CHIN,
+    EYES,
+    N_FACE,
+    N_POINTS,
+    N_VERTICES,
+    NOSE_TIP,
+    OVAL,
+    Triangles,
+    face_triangles,
+    lid_margins,
+    neighbours,
+    strip_triangles,
+)
+from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
+from lp_ray.errors import UnsupportedError
+from lp_ray.face.mediapipe.mesh import CanonicalMesh
+from lp_ray.face.protocol import Image
+
+N_OVAL = len(OVAL)
+
+RING_REACH = np.array([1.10, 1.24, 1.42, 1.64, 1.90, 2.20])
+"""Radius of each ring over that of the oval, seen from the middle of the face."""
+RING_SHARE = np.array([0.14, 0.28, 0.44, 0.60, 0.76, 0.90])
+"""The most of the way from the oval to the border that each ring may take."""
+RING_DEPTH = np.array([0.35, 0.65, 0.85, 1.0, 1.0, 1.0])
+"""How far each ring has receded from the oval's depth to that of the head's middle."""
+HEAD_DEPTH = -4.0
+"""Canonical z of the middle of the head: hair there turns in place while the face travels."""
+RING_FOLLOWS_HEAD = np.array([1.0, 0.98, 0.93, 0.82, 0.60, 0.28])
+RING_FOLLOWS_NECK = np.array([0.88, 0.66, 0.40, 0.20, 0.08, 0.02])
+"""How much of the rigid motion each ring takes, above the mouth and under the chin (shoulders stay)."""
+RING_EXPRESSION = np.array([0.65, 0.30, 0.10, 0.03, 0.0, 0.0])
+"""How much of the oval's expression each ring takes."""
+GRAZING = 0.10
+"""A triangle whose normal makes a smaller cosine with the line of sight has no usable texture."""
+
+
+@dataclass(frozen=True)
+class WarpMesh:
+    """The mesh over the source crop.
+
+    `rest` is V x 2, where each vertex lies in the source crop; the first `len(anchor)` vertices move and the
+    others (border, corners) are fixed. `anchor` is M x 3, the moving vertices in canonical space; `projected`
+    M x 2, the crop position that `anchor` has in the source's pose (other than `rest` where a part of the
+    face is hidden); `follow` M, the share of the motion taken; `triangles` T x 3, background first,
+    `n_background` of them; `ring_expression` R, the share of the oval's expression by ring; `margins`
+    14 x 468, where the edge of the upper lids' skin lies between vertices.
+    """
+
+    rest: Array
+    anchor: Array
+    projected: Array
+    follow: Array
+    triangles: Triangles
+    n_background: int
+    ring_expression: Array
+    margins: Array
+
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """A portrait ready to be warped: its crop, pose (scale, rotation 3 x 3, translation 3), canonical points
+    (478 x 3), mesh, and the look of its mouth."""
+
+    image: Image
+    scale: float
+    rotation: Array
+    translation: Array
+    canonical: Array
+    mesh: WarpMesh
+    mouth: MouthLook
+
+
+def prepare_source(source: SourceCrop, model: CanonicalMesh) -> PreparedSource:
+    """Fit the head pose and lay the mesh. Raises UnsupportedError for landmarks of another kind."""
+    if source.points.shape != (N_POINTS, 3):
+        raise UnsupportedError(
+            f"the preview engine needs {N_POINTS} x 3 landmarks and got {source.points.shape}: "
+            "choose the mediapipe landmarker"
+        )
+    points = np.asarray(source.points, np.float64)
+    poses = fit_poses(
+        points[None, model.rigid_indices], model.vertices[model.rigid_indices], model.rigid_weights
+    )
+    scale, rotation, translation = float(poses.scale[0]), poses.rotation[0], poses.translation[0]
+    if not np.isfinite(scale) or scale <= 0:
+        raise UnsupportedError("the source's landmarks do not form a face: choose another picture")
+    canonical = to_canonical(points[None], poses)[0]
+    mesh = _lay_mesh(canonical, scale, rotation, translation, model)
+    return PreparedSource(
+        np.ascontiguousarray(source.image),
+        scale,
+        rotation,
+        translation,
+        canonical,
+        mesh,
+        look_at_mouth(source.image, mesh.rest[:N_VERTICES], points),
+    )
+
+
+def _lay_mesh(
+    canonical: Array, scale: float, rotation: Array, translation: Array, model: CanonicalMesh
+) -> WarpMesh:
+    margins = lid_margins(model.triangles)
+    vertices, irises = canonical[:N_VERTICES], canonical[[eye.iris for eye in EYES]]
+    face = np.vstack([vertices, irises, margins @ vertices])
+    front = face_triangles(model.triangles)
+    flat = _unfold(project(vertices, scale, rotation, translation), model.triangles)
+    rest = np.vstack([flat, project(irises, scale, rotation, translation)[:, :2], margins @ flat])
+    rings, border = _rings(rest[list(OVAL)])
+    anchor = [face]
+    for k, ring in enumerate(rings):
+        depth = canonical[list(OVAL), 2] * (1 - RING_DEPTH[k]) + HEAD_DEPTH * RING_DEPTH[k]
+        anchor.append(_lift(ring, depth, scale, rotation, translation))
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (FRAME_SIZE - 1.0)
+    background = _background_triangles(border, corners)
+    anchors = np.vstack(anchor)
+    return WarpMesh(
+        rest=np.vstack([rest, *rings, border, corners]),
+        anchor=anchors,
+        projected=project(anchors, scale, rotation, translation)[:, :2],
+        follow=np.concatenate([np.ones(N_FACE), _follow(canonical, rest, rings, border).ravel()]),
+        triangles=np.array(background + front.tolist(), np.int64),
+        n_background=len(background),
+        ring_expression=RING_EXPRESSION,
+        margins=margins,
+    )
+
+
+def _unfold(projected: Array, triangles: Triangles) -> Array:
+    """Return 468 x 2 texture positions in which the part of the face that is turned away lies unfolded.
+
+    On a head in three-quarter view the hidden cheek folds behind the visible one. Its outline is laid on the
+    silhouette and the vertices between relax to the mean of their neighbours, so that the cheek, when it
+    turns into view, shows skin from along the silhouette instead of a tear.
+    """
+    flat = projected[:, :2].copy()
+    hidden = _hidden_vertices(projected, triangles)
+    if not hidden.any():
+        return flat
+    oval = np.array(OVAL)
+    lost = oval[hidden[oval]]
+    centre = flat[oval].mean(0)
+    flat[lost] = _on_silhouette(flat, triangles, centre, lost)
+    inside = np.flatnonzero(hidden & ~np.isin(np.arange(len(flat)), oval))
+    if len(inside):
+        edges = neighbours(triangles).astype(np.float64)
+        share = edges[inside] / edges[inside].sum(1, keepdims=True)
+        fixed = np.setdiff1d(np.arange(len(flat)), inside)
+        flat[inside] = np.linalg.solve(np.eye(len(inside)) - share[:, inside], share[:, fixed] @ flat[fixed])
+    return flat
+
+
+def _hidden_vertices(projected: Array, triangles: Triangles) -> NDArray[np.bool_]:
+    """Vertices (468) of grazing or averted triangles that are joined to the outline through such vertices."""
+    corner = projected[triangles] * np.array([1.0, -1.0, -1.0])
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    facing = normal[:, 2] / np.maximum(np.linalg.norm(normal, axis=1), 1e-9)
+    bad = np.zeros(len(projected), bool)
+    bad[triangles[facing < GRAZING]] = True
+    edges = neighbours(triangles)
+    hidden = np.zeros(len(projected), bool)
+    hidden[list(OVAL)] = bad[list(OVAL)]
+    while True:
+        grown = hidden | (bad & edges[hidden].any(0))
+        if (grown == hidden).all():
+            return hidden
+        hidden = grown
+
+
+def _on_silhouette(flat: Array, triangles: Triangles, centre: Array, which: NDArray[np.int64]) -> Array:
+    """Move vertices outwards, along the ray from `centre`, to the edge of the face's shadow."""
+    margin = FRAME_SIZE
+    shadow = np.zeros((3 * FRAME_SIZE, 3 * FRAME_SIZE), np.uint8)
+    corners = np.clip(np.rint(flat[triangles] + margin), 0, 3 * FRAME_SIZE - 1).astype(np.int32)
+    for corner in corners:
+        cv2.fillConvexPoly(shadow, corner, 1)
+    ray = flat[which] - centre
+    reach = np.linalg.norm(ray, axis=1)
+    steps = np.arange(2.0 * FRAME_SIZE)
+    along = centre + margin + steps[:, None, None] * (ray / reach[:, None])
+    x, y = np.clip(np.rint(along), 0, 3 * FRAME_SIZE - 1).astype(np.int64).transpose(2, 0, 1)
+    edge = (shadow[y, x].astype(bool) * steps[:, None]).max(0) - 1.0
+    outermost: Array = centre + ray * (np.maximum(edge, reach) / reach)[:, None]
+    return outermost
+
+
+def _rings(outline: Array) -> tuple[Array, Array]:
+    """Rings (R x 36 x 2) around the outline (36 x 2), and where their rays meet the border (36 x 2)."""
+    centre = np.clip(outline.mean(0), 2, FRAME_SIZE - 3)
+    ray = outline - centre
+    reach = np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
+    heading = ray / reach
+    far = np.where(heading > 0, FRAME_SIZE - 1 - centre, -centre)
+    limit = np.min(far / np.where(np.abs(heading) < 1e-9, 1e-9, heading), axis=1, keepdims=True)
+    reach = np.minimum(reach, limit - 1)
+    radius = np.minimum(
+        RING_REACH[:, None, None] * reach, reach + (limit - reach) * RING_SHARE[:, None, None]
+    )
+    return centre + radius * heading, centre + limit * heading
+
+
+def _lift(flat: Array, depth: Array, scale: float, rotation: Array, translation: Array) -> Array:
+    """Canonical points (k x 3) that project to `flat` (k x 2) in the given pose and have z = `depth` (k)."""
+    plane = (flat * np.array([1.0, -1.0]) - translation[:2]) / scale - depth[:, None] * rotation[:2, 2]
+    across = np.linalg.solve(rotation[:2, :2], plane.T).T
+    return np.column_stack([across, depth])
+
+
+def _follow(canonical: Array, rest: Array, rings: Array, border: Array) -> Array:
+    """Share of the motion that each ring vertex takes, R x 36: fades down the neck and to the border."""
+    oval = list(OVAL)
+    below_nose = canonical[NOSE_TIP, 1] - canonical[oval, 1]
+    to_chin = canonical[NOSE_TIP, 1] - canonical[CHIN, 1]
+    neck = _smoothstep((below_nose / to_chin - 0.33) / 0.67)
+    follow = RING_FOLLOWS_HEAD[:, None] * (1 - neck) + RING_FOLLOWS_NECK[:, None] * neck
+    space = np.linalg.norm(border - rest[oval], axis=1)
+    left = np.linalg.norm(border - rings, axis=2) / np.maximum(space, 1e-6)
+    faded: Array = follow * _smoothstep(left / 0.6)
+    return faded
+
+
+def _smoothstep(x: Array) -> Array:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def _background_triangles(border: Array, corners: Array) -> list[tuple[int, int, int]]:
+    """Triangles from the border inwards to the oval, the outermost first."""
+    loops = [list(OVAL)]
+    loops += [list(range(N_FACE + k * N_OVAL, N_FACE + (k + 1) * N_OVAL)) for k in range(len(RING_REACH) + 1)]
+    outer, first_corner = loops[-1], loops[-1][-1] + 1
+    triangles = []
+    for i, start in enumerate(border):
+        end = border[(i + 1) % N_OVAL]
+        if np.abs(start - end).min() > 1e-3:
+            corner = int(np.linalg.norm(corners - (start + end) / 2, axis=1).argmin())
+            triangles.append((outer[i], first_corner + corner, outer[(i + 1) % N_OVAL]))
+    for inner, around in reversed(list(pairwise(loops))):
+        triangles += strip_triangles(inner, around)
+    return triangles

@@ -1,0 +1,196 @@
+"""From a driving's motion to that of one source: what one frame adds to the portrait.
+
+All motion is relative to the driving's first frame. Head pose is limited to what a warp of one picture can
+show; expression is scaled to the source's own eyes and mouth, and eyelids and lips are kept from crossing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lp_ray.engine.preview.pose import Array, angles_of, rotation_from_angles, soft_limit
+from lp_ray.engine.preview.source import PreparedSource
+from lp_ray.engine.preview.topology import (
+    EYES,
+    LOWER_LIP,
+    MOUTH_CORNERS,
+    N_POINTS,
+    N_VERTICES,
+    NOSE_BRIDGE,
+    UPPER_LIP,
+    surrounding,
+)
+from lp_ray.engine.protocol import FRAME_SIZE
+from lp_ray.face.mediapipe.mesh import CanonicalMesh
+
+MAX_PITCH, MAX_YAW, MAX_ROLL = 15.0, 25.0, 20.0
+"""Degrees from the source's pose, for a source that looks at the camera."""
+MAX_TOTAL_YAW = 40.0
+"""Degrees from the camera that a source already turned away may turn further to."""
+MIN_YAW = 8.0
+TURN_BACK_LOSS = 0.7
+"""How much of its own yaw a turned source loses of its way back: its far cheek was never seen."""
+MAX_LOG_SCALE = 0.22
+MAX_SHIFT = 0.11 * FRAME_SIZE
+"""Of the head in the crop: change of size (natural logarithm) and place (px)."""
+MAX_EXPRESSION = 5.0
+"""Canonical units that expression may move a point; a wide open jaw moves the chin by about 4."""
+EYE_RATIO = (0.3, 2.5)
+MOUTH_RATIO = (0.6, 1.4)
+"""Bounds on source over driving size of eyes and mouth."""
+EYE_ZONE = (1.0, 0.6, 0.25)
+"""How much lid rims and the two rings of skin around them share in that scaling."""
+LID_CLOSING_GAIN = 1.15
+"""Landmarks of a shut eye leave a slit: closing is driven a little further than measured."""
+MOUTH_ZONE = (2.8, 4.0)
+"""Canonical distance from the mouth's middle within which its scaling is full, and beyond which none."""
+GAZE_LIMIT = 0.22
+"""Travel of an iris in eye widths."""
+
+
+@dataclass(frozen=True)
+class DriverFrame:
+    """One frame of driving motion: scale, rotation 3 x 3, translation 3, canonical points 478 x 3."""
+
+    scale: float
+    rotation: Array
+    translation: Array
+    canonical: Array
+
+
+@dataclass(frozen=True)
+class FrameMotion:
+    """What one frame adds to the source: size factor, rotation (3 x 3, applied after the source's own), shift
+    (3, px, y up), and displacement of the canonical points (478 x 3)."""
+
+    scale: float
+    rotation: Array
+    shift: Array
+    expression: Array
+
+
+class Transfer:
+    """Carries the motion of one driving, whose first frame is `rest`, to one source."""
+
+    def __init__(
+        self, source: PreparedSource, rest: DriverFrame, model: CanonicalMesh, multiplier: float
+    ) -> None:
+        self.source = source
+        self.rest = rest
+        self.multiplier = multiplier
+        self.gain = _gains(source.canonical, rest.canonical, model)[:, None]
+
+    def motion(self, frame: DriverFrame) -> FrameMotion:
+        """Return what `frame` adds to the source."""
+        rest = self.rest
+        turn = angles_of(frame.rotation @ rest.rotation.T) * self.multiplier
+        ratio = np.log(max(frame.scale, 1e-6) / max(rest.scale, 1e-6)) * self.multiplier
+        shift = (frame.translation - rest.translation) * (self.source.scale / rest.scale) * self.multiplier
+        shift = soft_limit(shift, MAX_SHIFT)
+        shift[2] = 0.0
+        expression = (frame.canonical - rest.canonical) * self.gain * self.multiplier
+        return FrameMotion(
+            scale=float(np.exp(soft_limit(ratio, MAX_LOG_SCALE))),
+            rotation=limit_turn(self.source, turn),
+            shift=shift,
+            expression=settle(self.source.canonical, expression),
+        )
+
+
+def limit_turn(source: PreparedSource, turn: Array) -> Array:
+    """Rotation (3 x 3) for a turn of pitch, yaw and roll in degrees, limited to what the source can show."""
+    own_yaw = float(angles_of(source.rotation)[1])
+    away = float(turn[1]) * own_yaw > 0
+    most = MAX_TOTAL_YAW - abs(own_yaw) if away else MAX_YAW - TURN_BACK_LOSS * abs(own_yaw)
+    limits = np.array([MAX_PITCH, np.clip(most, MIN_YAW, MAX_YAW), MAX_ROLL])
+    pitch, yaw, roll = soft_limit(turn, limits)
+    return rotation_from_angles(pitch, yaw, roll)
+
+
+def settle(canonical: Array, expression: Array) -> Array:
+    """Bound an expression (478 x 3), keep lids and lips of `canonical` apart and the gaze in the eye."""
+    size = np.linalg.norm(expression, axis=1, keepdims=True)
+    settled: Array = expression * (soft_limit(size, MAX_EXPRESSION) / np.maximum(size, 1e-9))
+    _keep_apart(canonical, settled, UPPER_LIP, LOWER_LIP, 0.5)
+    for eye in EYES:
+        _close_further(canonical, settled, eye.upper, eye.lower)
+        _keep_apart(canonical, settled, eye.upper, eye.lower, 0.8)
+    _steer_gaze(canonical, settled)
+    return settled
+
+
+def _gains(source: Array, driver: Array, model: CanonicalMesh) -> Array:
+    """Factor (478) on the driving's expression at each point, from source and driving at rest (478 x 3)."""
+    gain = np.ones(N_POINTS)
+    for eye in EYES:
+        upper, lower = list(eye.upper), list(eye.lower)
+        open_source = np.linalg.norm(source[upper] - source[lower], axis=1).mean()
+        open_driver = np.linalg.norm(driver[upper] - driver[lower], axis=1).mean()
+        ratio = np.clip(open_source / max(open_driver, 1e-3), *EYE_RATIO)
+        rings = [list(eye.loop), *surrounding(eye.loop, model.triangles, len(EYE_ZONE) - 1)]
+        for ring, share in zip(rings, EYE_ZONE, strict=True):
+            gain[ring] = 1 + (ratio - 1) * share
+    left, right = MOUTH_CORNERS
+    width = np.linalg.norm(source[left] - source[right])
+    ratio = np.clip(width / max(float(np.linalg.norm(driver[left] - driver[right])), 1e-3), *MOUTH_RATIO)
+    middle = model.vertices[[UPPER_LIP[4], LOWER_LIP[4]]].mean(0)
+    distance = np.linalg.norm((model.vertices - middle)[:, :2] * [1, 1.1], axis=1)
+    near, far = MOUTH_ZONE
+    gain[:N_VERTICES] *= 1 + (ratio - 1) * np.clip((far - distance) / (far - near), 0, 1)
+    gain[:N_VERTICES] *= _mobility(model)
+    return gain
+
+
+def _mobility(model: CanonicalMesh) -> Array:
+    """Share (468) of the measured expression that is believed.
+
+    The sides of the face and the nose hardly move by themselves: what is measured there is mostly the
+    landmarks sliding as the head turns.
+    """
+    side = np.clip((np.abs(model.vertices[:, 0]) - 4.5) / 2.5, 0, 1)
+    mobility = 1 - 0.6 * side
+    nose = np.linalg.norm(model.vertices - model.vertices[list(NOSE_BRIDGE)][:, None], axis=2).min(0)
+    mobility *= 1 - 0.6 * np.clip(1 - (nose - 0.6) / 1.0, 0, 1)
+    return mobility
+
+
+def _close_further(
+    canonical: Array, expression: Array, upper: tuple[int, ...], lower: tuple[int, ...]
+) -> None:
+    """Add to the closing of a lid, in place, in proportion to how far it is closed."""
+    up, low = list(upper), list(lower)
+    gap = canonical[up, 1] - canonical[low, 1]
+    closing = np.maximum(expression[low, 1] - expression[up, 1], 0)
+    share = np.clip(closing / np.maximum(gap, 1e-3), 0, 1)
+    expression[up, 1] -= (LID_CLOSING_GAIN - 1) * share * closing
+
+
+def _keep_apart(
+    canonical: Array, expression: Array, upper: tuple[int, ...], lower: tuple[int, ...], upper_yields: float
+) -> None:
+    """Undo crossing beyond that of the source itself, in place; the upper rim gives way by its share."""
+    up, low = list(upper), list(lower)
+    gap = canonical[up, 1] - canonical[low, 1]
+    crossing = np.maximum(np.minimum(gap, 0) - (gap + expression[up, 1] - expression[low, 1]), 0)
+    expression[up, 1] += upper_yields * crossing
+    expression[low, 1] -= (1 - upper_yields) * crossing
+
+
+def _steer_gaze(canonical: Array, expression: Array) -> None:
+    """Tie the iris to its eye: bounded travel within the corners, and always between the lids. In place."""
+    for eye in EYES:
+        corners, up, low = list(eye.corners), list(eye.upper), list(eye.lower)
+        carried = expression[corners].mean(0)
+        width = np.linalg.norm(canonical[corners[0]] - canonical[corners[1]])
+        travel = soft_limit(expression[eye.iris] - carried, GAZE_LIMIT * float(width)) * [0.9, 0.6, 0.0]
+        moved = canonical + expression
+        middle = (moved[up, 1].mean() + moved[low, 1].mean()) / 2
+        half = max((moved[up, 1].mean() - moved[low, 1].mean()) / 2, 0.0)
+        half_rest = max((canonical[up, 1].mean() - canonical[low, 1].mean()) / 2, 1e-3)
+        off_rest = canonical[eye.iris, 1] - (canonical[up, 1].mean() + canonical[low, 1].mean()) / 2
+        most = max(0.5 * half, abs(off_rest) * min(half / half_rest, 1.0))
+        height = canonical[eye.iris, 1] + carried[1] + travel[1]
+        expression[eye.iris] = carried + travel
+        expression[eye.iris, 1] += np.clip(height, middle - most, middle + most) - height
