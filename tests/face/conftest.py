@@ -1,8 +1,8 @@
-"""Real pictures with faces, decoded once for the whole room."""
+"""Real pictures with faces, decoded once for the whole room and read-only, as Ray hands them out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -17,23 +17,10 @@ from lp_ray.face.protocol import Image
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 
 
-def read_rgb(path: Path) -> Image:
-    picture = cv2.imread(str(path))
-    assert picture is not None, path
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-
-
-def read_clip(path: Path, seconds: float) -> Iterator[Image]:
-    """Yield the first seconds of a clip."""
-    capture = cv2.VideoCapture(str(path))
-    try:
-        for _ in range(round(seconds * capture.get(cv2.CAP_PROP_FPS))):
-            ok, frame = capture.read()
-            if not ok:
-                return
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-    finally:
-        capture.release()
+def _rgb(picture: Image) -> Image:
+    image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    image.setflags(write=False)
+    return image
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +32,25 @@ def landmarker() -> MediaPipeLandmarker:
 @pytest.fixture(scope="session")
 def portrait(media: Path) -> Callable[[str], Image]:
     """Read a portrait of the media folder by name ("s9")."""
-    return cache(lambda name: read_rgb(media / "source" / f"{name}.jpg"))
+    return cache(lambda name: _rgb(cv2.imread(str(media / "source" / f"{name}.jpg"))))
 
 
 @pytest.fixture(scope="session")
 def group_photo() -> Image:
     """Six people around a table."""
-    return read_rgb(GROUP_PHOTO)
+    return _rgb(cv2.imread(str(GROUP_PHOTO)))
+
+
+@pytest.fixture(scope="session")
+def clip(media: Path) -> Callable[[str, float], list[Image]]:
+    """Read the first seconds of a driving clip by name ("d0")."""
+
+    def read(name: str, seconds: float) -> list[Image]:
+        capture = cv2.VideoCapture(str(media / "driving" / f"{name}.mp4"))
+        n_frames = round(seconds * capture.get(cv2.CAP_PROP_FPS))
+        frames = [frame for ok, frame in (capture.read() for _ in range(n_frames)) if ok]
+        capture.release()
+        assert len(frames) == n_frames
+        return [_rgb(frame) for frame in frames]
+
+    return read

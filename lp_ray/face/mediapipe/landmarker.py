@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from lp_ray.face.mediapipe.bundle import BUNDLE_SHA256
-from lp_ray.face.mediapipe.networks import N_POINTS, Boxes, FaceDetector, LandmarkNetwork
+from lp_ray.face.mediapipe.networks import N_POINTS, Box, Detection, FaceDetector, LandmarkNetwork
 from lp_ray.face.mediapipe.region import Region
 from lp_ray.face.protocol import Face, Image
 
@@ -18,6 +18,9 @@ CODE_VERSION = 1
 
 DETECTION_THRESHOLD = 0.4
 """Score of a box worth looking at. Many are false: `PRESENCE_THRESHOLD` decides."""
+
+NMS_OVERLAP = 0.3
+"""Intersection over union from which the lesser of two boxes is dropped (BlazeFace's own value)."""
 
 PRESENCE_THRESHOLD = 0.5
 """Presence from which a region holds a face."""
@@ -59,23 +62,21 @@ class MediaPipeLandmarker:
         The whole picture finds large faces, overlapping tiles of a half and a third find small ones.
         """
         faces: list[Face] = []
-        boxes = self._boxes(image)
-        for corners, angle in zip(boxes.corners, boxes.angles, strict=True):
-            box = (float(corners[0]), float(corners[1]), float(corners[2]), float(corners[3]))
-            if any(_same_face(box, known.box) for known in faces):
+        for candidate in self._candidates(image):
+            if any(_same_face(candidate.box, known.box) for known in faces):
                 continue
-            face = self._settle(image, Region.of_box(box, float(angle)))
+            face = self._settle(image, Region.of_box(candidate.box, candidate.angle))
             if face is not None and not any(_same_face(face.box, known.box) for known in faces):
                 faces.append(face)
         return faces
 
-    def detect_in_box(self, image: Image, box: tuple[float, float, float, float]) -> Face | None:
+    def detect_in_box(self, image: Image, box: Box) -> Face | None:
         """Return the landmarks of the face that fills `box` (x0, y0, x1, y1), or None.
 
-        The face is taken to stand upright, within some 45 degrees. The caller vouches for it: presence alone
-        decides, so that what only resembles a human face (an animal's) can be used too.
+        The caller vouches for it: presence alone decides, so that what only resembles a human face (an
+        animal's) can be used too. Heads that the detector does not see are taken to stand upright.
         """
-        first = self._look(image, Region.of_box(box, 0.0))
+        first = self._look(image, self._region_in_box(image, box), 0.0)
         return first and self._look(image, Region.of_points(first.points))
 
     def follow(self, image: Image, previous: Face) -> Face | None:
@@ -85,37 +86,50 @@ class MediaPipeLandmarker:
     def _settle(self, image: Image, region: Region) -> Face | None:
         """Look again where the points of the last look are, until two looks agree on a face.
 
-        A box places the region roughly, points place it well: two looks do for a face, and on a thing that
-        merely resembles one they wander.
+        A box places the region roughly, so the first look may miss; points place it well. Two looks do for
+        most faces, and on a thing that merely resembles one they wander.
         """
-        face = self._look(image, region)
+        before = self._look(image, region, 0.0)
         for _ in range(MAX_PASSES - 1):
-            if face is None:
+            face = before and self._look(image, Region.of_points(before.points))
+            if before is None or face is None:
                 return None
-            before, face = face, self._look(image, Region.of_points(face.points))
-            if face is not None and _move(before, face) < SETTLED:
+            if before.score >= PRESENCE_THRESHOLD and _move(before, face) < SETTLED:
                 return face
+            before = face
         return None
 
-    def _look(self, image: Image, region: Region) -> Face | None:
+    def _look(self, image: Image, region: Region, threshold: float = PRESENCE_THRESHOLD) -> Face | None:
         if region.side < 1:
             return None
         points, presence = self._landmarks(image, region)
-        return Face(points, presence) if presence >= PRESENCE_THRESHOLD else None
+        return Face(points, presence) if presence >= threshold else None
 
-    def _boxes(self, image: Image) -> Boxes:
-        """Return candidates from the picture and its tiles, best first, without overlapping lesser ones."""
-        found = []
+    def _region_in_box(self, image: Image, box: Box) -> Region:
+        """Return the region of the best detection that is the face in `box`, or that of the upright box."""
+        reach = max(box[2] - box[0], box[3] - box[1]) / 2
+        height, width = image.shape[:2]
+        x0, x1 = (int(np.clip(x, 0, width)) for x in (box[0] - reach, box[2] + reach))
+        y0, y1 = (int(np.clip(y, 0, height)) for y in (box[1] - reach, box[3] + reach))
+        if x0 < x1 and y0 < y1:
+            for found in _suppressed(self._detect(image[y0:y1, x0:x1], DETECTION_THRESHOLD, x0, y0)):
+                if _same_face(found.box, box):
+                    return Region.of_box(found.box, found.angle)
+        return Region.of_box(box, 0.0)
+
+    def _candidates(self, image: Image) -> list[Detection]:
+        """Return what may be faces in the picture and its tiles, best first."""
+        found: list[Detection] = []
         for x, y, tile in _tiles(image):
-            boxes = self._detect(tile, DETECTION_THRESHOLD)
-            found.append(Boxes(boxes.corners + np.array([x, y, x, y]), boxes.angles, boxes.scores))
-        corners = np.concatenate([boxes.corners for boxes in found])
-        angles = np.concatenate([boxes.angles for boxes in found])
-        scores = np.concatenate([boxes.scores for boxes in found])
-        rectangles = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
-        kept = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), DETECTION_THRESHOLD, 0.3)
-        best = np.asarray(kept, np.intp).ravel()[:MAX_CANDIDATES]
-        return Boxes(corners[best], angles[best], scores[best])
+            found += self._detect(tile, DETECTION_THRESHOLD, x, y)
+        return _suppressed(found)[:MAX_CANDIDATES]
+
+
+def _suppressed(found: list[Detection]) -> list[Detection]:
+    """Return the detections best first, without those that overlap a better one."""
+    rectangles = [(d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]) for d in found]
+    scores = [d.score for d in found]
+    return [found[i] for i in cv2.dnn.NMSBoxes(rectangles, scores, DETECTION_THRESHOLD, NMS_OVERLAP)]
 
 
 def _move(before: Face, after: Face) -> float:
@@ -146,7 +160,7 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(room * i / steps) for i in range(steps + 1)] if steps else [0]
 
 
-def _same_face(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+def _same_face(a: Box, b: Box) -> bool:
     """Whether two boxes are one face: they overlap by 30 % of both, or by 70 % of the smaller."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])

@@ -26,13 +26,17 @@ _ANCHOR_GRIDS = ((16, 2), (8, 6))
 _CENTRE, _SIZE, _LEFT_EYE, _RIGHT_EYE = range(4)
 
 
-@dataclass(frozen=True)
-class Boxes:
-    """n detections: `corners` n x 4 (x0, y0, x1, y1) and `angles` n (radians, by the eyes), `scores` n."""
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in picture pixels."""
 
-    corners: NDArray[np.float64]
-    angles: NDArray[np.float64]
-    scores: NDArray[np.float64]
+
+@dataclass(frozen=True)
+class Detection:
+    """A box that may hold a face; `angle` is that of its eyes, radians, `score` 0 to 1."""
+
+    box: Box
+    angle: float
+    score: float
 
 
 class FaceDetector:
@@ -42,8 +46,11 @@ class FaceDetector:
         self._net = _load(DETECTOR)
         self._anchors = _anchors()
 
-    def __call__(self, image: Image, threshold: float) -> Boxes:
-        """Return all detections scoring above `threshold`, overlapping ones included, in picture pixels."""
+    def __call__(self, image: Image, threshold: float, x: int = 0, y: int = 0) -> list[Detection]:
+        """Return all detections scoring above `threshold`, overlapping ones included.
+
+        (x, y) is where the upper left corner of `image` lies in the picture that boxes are wanted for.
+        """
         canvas, scale, shift = _letterbox(image, DETECTOR_SIZE)
         self._net.setInput(_planes(canvas, 1 / 127.5, -1.0))
         regressors, logits = self._net.forward(["regressors", "classificators"])
@@ -51,11 +58,12 @@ class FaceDetector:
         kept = scores > threshold
         pairs = regressors.reshape(-1, 8, 2)[kept].astype(np.float64)
         pairs[:, [_CENTRE, _LEFT_EYE, _RIGHT_EYE]] += DETECTOR_SIZE * self._anchors[kept, None]
-        centre = (pairs[:, _CENTRE] - shift) / scale
+        centre = (pairs[:, _CENTRE] - shift) / scale + (x, y)
         half = pairs[:, _SIZE] / scale / 2
         eyes = (pairs[:, _RIGHT_EYE] - pairs[:, _LEFT_EYE]) / scale
         angles = np.arctan2(eyes[:, 1], eyes[:, 0])
-        return Boxes(np.hstack([centre - half, centre + half]), angles, scores[kept])
+        rows = np.column_stack([centre - half, centre + half, angles, scores[kept]]).tolist()
+        return [Detection((x0, y0, x1, y1), angle, score) for x0, y0, x1, y1, angle, score in rows]
 
 
 class LandmarkNetwork:

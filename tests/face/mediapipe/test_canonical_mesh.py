@@ -20,7 +20,7 @@ def test_mesh_has_the_documented_sizes() -> None:
     assert mesh.triangles.shape == (898, 3)
     assert mesh.rigid_indices.shape == mesh.rigid_weights.shape == (33,)
     assert set(np.unique(mesh.triangles)) == set(range(468))
-    assert 0 <= mesh.uv.min() and mesh.uv.max() <= 1
+    assert mesh.uv.min() >= 0 and mesh.uv.max() <= 1
     assert (mesh.rigid_weights > 0).all()
 
 
