@@ -1,0 +1,38 @@
+"""Smoothing of motion tracks over time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+from lp_ray.motion.keypoints import F32
+
+PROCESS_VARIANCE = 1e-5
+INITIAL_VARIANCE = 1.0
+
+
+def smooth(track: F32, observation_variance: float) -> F32:
+    """Return the Kalman-smoothed track, n x ..., of a random walk seen through noise.
+
+    The state starts at the first value with variance 1, walks with variance 1e-5 a frame and is observed with
+    `observation_variance` (> 0). The Rauch-Tung-Striebel smoother (1965) gives the mean of the states given
+    all observations; for a linear Gaussian chain that is the minimum of
+
+        (x_0 - z_0)^2 / 1 + sum (x_i - x_{i-1})^2 / 1e-5 + sum (x_i - z_i)^2 / observation_variance,
+
+    one tridiagonal system shared by all dimensions, because every covariance is a multiple of the identity.
+    """
+    n = len(track)
+    walk, seen = 1 / PROCESS_VARIANCE, 1 / observation_variance
+    bands = np.zeros((2, n))  # upper form of scipy: row 0 above the diagonal, row 1 the diagonal
+    bands[0, 1:] = -walk
+    bands[1] = seen
+    bands[1, 1:] += walk
+    bands[1, :-1] += walk
+    bands[1, 0] += 1 / INITIAL_VARIANCE
+
+    right = seen * track.reshape(n, -1).astype(np.float64)
+    right[0] += track[0].ravel() / INITIAL_VARIANCE
+    smoothed: NDArray[np.float64] = solveh_banded(bands, right, overwrite_b=True, check_finite=False)
+    return smoothed.reshape(track.shape).astype(np.float32)

@@ -1,0 +1,216 @@
+"""Motion transfer: which keypoints the source takes in every frame, from its own motion and the driving's.
+
+    tracks   = carry(source, driving, reference, options)    expression and rotation over the whole pair,
+                                                             smoothed when the source is a video
+    x_d      = transfer(source, driving, reference, heads, options, tracks)
+
+Every step works on any range of frames and gives the same rows however a clip is cut, given the same
+reference and, for a video source, tracks of the whole pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lp_ray.errors import UnsupportedError
+from lp_ray.motion.keypoints import F32, hull_multiplier, keypoints
+from lp_ray.motion.neutral import NEUTRAL_LIP
+from lp_ray.motion.records import DrivingMotion, Index, SourceMotion
+from lp_ray.motion.regions import RULES, Region
+from lp_ray.motion.retarget import (
+    Heads,
+    eye_retargeting,
+    lip_normalisation,
+    lip_retargeting,
+    source_eye_retargeting,
+    spread,
+)
+from lp_ray.motion.smoothing import smooth
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """Options of motion transfer, named as on the reference's command line and with its defaults."""
+
+    animation_region: Region = "all"
+    driving_option: Literal["expression-friendly", "pose-friendly"] = "expression-friendly"
+    driving_multiplier: float = 1.0
+    driving_smooth_observation_variance: float = 3e-7
+    flag_relative_motion: bool = True
+    flag_stitching: bool = True
+    flag_eye_retargeting: bool = False
+    flag_lip_retargeting: bool = False
+    flag_normalize_lip: bool = False
+    flag_source_video_eye_retargeting: bool = False
+    variant: Literal["human", "animal"] = "human"
+    """Animals take all motion absolutely, rescaled by their hull; only stitching and the multiplier apply."""
+
+    @property
+    def retargets(self) -> bool:
+        return self.flag_eye_retargeting or self.flag_lip_retargeting
+
+
+@dataclass(frozen=True)
+class MotionTracks:
+    """The driving's expression and rotation carried to the source: exp n x 21 x 3, R n x 3 x 3.
+
+    Of the whole pair where the source is a video, because smoothing looks at all frames.
+    """
+
+    exp: F32
+    R: F32
+
+    def __len__(self) -> int:
+        return len(self.exp)
+
+    def take(self, index: Index) -> MotionTracks:
+        """Return the frames that `index` names, in its order."""
+        return MotionTracks(self.exp[index], self.R[index])
+
+
+def carry(
+    source: SourceMotion, driving: DrivingMotion, reference: DrivingMotion, options: TransferOptions
+) -> MotionTracks:
+    """Return the expression and rotation that a pair's frames would have with every keypoint driven.
+
+    `source` and `driving` hold one row a frame (n), or one row for all; `reference` the one driving frame
+    that relative motion is measured from. Video sources driven by a clip are smoothed over time.
+    """
+    n = frame_count(source, driving)
+    exp, R = driving.exp, driving.R
+    if options.flag_relative_motion:
+        exp = source.exp + (driving.exp - _neutral_expression(source, reference, options))
+        R = np.matmul(driving.R @ reference.R.transpose(0, 2, 1), source.R)
+    tracks = MotionTracks(spread(exp, n), spread(R, n))
+    if not source.is_video or driving.is_still:
+        return tracks
+    variance = options.driving_smooth_observation_variance
+    return MotionTracks(smooth(tracks.exp, variance), smooth(tracks.R, variance))
+
+
+def transfer(
+    source: SourceMotion,
+    driving: DrivingMotion,
+    reference: DrivingMotion,
+    heads: Heads,
+    options: TransferOptions,
+    tracks: MotionTracks | None = None,
+) -> F32:
+    """Return the driven keypoints x_d, n x 21 x 3, for a range of a pair's frames.
+
+    `source` and `driving` are as for `carry`, cut to the range; `tracks` is what `carry` gave for the whole
+    pair, cut to the same range. Without it the given frames are taken for the whole pair, which is exact for
+    any range when the source is a picture. Raises UnsupportedError for options these inputs cannot serve,
+    EngineOutputError for keypoints without volume.
+    """
+    if options.variant == "animal":
+        x_d = _animal(source, driving, reference)
+    else:
+        tracks = carry(source, driving, reference, options) if tracks is None else tracks
+        x_d = _driven(source, driving, reference, tracks, options)
+        if _rescales(source, driving, options):
+            x_d = _rescale(source, x_d, _driven_reference(source, reference, options))
+    x_s = spread(source.x_s, len(x_d))
+    x_d = _finish(source, driving, x_s, x_d, heads, options)
+    return x_s + (x_d - x_s) * np.float32(options.driving_multiplier)
+
+
+def frame_count(source: SourceMotion, driving: DrivingMotion) -> int:
+    """Return n of a source and a driving of n frames or one. Raises ValueError when they disagree."""
+    n = max(len(source), len(driving))
+    if {len(source), len(driving)} - {1, n}:
+        raise ValueError(f"{len(source)} source frames for {len(driving)} driving frames")
+    return n
+
+
+def _neutral_expression(source: SourceMotion, reference: DrivingMotion, options: TransferOptions) -> F32:
+    """What relative expression is measured from, 1 x 21 x 3: a picture has no neutral frame of its own."""
+    if not reference.is_still:
+        return reference.exp
+    if options.animation_region == "eyes" and not source.is_video:
+        return np.zeros_like(reference.exp)
+    return NEUTRAL_LIP[None]
+
+
+def _driven(
+    source: SourceMotion,
+    driving: DrivingMotion,
+    reference: DrivingMotion,
+    tracks: MotionTracks,
+    options: TransferOptions,
+) -> F32:
+    """Place the source's canonical keypoints by what the region takes from the driving: n x 21 x 3."""
+    rule = RULES[options.animation_region]
+    relative = options.flag_relative_motion
+    picture_relative = relative and not source.is_video
+    mask = rule.relative if picture_relative else rule.absolute
+
+    exp = np.where(mask, tracks.exp, source.exp)
+    R = tracks.R if rule.pose else source.R
+    scale = source.scale
+    if rule.scale and picture_relative:
+        scale = scale * (driving.scale / reference.scale)
+    t = source.t
+    if rule.pose and not relative:
+        t = driving.t
+    elif rule.pose and picture_relative:
+        t = t + (driving.t - reference.t)
+    return keypoints(source.kp, scale, R, exp, t)
+
+
+def _driven_reference(source: SourceMotion, reference: DrivingMotion, options: TransferOptions) -> F32:
+    tracks = carry(source, reference, reference, options)
+    return _driven(source, reference, reference, tracks, options)
+
+
+def _animal(source: SourceMotion, driving: DrivingMotion, reference: DrivingMotion) -> F32:
+    if source.is_video:
+        raise UnsupportedError(
+            "animals are animated from a picture: give one frame of the video as the source"
+        )
+    placed, zero = (
+        keypoints(source.kp, source.scale, motion.R, motion.exp, motion.t) for motion in (driving, reference)
+    )
+    return _rescale(source, placed, zero)
+
+
+def _rescales(source: SourceMotion, driving: DrivingMotion, options: TransferOptions) -> bool:
+    friendly = options.driving_option == "expression-friendly"
+    return friendly and options.flag_relative_motion and not (source.is_video or driving.is_still)
+
+
+def _rescale(source: SourceMotion, x_d: F32, x_reference: F32) -> F32:
+    """Let the source move from its own keypoints as far as its hull is larger than the reference frame's."""
+    x_s = source.x_s
+    return x_s + (x_d - x_reference) * hull_multiplier(x_s[0], x_reference[0])
+
+
+def _finish(
+    source: SourceMotion, driving: DrivingMotion, x_s: F32, x_d: F32, heads: Heads, options: TransferOptions
+) -> F32:
+    """Stitch and retarget, n x 21 x 3; retargeting replaces relative motion by the heads' deltas alone."""
+    human = options.variant == "human"
+    if human and options.retargets:
+        x_d = x_s if options.flag_relative_motion else x_d
+        if options.flag_eye_retargeting:
+            x_d = x_d + eye_retargeting(source, driving, heads, len(x_s))
+        if options.flag_lip_retargeting:
+            x_d = x_d + lip_retargeting(source, driving, heads, len(x_s))
+    if options.flag_stitching:
+        x_d = heads.stitch(x_s, x_d)
+    if human and not options.retargets:
+        x_d = x_d + _source_corrections(source, heads, options)
+    return x_d
+
+
+def _source_corrections(source: SourceMotion, heads: Heads, options: TransferOptions) -> F32:
+    """Deltas that depend on the source's frames alone: a row per source frame x 21 x 3."""
+    delta = np.zeros_like(source.exp)
+    if options.flag_normalize_lip and options.flag_relative_motion:
+        delta = delta + lip_normalisation(source, heads)
+    if options.flag_source_video_eye_retargeting and source.is_video:
+        delta = delta + source_eye_retargeting(source, heads)
+    return delta

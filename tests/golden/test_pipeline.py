@@ -1,0 +1,139 @@
+"""Motion transfer against the reference's keypoints, every row of pipeline_cases.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from numpy_heads import NumpyHeads
+
+from lp_ray.motion.keypoints import rotation
+from lp_ray.motion.pickle_io import NAMES
+from lp_ray.motion.records import DrivingMotion, SourceMotion
+from lp_ray.motion.transfer import TransferOptions, transfer
+
+F32 = NDArray[np.float32]
+Case = dict[str, Any]
+
+SALTS = {"human": "human0", "animal": "animal0"}
+TOLERANCES = {"image": 1e-5, "video": 1e-4}
+KINDS = [("human", "image"), ("human", "video"), ("animal", "image")]
+OPTIONS = {field.name for field in fields(TransferOptions)}
+
+BETTER_THAN_THE_REFERENCE = {
+    "KeyError: 'c_d_eyes_lst'": "templates without eye and lip lists animate people all the same "
+    "(spec, 'Exact quirks'); only retargeting needs the lists",
+}
+"""Where the reference raises: what ours does instead."""
+
+
+class Goldens:
+    """Inputs and answers of all cases."""
+
+    def __init__(self, folder: Path) -> None:
+        table = json.loads((folder / "pipeline_cases.json").read_text())
+        self.cases: list[Case] = [dict(zip(table["fields"], row, strict=True)) for row in table["rows"]]
+        with np.load(folder / "pipeline.npz") as file:
+            self.arrays: dict[str, NDArray[Any]] = dict(file)
+        self.heads = {kind: NumpyHeads(folder, salt) for kind, salt in SALTS.items()}
+
+    def expected(self, case: Case) -> F32:
+        start, n = self.arrays["offset"][case["output"]], case["n_frames"]
+        return self.arrays["x_d_i_new"][start : start + n]
+
+    def source(self, case: Case) -> SourceMotion:
+        info = self._group("source_info")
+        R = rotation(info.pop("pitch"), info.pop("yaw"), info.pop("roll"))
+        frames = {**info, "R": R, **_ratios(self.arrays["source_lmk"])}
+        if case["source_lmk_none"]:
+            del frames["eye_ratio"], frames["lip_ratio"]
+        if case["source"] == "image":
+            return SourceMotion.from_frames({name: rows[:1] for name, rows in frames.items()}, False)
+        return SourceMotion.from_frames(frames, True).take(slice(0, case["n_frames"]))
+
+    def driving(self, case: Case) -> DrivingMotion:
+        frames = {NAMES.get(k, k): v for k, v in self._group(f"template/{case['template']}").items()}
+        return DrivingMotion.from_frames(frames, is_still=len(frames["exp"]) == 1)
+
+    def _group(self, prefix: str) -> dict[str, NDArray[Any]]:
+        return {k.rsplit("/", 1)[1]: v for k, v in self.arrays.items() if k.startswith(f"{prefix}/")}
+
+
+@cache
+def _load(folder: Path) -> Goldens:
+    return Goldens(folder)
+
+
+def _ratios(points: F32) -> dict[str, F32]:
+    """Eye (n x 2) and lip (n x 1) ratios of 203 points (spec, "Per-pair semantics")."""
+
+    def ratio(a: int, b: int, c: int, d: int) -> F32:
+        across, along = (np.linalg.norm(points[:, i] - points[:, j], axis=1) for i, j in ((a, b), (c, d)))
+        quotient: F32 = across / (along + np.float32(1e-6))
+        return quotient
+
+    eyes = np.stack([ratio(6, 18, 0, 12), ratio(30, 42, 24, 36)], axis=1)
+    return {"eye_ratio": eyes, "lip_ratio": ratio(90, 102, 48, 66)[:, None]}
+
+
+def _animate(goldens: Goldens, case: Case) -> F32:
+    given = {name: case[name] for name in OPTIONS & case.keys() if case[name] is not None}
+    options = TransferOptions(variant=case["kind"], **given)
+    source, driving = goldens.source(case), goldens.driving(case)
+    reference = driving.take(slice(0, 1))
+    if not driving.is_still and case["n_frames"] is not None:
+        driving = driving.take(slice(0, case["n_frames"]))
+    return transfer(source, driving, reference, goldens.heads[case["kind"]], options)
+
+
+def _distance(ours: F32, theirs: F32) -> float:
+    return float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
+
+
+def _named(row: int, case: Case) -> str:
+    return f"row {row}: " + ", ".join(f"{name}={value}" for name, value in case.items() if value is not None)
+
+
+@pytest.mark.parametrize(("kind", "source"), KINDS)
+@pytest.mark.parametrize("relative", [True, False, None])
+def test_keypoints_of_every_row(goldens: Path, kind: str, source: str, relative: bool | None) -> None:
+    """x_d and x_s of each row equal the reference's within the README's tolerance."""
+    loaded = _load(goldens)
+    wrong = []
+    for row, case in enumerate(loaded.cases):
+        chosen = (case["kind"], case["source"], case["flag_relative_motion"]) == (kind, source, relative)
+        if not chosen or case["error"]:
+            continue
+        ours, theirs = _animate(loaded, case), loaded.expected(case)
+        assert ours.dtype == np.float32
+        x_s = np.broadcast_to(loaded.source(case).x_s, theirs.shape)
+        error = max(
+            _distance(ours, theirs),
+            _distance(x_s, loaded.arrays[f"x_s/{kind}/{source}/{case['n_frames']}"]),
+        )
+        if not error <= TOLERANCES[source]:
+            wrong.append(f"{_named(row, case)}: off by {error:.2g}")
+    assert not wrong, "\n".join([f"{len(wrong)} rows differ", *wrong[:20]])
+
+
+def test_every_row_belongs_to_a_group(goldens: Path) -> None:
+    """The groups above leave no row of the file out."""
+    loaded = _load(goldens)
+    assert {(case["kind"], case["source"]) for case in loaded.cases} <= set(KINDS)
+    assert {case["flag_relative_motion"] for case in loaded.cases} <= {True, False, None}
+
+
+def test_rows_where_the_reference_raises(goldens: Path) -> None:
+    """Each such row is one we know of, and gives finite keypoints for all of the driving's frames."""
+    loaded = _load(goldens)
+    for row, case in enumerate(loaded.cases):
+        if case["error"]:
+            assert case["error"] in BETTER_THAN_THE_REFERENCE, _named(row, case)
+            x_d = _animate(loaded, case)
+            assert len(x_d) == len(loaded.driving(case)) and np.isfinite(x_d).all(), _named(row, case)
