@@ -1,0 +1,195 @@
+"""ffmpeg as a child process: an argument list, local files only, bounded memory, never left behind.
+
+Every child gets `-nostdin`, a protocol whitelist of file and pipe, and, for inputs that are not ours, a
+whitelist of the one demuxer that the file's first bytes ask for, so that no playlist or script is ever read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import os
+import re
+import resource
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn
+
+import imageio_ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.errors import InputError, UnreadableMediaError
+
+_MAX_CHILD_BYTES = 16 << 30  # address space of one child: a decoder that asks for more dies alone
+_PIPE_BYTES = 1 << 20
+_STDERR_TAIL = 1 << 16
+_LOG = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )?\[(error|fatal)\] (.*)$", re.MULTILINE)
+
+
+@functools.cache
+def executable() -> str:
+    """Path of the ffmpeg binary that imageio-ffmpeg brings (or IMAGEIO_FFMPEG_EXE)."""
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def file_url(path: Path) -> str:
+    """The path as ffmpeg's `file:` address: nothing in the name is taken for an option or a protocol."""
+    return f"file:{path.absolute()}"
+
+
+def input_args(path: Path, demuxer: str, *options: str) -> list[str]:
+    """Arguments that open an untrusted local file with one demuxer; `options` go before its `-i`."""
+    safe = ["-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer]
+    return [*safe, "-threads", "1", *options, "-i", file_url(path)]
+
+
+def _command(args: Sequence[str], loglevel: str) -> list[str]:
+    return [executable(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", f"level+{loglevel}", *args]
+
+
+class Child:
+    """A running ffmpeg; a context manager that kills it on the way out.
+
+    `args` follow the common options. stdout is read with `read_into` or `lines`, or not at all; a `fed` child
+    takes its input from `write`, until `end`.
+    """
+
+    def __init__(self, args: Sequence[str], loglevel: str = "error", fed: bool = False) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+            _command(args, loglevel),
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            bufsize=0,
+        )
+        with contextlib.suppress(OSError, ValueError):  # the child may be gone already
+            resource.prlimit(self._process.pid, resource.RLIMIT_AS, (_MAX_CHILD_BYTES, _MAX_CHILD_BYTES))
+        assert self._process.stdout is not None
+        self._fd = self._process.stdout.fileno()
+        with contextlib.suppress(OSError):  # the user's pipe allowance may be used up
+            fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        if self._process.stdin is not None:
+            os.set_blocking(self._process.stdin.fileno(), False)
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read_into(self, buffer: memoryview, timeout_s: float) -> int:
+        """Fill `buffer` from stdout; return the bytes read, fewer than its length only at the end.
+
+        Raises UnreadableMediaError if `timeout_s` pass before it is full.
+        """
+        deadline = time.monotonic() + timeout_s
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN | select.POLLHUP)
+        filled = 0
+        while filled < len(buffer):
+            wait_ms = (deadline - time.monotonic()) * 1000
+            if wait_ms <= 0 or not poll.poll(wait_ms):
+                raise UnreadableMediaError(f"the decoder gave nothing for {timeout_s:g} s and was stopped")
+            n = os.readv(self._fd, [buffer[filled:]])
+            if n == 0:
+                break
+            filled += n
+        return filled
+
+    def lines(self, timeout_s: float) -> Iterator[str]:
+        """Yield the lines of stdout; `timeout_s` as in `read_into`, for every 4 KiB."""
+        block = memoryview(bytearray(4096))
+        rest = b""
+        while n := self.read_into(block, timeout_s):
+            *whole, rest = (rest + bytes(block[:n])).split(b"\n")
+            for line in whole:
+                yield line.decode("utf-8", "replace")
+
+    def write(self, data: memoryview, timeout_s: float) -> None:
+        """Give bytes to stdin. Raises BrokenPipeError if the child ended, TimeoutError if it is stuck."""
+        assert self._process.stdin is not None
+        fd = self._process.stdin.fileno()
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        while len(data):
+            if not poll.poll(timeout_s * 1000):
+                raise TimeoutError(f"ffmpeg took no input for {timeout_s:g} s")
+            data = data[os.write(fd, data) :]
+
+    def end(self) -> None:
+        """Close stdin: nothing more will come."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for the end; return the exit status. Raises UnreadableMediaError on time-out."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise UnreadableMediaError(
+                f"ffmpeg did not end within {timeout_s:g} s and was stopped"
+            ) from error
+
+    def log(self, head: bool = False) -> str:
+        """What the child wrote to stderr so far: its last 64 KiB, or its first."""
+        size = os.fstat(self._log.fileno()).st_size
+        start = 0 if head else max(0, size - _STDERR_TAIL)
+        return os.pread(self._log.fileno(), _STDERR_TAIL, start).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Kill the child if it still runs, and free what belongs to it. Safe to call twice."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._log.close()
+
+
+def raw_bytes(picture: NDArray[np.uint8]) -> memoryview:
+    """The pixels of an array as flat bytes, without a copy if they lie in one piece."""
+    return memoryview(np.ascontiguousarray(picture).reshape(-1))  # type: ignore[arg-type] # numpy's are buffers
+
+
+def errors_in(log: str) -> list[str]:
+    """The messages of level error and fatal in a log, without addresses and prefixes."""
+    return [text for _, text in _LOG.findall(log)]
+
+
+def run(args: Sequence[str], timeout_s: float, what: str) -> None:
+    """Run ffmpeg to its end on inputs of ours. Raises InputError naming `what` and ffmpeg's reason."""
+    with Child(args) as child:
+        if child.wait(timeout_s) != 0:
+            _raise_failure(what, child.log())
+
+
+def _raise_failure(what: str, log: str) -> NoReturn:
+    reasons = errors_in(log) or ["no reason given"]
+    raise InputError(f"{what}: ffmpeg failed: {'; '.join(reasons[:3])}")
+
+
+def feed(args: Sequence[str], pictures: Iterable[memoryview], timeout_s: float, what: str) -> None:
+    """Run ffmpeg on raw pixels given to its stdin one picture at a time. Raises InputError as `run` does."""
+    with Child(args, fed=True) as child:
+        try:
+            for picture in pictures:
+                child.write(picture, timeout_s)
+            child.end()
+        except BrokenPipeError:
+            child.wait(timeout_s)
+            _raise_failure(what, child.log())
+        except TimeoutError as error:
+            raise InputError(f"{what}: {error} and was stopped") from error
+        if child.wait(timeout_s) != 0:
+            _raise_failure(what, child.log())

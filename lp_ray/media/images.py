@@ -1,0 +1,123 @@
+"""Still pictures: checked by their header, then read as RGB."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from lp_ray.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.face.protocol import Image
+from lp_ray.limits import Limits
+from lp_ray.media.sniff import read_head
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+_ORIENTATION = 0x0112  # EXIF 2.3 tag; 5 to 8 swap width and height
+_WHITE = (255, 255, 255)
+_GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, OverflowError)
+_EARLY_END = ("truncated", "broken data", "unexpected end", "not enough")  # in Pillow's messages
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What a picture's header says; width and height as shown, after EXIF orientation."""
+
+    width: int
+    height: int
+    format: str
+    mode: str
+
+
+def probe_image(path: Path, limits: Limits) -> ImageInfo:
+    """Read the header of a JPEG, PNG, WebP, BMP or TIFF file, told by its content; no pixel is decoded.
+
+    Raises MissingInputError, InputTooLargeError (bytes, pixels) or UnreadableMediaError.
+    """
+    with _opened(path, limits) as picture:
+        width, height = picture.size
+        if picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
+            width, height = height, width
+        return ImageInfo(width, height, picture.format or "", picture.mode)
+
+
+def read_image(path: Path, limits: Limits) -> Image:
+    """Read a picture as RGB uint8, H x W x 3, turned upright by its EXIF orientation.
+
+    Transparency is laid over white; 16-bit grey keeps its high byte; CMYK is converted without a profile;
+    colour profiles are ignored; of several pages or frames the first counts.
+    Raises what `probe_image` raises, and TruncatedMediaError if the pixels end early.
+    """
+    with _opened(path, limits) as picture:
+        picture.load()
+        upright = PIL.ImageOps.exif_transpose(picture)
+        return np.array(_to_rgb(upright, path), dtype=np.uint8)
+
+
+def write_image(path: Path, picture: Image) -> None:
+    """Write an RGB picture, H x W x 3 uint8, in the format that the name's ending asks for."""
+    PIL.Image.fromarray(picture).save(path)
+
+
+@contextmanager
+def _opened(path: Path, limits: Limits) -> Iterator[PIL.Image.Image]:
+    read_head(path)
+    size = path.stat().st_size
+    if size > limits.max_bytes:
+        raise InputTooLargeError(f"{path.name}: {size:,} bytes; max_bytes is {limits.max_bytes:,}")
+    try:
+        with warnings.catch_warnings(), _header(path) as picture:
+            warnings.simplefilter("ignore")
+            width, height = picture.size
+            if width * height > limits.max_pixels:
+                raise InputTooLargeError(
+                    f"{path.name}: {width} x {height} pixels; max_pixels is {limits.max_pixels:,}"
+                )
+            yield picture
+    except PIL.UnidentifiedImageError as error:
+        raise UnreadableMediaError(
+            f"{path.name}: not a picture of the formats {', '.join(FORMATS)} (by its content)"
+        ) from error
+    except _DAMAGE as error:
+        if any(
+            word in str(error).lower()
+            for word in ("truncated", "broken data", "unexpected end", "not enough")
+        ):
+            raise TruncatedMediaError(
+                f"{path.name}: the picture ends early ({error}); fetch it again"
+            ) from error
+        raise UnreadableMediaError(f"{path.name}: damaged picture ({error})") from error
+
+
+def _header(path: Path) -> PIL.Image.Image:
+    # Pillow has a bound of its own that hides the size; ours is checked right after, before any pixel.
+    with _lock:
+        bound, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            return PIL.Image.open(path, formats=FORMATS)
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = bound
+
+
+def _to_rgb(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
+    if picture.mode in _GREY_16:
+        grey = np.asarray(picture).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise UnreadableMediaError(f"{path.name}: 32-bit grey values; save it with 8 or 16 bits")
+        return PIL.Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise UnreadableMediaError(f"{path.name}: floating-point pixels; save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        layers = picture.convert("RGBA")
+        paper = PIL.Image.new("RGBA", layers.size, (*_WHITE, 255))
+        return PIL.Image.alpha_composite(paper, layers).convert("RGB")
+    return picture.convert("RGB")

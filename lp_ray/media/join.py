@@ -1,0 +1,128 @@
+"""Segments to one finished video: no picture is coded again, the driving's sound is added in sync."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from lp_ray.errors import EngineOutputError, InputError, UnreadableMediaError
+from lp_ray.limits import Limits
+from lp_ray.media import ffmpeg, sniff
+from lp_ray.media.probe import probe_video
+
+_TIMEOUT_S = 3600.0
+_AUDIO_RATE = "128k"
+_OURS = Limits(max_bytes=1 << 50, max_pixels=1 << 30)  # our own files need no bounds
+
+
+@dataclass(frozen=True)
+class AudioCut:
+    """Sound of a video from `start_s` on, counted from its first picture.
+
+    `duration_s` None: for as long as the joined pictures last.
+    """
+
+    path: Path
+    start_s: float = 0.0
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a finished file holds, by probing it."""
+
+    n_frames: int
+    fps: Fraction
+    width: int
+    height: int
+    duration_s: float
+    has_audio: bool
+    bytes: int
+    sha256: str
+
+
+def join_segments(
+    paths: Sequence[Path],
+    output: Path,
+    fps: Fraction,
+    n_frames: int,
+    audio: AudioCut | None = None,
+) -> VideoFacts:
+    """Join segments of one size and rate, in order, into an mp4 with its index in front; return its facts.
+
+    `n_frames` is how many frames they must hold together. `audio` becomes AAC; a driving without sound gives
+    a video without sound. Raises InputError if ffmpeg fails and EngineOutputError
+    if the frame count or the rate of the written file is not the one expected; no file is left then.
+    """
+    if not paths:
+        raise ValueError("no segments to join")
+    try:
+        with tempfile.TemporaryDirectory(prefix="lp_ray-join-") as folder:
+            args = [*_picture_args(paths, Path(folder)), *_sound_args(audio, float(n_frames / fps))]
+            args += ["-c:v", "copy", "-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.file_url(output)]
+            ffmpeg.run(args, _TIMEOUT_S, f"joining {output.name}")
+        facts = video_facts(output)
+        if (facts.n_frames, facts.fps) != (n_frames, fps):
+            raise EngineOutputError(
+                f"{output.name}: the joined video has {facts.n_frames} frames at {facts.fps}, "
+                f"not {n_frames} at {fps}; its segments are damaged"
+            )
+    except BaseException:
+        output.unlink(missing_ok=True)
+        raise
+    return facts
+
+
+def video_facts(path: Path) -> VideoFacts:
+    """Probe a finished video of ours. Raises UnreadableMediaError or TruncatedMediaError for a broken one."""
+    info = probe_video(path, _OURS)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = path.stat().st_size
+    return VideoFacts(
+        info.n_frames, info.fps, info.width, info.height, info.duration_s, info.has_audio, size, digest
+    )
+
+
+def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
+    # Links of plain names: the concat script then needs no quoting, whatever the segments are called.
+    script = folder / "segments.txt"
+    for i, path in enumerate(paths):
+        (folder / f"{i:06d}.mp4").symlink_to(path.absolute())
+    script.write_text("".join(f"file {i:06d}.mp4\n" for i in range(len(paths))))
+    safe = ["-protocol_whitelist", "file,pipe", "-format_whitelist", "concat,mov"]
+    return [*safe, "-f", "concat", "-safe", "1", "-i", str(script)]
+
+
+def _sound_args(audio: AudioCut | None, pictures_s: float) -> list[str]:
+    if audio is None:
+        return ["-map", "0:v:0"]
+    demuxer = sniff.sniff_demuxer(sniff.read_head(audio.path))
+    if demuxer is None:
+        raise UnreadableMediaError(
+            f"{audio.path.name}: not a video file, so there is no sound to take from it"
+        )
+    duration_s = min(pictures_s, audio.duration_s or pictures_s)
+    start_s = _first_picture_s(audio.path, demuxer) + audio.start_s
+    cut = ["-seek_timestamp", "1", "-ss", f"{start_s:.6f}", "-t", f"{duration_s:.6f}", "-vn"]
+    # Sound that begins after the picture is led in by silence, so that it keeps its place.
+    fill = "aresample=async=1:first_pts=0"
+    coded = ["-c:a", "aac", "-b:a", _AUDIO_RATE, "-t", f"{duration_s:.6f}"]
+    opened = ffmpeg.input_args(audio.path, demuxer, *cut)
+    return [*opened, "-map", "0:v:0", "-map", "1:a:0?", "-af", fill, *coded]
+
+
+def _first_picture_s(path: Path, demuxer: str) -> float:
+    """Time of the first picture on the file's clock, on which its sound is placed too."""
+    args = [*ffmpeg.input_args(path, demuxer, "-copyts"), "-map", "0:V:0", "-frames:v", "1"]
+    with ffmpeg.Child([*args, "-c", "copy", "-f", "framecrc", "pipe:1"]) as child:
+        lines = list(child.lines(_TIMEOUT_S))
+    base = [line.split(":")[1] for line in lines if line.startswith("#tb 0:")]
+    rows = [line for line in lines if line.startswith("0,")]
+    if not base or not rows:
+        raise InputError(f"{path.name}: holds no picture to place its sound by")
+    return float(int(rows[0].split(",")[2]) * Fraction(base[0].strip()))

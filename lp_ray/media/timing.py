@@ -1,0 +1,117 @@
+"""When the frames of a clip are shown, and how they fall on a constant frame rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Rates that cameras and editors use (SMPTE and film); a measured rate near one of them is meant to be it.
+STANDARD_RATES = tuple(
+    Fraction(r)
+    for r in (
+        "24000/1001",
+        "24",
+        "25",
+        "30000/1001",
+        "30",
+        "48",
+        "50",
+        "60000/1001",
+        "60",
+        "120000/1001",
+        "120",
+    )
+)
+_DEFAULT_RATE = Fraction(25)  # of a clip whose only frame has no duration
+_MAX_RATE = 1000
+_JITTER = 0.25  # of a frame: how far a time stamp may stray from its place at a constant rate
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Frames of a clip on a constant rate.
+
+    `ticks`: int64, n, times of the frames that the file holds, in presentation order, in units of
+    `time_base` seconds. `fps`: the exact rate that the clip is read at. `shown`: int64, n_frames, for each
+    frame at that rate the index into `ticks` of what is on screen; 0, 1, 2, ... for a constant rate.
+    """
+
+    ticks: NDArray[np.int64]
+    time_base: Fraction
+    fps: Fraction
+    constant: bool
+    shown: NDArray[np.int64]
+
+    def seconds(self, tick: int) -> float:
+        """A time stamp in seconds on the file's own clock."""
+        return float(tick * self.time_base)
+
+
+def make_timeline(ticks: NDArray[np.int64], time_base: Fraction, last_ticks: int) -> Timeline:
+    """Find the exact rate of sorted time stamps; `last_ticks` is how long the last frame is shown.
+
+    A clip is of constant rate if each frame lies within a tick or a quarter of a frame of its place;
+    otherwise its most common gap gives the rate, and frames repeat or drop out to keep their times.
+    """
+    if ticks[0] == ticks[-1]:
+        fps = _checked(1 / (last_ticks * time_base)) if last_ticks > 0 else _DEFAULT_RATE
+        return Timeline(ticks, time_base, fps, True, np.arange(len(ticks)))
+    constant = _constant_rate(ticks, time_base)
+    if constant is not None:
+        return Timeline(ticks, time_base, constant, True, np.arange(len(ticks)))
+    gaps = np.diff(ticks)
+    fps = _near_standard(_checked(1 / (Fraction(float(np.median(gaps[gaps > 0]))) * time_base)))
+    # Half a frame early: a frame that comes slightly late still gets the place meant for it.
+    last_ticks = last_ticks if last_ticks > 0 else int(np.median(gaps))
+    n_frames = max(1, round((int(ticks[-1] - ticks[0]) + last_ticks) * time_base * fps))
+    places = (np.arange(n_frames) + 0.5) / float(time_base * fps)
+    shown = np.searchsorted((ticks - ticks[0]).astype(np.float64), places, side="left") - 1
+    return Timeline(ticks, time_base, fps, False, np.maximum(shown, 0).astype(np.int64))
+
+
+def cut(fps: Fraction, n_frames: int, start_s: float | None, end_s: float | None) -> tuple[int, int]:
+    """Return (first, count) of the frames k whose time k / fps lies in [start_s, end_s)."""
+    first = 0 if start_s is None else max(0, _ceil_frames(start_s, fps))
+    end = n_frames if end_s is None else min(n_frames, _ceil_frames(end_s, fps))
+    return first, max(0, end - first)
+
+
+def _ceil_frames(seconds: float, fps: Fraction) -> int:
+    # Times are typed in decimals: 0.1 means 1/10, not the binary number just above it.
+    return math.ceil(Fraction(seconds).limit_denominator(1_000_000) * fps)
+
+
+def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction) -> Fraction | None:
+    span = int(ticks[-1] - ticks[0])
+    gaps = np.diff(ticks)
+    mean = (len(ticks) - 1) / (span * time_base)
+    if mean > _MAX_RATE:
+        return None
+    if gaps.min() == gaps.max():
+        return mean
+    near = [r for r in (*STANDARD_RATES, Fraction(round(mean))) if r and abs(r / mean - 1) < Fraction(1, 20)]
+    near.sort(key=lambda rate: abs(rate - mean))
+    measured = mean.limit_denominator(1001)
+    for stray in (1.0, _JITTER / float(mean * time_base)):  # first as exact as the clock allows, then jitter
+        for rate in (*near, measured):
+            if _fits(ticks, 1 / (rate * time_base), stray):
+                return rate
+    return None
+
+
+def _fits(ticks: NDArray[np.int64], ticks_per_frame: Fraction, stray: float) -> bool:
+    places = np.arange(len(ticks)) * float(ticks_per_frame)
+    return bool(np.abs((ticks - ticks[0]) - places).max() <= stray + 1e-6)
+
+
+def _near_standard(rate: Fraction) -> Fraction:
+    best = min((*STANDARD_RATES, Fraction(max(1, round(rate)))), key=lambda known: abs(known - rate))
+    return best if abs(best / rate - 1) < Fraction(1, 50) else rate.limit_denominator(1001)
+
+
+def _checked(rate: Fraction) -> Fraction:
+    return min(max(rate, Fraction(1, 100)), Fraction(_MAX_RATE))
