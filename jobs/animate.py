@@ -45,9 +45,7 @@ def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair
             pair_table, sources["source_id"].to_pylist(), drivings["driving_id"].to_pylist(), options
         )
     rule = plain(config.pairing)
-    return pair_up(
-        rule["rule"], len(sources), len(drivings), options, rule.get("per_source", 1), rule.get("seed", 0)
-    )
+    return pair_up(rule["rule"], len(sources), len(drivings), options, rule.get("per_source", 1), rule.get("seed", 0))
 
 
 def plan_lines(job: jobs.Job) -> list[str]:

@@ -85,7 +85,7 @@ def start_ray(config: DictConfig) -> None:
 
 def pools_from(config: DictConfig) -> Pools:
     """Size the pools for the running cluster."""
-    resources = ray.cluster_resources()
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return derive_pools(
         resources.get("CPU", 1.0), resources.get("GPU", 0.0), str(config.engine.device), plain(config.pools)
     )

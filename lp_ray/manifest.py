@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lp_ray import storage
-from lp_ray.errors import RefusedError
+from lp_ray.errors import InputError, RefusedError
 from lp_ray.face.select import FACE_RULES
 from lp_ray.options import nearest, option_names
 
@@ -46,9 +46,7 @@ _COLUMNS: dict[Kind, dict[str, pa.DataType]] = {
 }
 
 FPS_TYPE = pa.struct([("numerator", pa.int64()), ("denominator", pa.int64())])
-SECONDS_TYPE = pa.struct(
-    [(stage, pa.float64()) for stage in ("template", "source", "animate", "write", "finalize")]
-)
+SECONDS_TYPE = pa.struct([(stage, pa.float64()) for stage in ("template", "source", "animate", "write", "finalize")])
 
 RESULT_SCHEMA = pa.schema(
     [
@@ -93,8 +91,8 @@ def read_manifest(uri: str, kind: Kind) -> pa.Table:
     try:
         with storage.local_copy(uri) as path:
             table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise RefusedError(f"{kind} manifest {uri}: no such file (make one with `python -m jobs.manifest`)") from error
+    except InputError as error:
+        raise RefusedError(f"{kind} manifest: {error} (make one with `python -m jobs.manifest`)") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise RefusedError(f"{kind} manifest {uri}: not a Parquet file: {error}") from error
     return check_manifest(table, kind, where=f"{kind} manifest {uri}")
@@ -246,7 +244,8 @@ def _check_subjects(column: pa.ChunkedArray, where: str) -> None:
 
 def _check_cuts(start: pa.ChunkedArray, end: pa.ChunkedArray, where: str) -> None:
     for name, column in (("start_s", start), ("end_s", end)):
-        row = _first(pc.and_(column.is_valid(), pc.invert(pc.and_(pc.is_finite(column), pc.greater_equal(column, 0)))))
+        sound = pc.and_(pc.is_finite(column), pc.greater_equal(column, 0))
+        row = _first(pc.and_(column.is_valid(), pc.invert(sound)))
         if row is not None:
             raise RefusedError(f"{where}: row {row}: {name}={column[row].as_py()} must be 0 or more seconds")
     row = _first(pc.less_equal(end, pc.coalesce(start, pa.scalar(0.0))))

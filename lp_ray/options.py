@@ -32,8 +32,8 @@ class PairOptions:
     driving_multiplier: float = _option(1.0, "strength of the driving motion", 0.0, 4.0)
     audio: Literal["driving", "none"] = _option("driving", "where the sound comes from")
     crf: int = _option(18, "x264 quality, lower is better", 0, 51)
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = (
-        _option("veryfast", "x264 effort")
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = _option(
+        "veryfast", "x264 effort"
     )
 
 

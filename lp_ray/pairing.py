@@ -35,7 +35,12 @@ class Pairs:
 
 
 def pair_up(
-    rule: PairingRule, n_sources: int, n_drivings: int, options: PairOptions, per_source: int = 1, seed: int = 0
+    rule: PairingRule,
+    n_sources: int,
+    n_drivings: int,
+    options: PairOptions,
+    per_source: int = 1,
+    seed: int = 0,
 ) -> Pairs:
     """Pair sources and drivings by a rule.
 
@@ -62,7 +67,10 @@ def pair_up(
 
 
 def pairs_from_manifest(
-    pairs: pa.Table, source_ids: Sequence[str] | pa.Array, driving_ids: Sequence[str] | pa.Array, options: PairOptions
+    pairs: pa.Table,
+    source_ids: Sequence[str] | pa.Array,
+    driving_ids: Sequence[str] | pa.Array,
+    options: PairOptions,
 ) -> Pairs:
     """Pairs of an explicit manifest, with its option columns laid over `options`.
 
@@ -102,4 +110,4 @@ def _look_up(pairs: pa.Table, column: str, ids: Sequence[str] | pa.Array) -> NDA
         raise RefusedError(
             f"pairs manifest row {row}: {column}={pairs[column][row].as_py()!r} is not in the {kind}s manifest"
         )
-    return found.to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)

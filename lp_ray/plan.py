@@ -34,9 +34,7 @@ class Identity:
     template_settings: Mapping[str, object]
 
     def template_key(self, driving: DrivingRef) -> str:
-        return keys.template_key(
-            driving.key, self.engine_digest, self.landmarker_digest, self.template_settings
-        )
+        return keys.template_key(driving.key, self.engine_digest, self.landmarker_digest, self.template_settings)
 
     def work_digest(self) -> str:
         return keys.work_digest(self.engine_digest, self.landmarker_digest, self.template_settings)
@@ -81,9 +79,7 @@ class Plan:
         return str(self.driving_table["driving_id"][int(self.pairs.driving_index[pair])].as_py())
 
 
-def resolve_sources(
-    table: pa.Table, policy: storage.Policy
-) -> tuple[list[SourceRef], dict[int, Failure]]:
+def resolve_sources(table: pa.Table, policy: storage.Policy) -> tuple[list[SourceRef], dict[int, Failure]]:
     """Turn source rows into references with keys; rows that cannot be reached get a failure."""
     uris, versions, failures = _resolve(table["uri"].to_pylist(), policy)
     refs = []
@@ -96,9 +92,7 @@ def resolve_sources(
     return refs, failures
 
 
-def resolve_drivings(
-    table: pa.Table, policy: storage.Policy
-) -> tuple[list[DrivingRef], dict[int, Failure]]:
+def resolve_drivings(table: pa.Table, policy: storage.Policy) -> tuple[list[DrivingRef], dict[int, Failure]]:
     """Turn driving rows into references with keys; rows that cannot be reached get a failure."""
     uris, versions, failures = _resolve(table["uri"].to_pylist(), policy)
     refs = []
@@ -111,9 +105,7 @@ def resolve_drivings(
     return refs, failures
 
 
-def _resolve(
-    typed: Sequence[str], policy: storage.Policy
-) -> tuple[list[str], list[str], dict[int, Failure]]:
+def _resolve(typed: Sequence[str], policy: storage.Policy) -> tuple[list[str], list[str], dict[int, Failure]]:
     """Return each row's normalised URI and version tag, and the failures by row."""
     uris, failures = list(typed), {}
     for row, uri in enumerate(typed):
@@ -149,14 +141,17 @@ def make_plan(
     work = identity.work_digest()
     pair_ids, failures = [], {}
     for pair, (s, d, o) in enumerate(
-        zip(pairs.source_index.tolist(), pairs.driving_index.tolist(), pairs.option_index.tolist(), strict=True)
+        zip(
+            pairs.source_index.tolist(),
+            pairs.driving_index.tolist(),
+            pairs.option_index.tolist(),
+            strict=True,
+        )
     ):
         pair_ids.append(keys.pair_key(sources[s].key, drivings[d].key, texts[o], work))
         if s in bad_sources or d in bad_drivings:
             failures[pair] = bad_sources.get(s) or bad_drivings[d]
-    plan = Plan(
-        sources, drivings, source_table, driving_table, pair_table, pairs, pair_ids, texts, failures=failures
-    )
+    plan = Plan(sources, drivings, source_table, driving_table, pair_table, pairs, pair_ids, texts, failures=failures)
     _refuse_twins(plan)
     return plan
 

@@ -48,9 +48,7 @@ def identify(settings: Settings) -> tuple[Identity, str, bool]:
     """
     engine = create_engine(settings.engine)
     landmarker = create_landmarker(settings.landmarker)
-    identity = Identity(
-        engine.digest, landmarker.digest, {"max_missing_fraction": settings.max_missing_fraction}
-    )
+    identity = Identity(engine.digest, landmarker.digest, {"max_missing_fraction": settings.max_missing_fraction})
     return identity, engine.name, engine.needs_crops
 
 

@@ -119,9 +119,7 @@ class PairsJob:
         for start in range(0, work.n_frames, step):
             yield SpanRow(work, start, min(start + step, work.n_frames))
 
-    def _finish(
-        self, work: dict[str, tuple[PairWork, int]], ended: Iterable[tuple[str, ResultRow | Failure]]
-    ) -> None:
+    def _finish(self, work: dict[str, tuple[PairWork, int]], ended: Iterable[tuple[str, ResultRow | Failure]]) -> None:
         for pair_id, answer in ended:
             if isinstance(answer, Failure):
                 self._fail(work[pair_id][1], answer)

@@ -20,7 +20,7 @@ PAPER = (255, 255, 255)
 
 def sheet_times(n_frames: int, columns: int) -> list[int]:
     """Frame numbers spread evenly over a clip, first and last included."""
-    return np.linspace(0, n_frames - 1, columns).round().astype(int).tolist()
+    return [round(float(time)) for time in np.linspace(0, n_frames - 1, columns)]
 
 
 def pick_frames(frames: Iterable[Image], wanted: Sequence[int]) -> list[Image]:

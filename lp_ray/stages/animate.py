@@ -84,4 +84,3 @@ class AnimatePairs:
         if not path.exists():
             storage.fetch(self._layout.template(key), path, self._settings.limits)
         return TemplateReader(path)
-

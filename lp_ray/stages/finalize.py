@@ -33,9 +33,7 @@ def finalize_template(settings: Settings, engine: str, digests: tuple[str, str],
     storage.delete_prefix(layout.staged(key))
 
 
-def _join_template(
-    layout: TemplateLayout, key: str, facts: ClipFacts, engine: str, digests: tuple[str, str]
-) -> None:
+def _join_template(layout: TemplateLayout, key: str, facts: ClipFacts, engine: str, digests: tuple[str, str]) -> None:
     header = TemplateHeader(
         engine=engine,
         engine_digest=digests[0],
@@ -91,7 +89,11 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
         clip = open_clip(path, settings.limits, driving.start_s, driving.end_s)
         sound = clip.has_audio and work.options["audio"] == "driving"
         facts = join_segments(
-            segments, video, work.fps, work.n_frames, AudioCut(path, driving.start_s or 0.0) if sound else None
+            segments,
+            video,
+            work.fps,
+            work.n_frames,
+            AudioCut(path, driving.start_s or 0.0) if sound else None,
         )
     uri = layout.video(work.pair_id)
     storage.put_file(video, uri)

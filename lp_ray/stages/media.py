@@ -8,7 +8,7 @@ from lp_ray.face.crop import limit_size
 from lp_ray.face.protocol import Image
 from lp_ray.limits import Limits
 from lp_ray.media.images import read_image
-from lp_ray.media.probe import is_video
+from lp_ray.media.sniff import is_video
 from lp_ray.stages.rows import SourceRef
 
 

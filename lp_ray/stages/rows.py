@@ -34,7 +34,7 @@ class Row:
 
         Raises KeyError naming the column that an earlier stage did not provide.
         """
-        hints = _hints(cls)
+        hints = _hints(cls)  # type: ignore[arg-type]
         for i in range(len(next(iter(batch.values())))):
             yield cls(**{name: _decode(batch[name][i], hint) for name, hint in hints.items()})
 

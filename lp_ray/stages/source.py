@@ -50,15 +50,13 @@ class CropSources:
             crop = empty(FRAME_SIZE, 3, dtype=np.uint8)
             points = empty(3, dtype=np.float64)
             return SourcedSpan(work, row.start, row.stop, crop, points, np.zeros((2, 3)), seconds, found)
-        return SourcedSpan(
-            work, row.start, row.stop, found.crop.image, found.crop.points, found.to_crop, seconds, None
-        )
+        return SourcedSpan(work, row.start, row.stop, found.crop.image, found.crop.points, found.to_crop, seconds, None)
 
     def _find_portrait(self, source: SourceRef, max_dim: int, scale: float) -> _Portrait | Failure:
         """A failure is an answer too: it is cached, so a bad picture is read once, not once per pair."""
         try:
             image = read_source(source, max_dim, self._settings.limits)
-            crop, to_crop = crop_portrait(image, self._landmarker, source.face, source.box, scale, FRAME_SIZE)
+            crop, points, to_crop = crop_portrait(image, self._landmarker, source.face, source.box, FRAME_SIZE, scale)
         except (InputError, ValueError, ArithmeticError, OSError) as error:
             return Failure.of(STAGE, error)
-        return _Portrait(crop, to_crop)
+        return _Portrait(SourceCrop(crop, points), to_crop)

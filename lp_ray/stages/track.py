@@ -21,7 +21,7 @@ from lp_ray.errors import InputError
 from lp_ray.face.crop import DrivingCrop
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.protocol import Image
-from lp_ray.face.track import TrackedFrame, check_missing, fill_gaps, track_clip
+from lp_ray.face.track import check_missing, fill_gaps, track_clip
 from lp_ray.media.clip import Clip, open_clip
 from lp_ray.settings import Settings
 from lp_ray.stages.rows import Batch, ClipFacts, ClipRow, DrivingRef, Failure, TrackedChunk, empty
@@ -87,13 +87,12 @@ class TrackClips:
         file = spool / "points.f8"
         missing: list[int] = []
         shape: tuple[int, ...] = ()
-        n_frames = 0
         tracked = track_clip(clip.frames(), self._landmarker, driving.face)
         with file.open("wb") as sink:
-            for n_frames, frame in enumerate(fill_gaps(tracked, missing), 1):
+            for frame in fill_gaps(tracked, missing):
                 shape = frame.points.shape
                 sink.write(np.ascontiguousarray(frame.points, np.float64).tobytes())
-        return _Track(np.memmap(file, np.float64, "r", shape=(n_frames, *shape)), tuple(missing))
+        return _Track(np.memmap(file, np.float64, "r").reshape(-1, *shape), tuple(missing))
 
     def _crops(self, clip: Clip, points: NDArray[np.float64], span: Span) -> Iterator[NDArray[np.uint8]]:
         """Yield the crops of each chunk, or empty arrays for an engine that reads landmarks alone."""
@@ -110,6 +109,3 @@ class TrackClips:
 def _take(frames: Iterator[Image], n: int) -> Iterable[Image]:
     for _ in range(n):
         yield next(frames)
-
-
-__all__ = ["TrackClips", "TrackedFrame"]

@@ -1,0 +1,92 @@
+"""The demo: inputs from installed packages, the main job as a user types it, contact sheets to look at."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from lp_ray.performance.film import film_performance
+from omegaconf import DictConfig
+
+from jobs.cli import EXIT_DONE, main
+from jobs.setup import required
+from jobs.sheets import write_sheets
+from lp_ray.errors import RefusedError
+from lp_ray.limits import Limits
+from lp_ray.media.images import read_image
+
+N_GROUP_FACES = 6
+PERFORMANCES = {
+    "talk": (Fraction(25), True),
+    "nod_and_shake": (Fraction(30000, 1001), False),
+    "expressions": (Fraction(24), False),
+}
+"""Name of a performance -> its frame rate, and whether it has a sound track."""
+
+
+def run(config: DictConfig) -> int:
+    """Make the inputs, run the job on them, draw the sheets."""
+    output = Path(required(config, "output")).resolve()
+    inputs = output / "inputs"
+    inputs.mkdir(parents=True, exist_ok=True)
+    write_sources(inputs)
+    write_drivings(inputs, float(config.seconds))
+    command = [
+        *("-m", "jobs.animate"),
+        f"sources={inputs / 'sources.parquet'}",
+        f"drivings={inputs / 'drivings.parquet'}",
+        *("pairing=cross", f"output={output}", "engine=preview", "paste_back=false"),
+    ]
+    print("$ python", *command, flush=True)
+    code = subprocess.run([sys.executable, *command], check=False).returncode  # noqa: S603 - our own command
+    if code != EXIT_DONE:
+        return code
+    drivings = {name: str(inputs / f"{name}.mp4") for name in PERFORMANCES}
+    for sheet in write_sheets(str(output), output / "sheets", drivings):
+        print(f"sheet:   {sheet}")
+    return EXIT_DONE
+
+
+def write_sources(folder: Path) -> None:
+    """Copy the astronaut (scikit-image) and the group photo (insightface), and list their seven faces."""
+    for package, inside, name in (
+        ("skimage", "data/astronaut.png", "astronaut.png"),
+        ("insightface", "data/images/t1.jpg", "group.jpg"),
+    ):
+        shutil.copyfile(_carried(package, inside), folder / name)
+    rows = [{"uri": str(folder / "astronaut.png"), "source_id": "astronaut", "face": None}]
+    rows += [
+        {"uri": str(folder / "group.jpg"), "source_id": f"group-{face}", "face": str(face)}
+        for face in range(N_GROUP_FACES)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "sources.parquet")
+
+
+def write_drivings(folder: Path, seconds: float) -> None:
+    """Film the performances with the astronaut as their actor, and list them."""
+    actor = read_image(folder / "astronaut.png", Limits())
+    rows = []
+    for name, (fps, sound) in PERFORMANCES.items():
+        path = folder / f"{name}.mp4"
+        if not path.exists():
+            film_performance(path, name, actor, fps, round(seconds * fps), sound)
+        rows.append({"uri": str(path), "driving_id": name})
+    pq.write_table(pa.Table.from_pylist(rows), folder / "drivings.parquet")
+
+
+def _carried(package: str, inside: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (path := Path(folder) / inside).is_file():
+            return path
+    raise RefusedError(f"{inside} is not in the installed package {package}: run `make setup`")
+
+
+if __name__ == "__main__":
+    main("demo", run)

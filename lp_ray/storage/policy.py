@@ -1,0 +1,52 @@
+"""Where inputs may come from."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lp_ray.errors import SchemeNotAllowedError
+from lp_ray.storage.uri import display, scheme_of
+
+DEFAULT_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "az", "abfs", "memory"})
+"""Object stores and local files. http(s) must be asked for: it lets a manifest reach into private networks."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Allow-list of input URIs: by scheme, and by prefix when any prefix is given."""
+
+    schemes: frozenset[str] = DEFAULT_SCHEMES
+    prefixes: tuple[str, ...] = ()
+
+    def check(self, uri: str) -> None:
+        """Raise SchemeNotAllowedError unless the normalised `uri` may be read."""
+        scheme = scheme_of(uri)
+        if scheme not in self.schemes:
+            raise SchemeNotAllowedError(
+                f"{display(uri)}: scheme {scheme!r} is not allowed (limits.schemes allows "
+                f"{', '.join(sorted(self.schemes))})"
+            )
+        if self.prefixes and not any(uri.startswith(p.rstrip("/") + "/") for p in self.prefixes):
+            raise SchemeNotAllowedError(f"{display(uri)}: not under any of limits.prefixes")
+        if ".." in uri.split("/"):
+            raise SchemeNotAllowedError(f"{display(uri)}: a URI may not hold '..'")
+        if scheme in ("http", "https"):
+            check_public_host(uri)
+
+
+def check_public_host(uri: str) -> None:
+    """Raise SchemeNotAllowedError when a web host is, or resolves to, an address that is not public.
+
+    Link-local addresses hold cloud credentials (169.254.169.254), private ones a company's own services.
+    """
+    host = urlsplit(uri).hostname or ""
+    try:
+        found = [str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(host, None)]
+        addresses = [ipaddress.ip_address(address) for address in found]
+    except (OSError, ValueError) as error:
+        raise SchemeNotAllowedError(f"{display(uri)}: host {host!r} cannot be resolved: {error}") from error
+    if private := [address for address in addresses if not address.is_global]:
+        raise SchemeNotAllowedError(f"{display(uri)}: {host!r} is {private[0]}, not a public address")
