@@ -24,6 +24,8 @@ def smooth(track: F32, observation_variance: float) -> F32:
     one tridiagonal system shared by all dimensions, because every covariance is a multiple of the identity.
     """
     n = len(track)
+    if n == 1:  # the start equals the only observation; LAPACK refuses a system without off-diagonal
+        return track.copy()
     walk, seen = 1 / PROCESS_VARIANCE, 1 / observation_variance
     bands = np.zeros((2, n))  # upper form of scipy: row 0 above the diagonal, row 1 the diagonal
     bands[0, 1:] = -walk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from numpy_heads import NumpyHeads
 
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.pickle_io import NAMES
@@ -31,6 +31,54 @@ BETTER_THAN_THE_REFERENCE = {
     "(spec, 'Exact quirks'); only retargeting needs the lists",
 }
 """Where the reference raises: what ours does instead."""
+
+
+class NumpyMlp:
+    """Linear layers with ReLU between, weights `model` under `salt` (goldens README, "Recipe")."""
+
+    def __init__(self, goldens: Path, salt: str, model: str) -> None:
+        tensors = json.loads((goldens / "state_dicts.json").read_text())["human"][model]["tensors"]
+        self.layers = [
+            (
+                _seeded(salt, model, name, shape),
+                _seeded(salt, model, name.replace("weight", "bias"), shape[:1]),
+            )
+            for name, (shape, _) in tensors.items()
+            if name.endswith("weight")
+        ]
+
+    def __call__(self, x: F32) -> F32:
+        *hidden, (weight, bias) = self.layers
+        for hidden_weight, hidden_bias in hidden:
+            x = np.maximum(x @ hidden_weight.T + hidden_bias, 0)
+        return x @ weight.T + bias
+
+
+class NumpyHeads:
+    """Heads of lp_ray.motion.retarget for the goldens' human (`human0`) or animal (`animal0`) weights."""
+
+    def __init__(self, goldens: Path, salt: str) -> None:
+        self._stitch, self._lip, self._eye = (
+            NumpyMlp(goldens, salt, model) for model in ("S_shoulder", "S_mouth", "S_eye")
+        )
+
+    def stitch(self, x_s: F32, x_d: F32) -> F32:
+        n = len(x_d)
+        delta = self._stitch(np.concatenate([x_s.reshape(n, -1), x_d.reshape(n, -1)], axis=1))
+        shift = np.pad(delta[:, 63:], ((0, 0), (0, 1)))
+        return x_d + delta[:, :63].reshape(n, 21, 3) + shift[:, None]
+
+    def eye_delta(self, x_s: F32, ratios: F32) -> F32:
+        return self._eye(np.concatenate([x_s.reshape(len(x_s), -1), ratios], axis=1)).reshape(-1, 21, 3)
+
+    def lip_delta(self, x_s: F32, ratios: F32) -> F32:
+        return self._lip(np.concatenate([x_s.reshape(len(x_s), -1), ratios], axis=1)).reshape(-1, 21, 3)
+
+
+def _seeded(salt: str, model: str, name: str, shape: list[int]) -> F32:
+    generator = np.random.Generator(np.random.PCG64(zlib.crc32(f"{salt}:{model}:{name}".encode())))
+    spread = 0.1 if name.endswith("bias") else 1 / np.sqrt(shape[1])
+    return (generator.standard_normal(shape) * spread).astype(np.float32)
 
 
 class Goldens:

@@ -1,0 +1,81 @@
+"""The driving's reference frame: the one that relative motion is measured from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.errors import RefusedError, UnsupportedError
+from lp_ray.motion.keypoints import F32
+
+FIRST = "first"
+NEUTRAL = "neutral"
+
+LIP_UNIT = 0.1
+"""Lip ratio that spoils a reference as much as ..."""
+
+EYE_UNIT = 0.1
+"""... eyes this much off their usual ratio, or ..."""
+
+ANGLE_UNIT = np.radians(15)
+"""... a head turned this far from the camera, or ..."""
+
+EXPRESSION_UNIT = 0.01
+"""... an expression this far (root mean square over keypoints) from the clip's median one."""
+
+
+def parse_reference(text: str) -> str | int:
+    """Return "first", "neutral" or an index >= 0. Raises RefusedError for anything else."""
+    if text in (FIRST, NEUTRAL):
+        return text
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise RefusedError(f"driving_reference={text!r} must be {FIRST}, {NEUTRAL} or a frame's index")
+
+
+def reference_index(choice: str | int, frames: Mapping[str, F32]) -> int:
+    """Return the index of the reference among a driving's frames (template arrays, a row per frame).
+
+    Raises UnsupportedError for an index past the end, and for "neutral" when the template holds nothing to
+    judge by.
+    """
+    if choice == FIRST:
+        return 0
+    if choice == NEUTRAL:
+        return int(np.argmin(neutral_score(frames)))
+    n_frames = len(next(iter(frames.values())))
+    if not isinstance(choice, int) or not 0 <= choice < n_frames:
+        raise UnsupportedError(f"driving_reference={choice}: the driving has frames 0 to {n_frames - 1}")
+    return choice
+
+
+def neutral_score(frames: Mapping[str, F32]) -> NDArray[np.float64]:
+    """Return how far every frame is from a neutral face, n values >= 0.
+
+    The sum, each in its unit above, of the lip ratio (closed is 0), of both eyes' distance from their usual
+    opening (median of the wider half of the clip, so that blinks do not count), and of the head's angle to
+    the camera; for templates without ratios the distance from the clip's median expression stands in.
+    Arrays that are lacking do not count; UnsupportedError when all are.
+    """
+    terms: list[NDArray[Any]] = []
+    if "lip_ratio" in frames:
+        terms.append(frames["lip_ratio"][:, 0] / LIP_UNIT)
+    if "eye_ratio" in frames:
+        usual = np.quantile(frames["eye_ratio"], 0.75, axis=0)
+        terms.append(np.abs(frames["eye_ratio"] - usual).mean(axis=1) / EYE_UNIT)
+    if "exp" in frames and not terms:
+        away = frames["exp"] - np.median(frames["exp"], axis=0)
+        terms.append(np.sqrt(np.square(away).mean(axis=(1, 2))) / EXPRESSION_UNIT)
+    if "R" in frames:
+        cosine = (np.trace(frames["R"], axis1=1, axis2=2) - 1) / 2
+        terms.append(np.arccos(np.clip(cosine, -1, 1)) / ANGLE_UNIT)
+    if not terms:
+        raise UnsupportedError(
+            f"driving_reference={NEUTRAL} needs eye or lip ratios, rotation or expression, which this motion "
+            f"template lacks: use {FIRST} or a frame's index"
+        )
+    score: NDArray[np.float64] = np.sum(terms, axis=0, dtype=np.float64)
+    return score

@@ -1,0 +1,85 @@
+"""Resampling by time and length policies, as properties."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lp_ray.motion.rates import LengthPolicy, drive_picture, drive_video, resample
+
+RATES = [Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60)] + [
+    Fraction(n, 1001) for n in (24000, 30000, 60000)
+]
+rates = st.sampled_from(RATES) | st.fractions(1, 240, max_denominator=1001)
+lengths = st.integers(1, 2000)
+
+
+@given(lengths, rates, rates)
+def test_every_output_frame_shows_what_is_on_at_its_middle(n: int, rate_in: Fraction, rate_out: Fraction) -> None:
+    index = resample(n, rate_in, rate_out)
+    assert len(index) >= 1 and index[0] >= 0 and index[-1] < n
+    assert (np.diff(index) >= 0).all()
+    if len(index) > 1:
+        for i in {0, len(index) // 2, len(index) - 1}:
+            middle = (i + Fraction(1, 2)) / rate_out
+            assert index[i] / rate_in <= middle < (int(index[i]) + 1) / rate_in
+
+
+@given(lengths, rates, rates)
+def test_the_length_in_time_is_kept_to_half_an_output_frame(n: int, rate_in: Fraction, rate_out: Fraction) -> None:
+    n_out = len(resample(n, rate_in, rate_out))
+    assert n_out == 1 or abs(n_out / rate_out - n / rate_in) <= Fraction(1, 2) / rate_out
+
+
+@given(lengths, rates)
+def test_equal_rates_change_nothing(n: int, rate: Fraction) -> None:
+    np.testing.assert_array_equal(resample(n, rate, rate), np.arange(n))
+
+
+def test_an_hour_of_ntsc_does_not_drift() -> None:
+    """At 25 frames a second, the last of 108,000 frames of 29.97 is within one frame of its time."""
+    index = resample(108_000, Fraction(30000, 1001), Fraction(25))
+    assert len(index) == 90_090
+    assert index[-1] in (107_998, 107_999)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(["min", "loop", "ping-pong", "hold"]))
+def test_policies_cover_the_source_with_frames_of_the_driving(
+    n_source: int, n_driving: int, policy: LengthPolicy
+) -> None:
+    schedule = drive_video(n_source, np.arange(n_driving), policy)
+    expected = min(n_source, n_driving) if policy == "min" and n_driving > 1 else n_source
+    np.testing.assert_array_equal(schedule.source, np.arange(expected))
+    assert len(schedule.driving) == expected and set(schedule.driving) <= set(range(n_driving))
+    shared = min(n_source, n_driving)
+    np.testing.assert_array_equal(schedule.driving[:shared], np.arange(shared))
+    if policy == "ping-pong":
+        assert (np.abs(np.diff(schedule.driving)) == (n_driving > 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("min", [4, 5, 6]),
+        ("hold", [4, 5, 6, 6, 6, 6, 6, 6]),
+        ("loop", [4, 5, 6, 4, 5, 6, 4, 5]),
+        ("ping-pong", [4, 5, 6, 5, 4, 5, 6, 5]),
+    ],
+)
+def test_a_short_driving(policy: LengthPolicy, expected: list[int]) -> None:
+    assert drive_video(8, np.array([4, 5, 6]), policy).driving.tolist() == expected
+
+
+def test_a_picture_takes_all_driving_frames() -> None:
+    schedule = drive_picture(np.array([0, 2, 4]))
+    assert schedule.source.tolist() == [0, 0, 0] and schedule.driving.tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize(("n", "rate"), [(0, Fraction(25)), (5, Fraction(0))])
+def test_nothing_to_show_is_refused(n: int, rate: Fraction) -> None:
+    with pytest.raises(ValueError, match="cannot be shown"):
+        resample(n, rate, Fraction(25))
