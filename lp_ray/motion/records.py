@@ -136,9 +136,7 @@ class SourceMotion:
 def check_frames(frames: Mapping[str, F32], needed: tuple[str, ...]) -> None:
     """Raise TemplateError unless `needed` arrays are there and all known ones have rows of their shape."""
     if lacking := [name for name in needed if name not in frames]:
-        raise TemplateError(
-            f"motion without {', '.join(lacking)}: it was not made by the liveportrait engine"
-        )
+        raise TemplateError(f"motion without {', '.join(lacking)}: it was not made by the liveportrait engine")
     rows = len(frames[needed[0]])
     for name in TAILS.keys() & frames.keys():
         if frames[name].shape != (rows, *TAILS[name]) or rows == 0:

@@ -81,9 +81,7 @@ def _check_opcodes(data: bytes) -> None:
     """Walk the opcodes without running them: their kinds, and lengths and memo slots that `data` can hold."""
     for count, (opcode, argument, position) in enumerate(pickletools.genops(data)):
         if opcode.name not in OPCODES:
-            raise TemplateError(
-                f"refused pickle: {opcode.name} at byte {position} has no place in a motion template"
-            )
+            raise TemplateError(f"refused pickle: {opcode.name} at byte {position} has no place in a motion template")
         if opcode.name in MEMO_OPCODES and not 0 <= int(argument or 0) <= count:
             raise TemplateError(f"refused pickle: memo slot {argument} at byte {position}")
         if count > FREE_OPCODES + (position or 0) // BYTES_PER_OPCODE:

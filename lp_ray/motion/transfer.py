@@ -168,9 +168,7 @@ def _driven_reference(source: SourceMotion, reference: DrivingMotion, options: T
 
 def _animal(source: SourceMotion, driving: DrivingMotion, reference: DrivingMotion) -> F32:
     if source.is_video:
-        raise UnsupportedError(
-            "animals are animated from a picture: give one frame of the video as the source"
-        )
+        raise UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
     placed, zero = (
         keypoints(source.kp, source.scale, motion.R, motion.exp, motion.t) for motion in (driving, reference)
     )
