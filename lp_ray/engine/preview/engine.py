@@ -111,9 +111,7 @@ def _smoothed(template: TemplateReader, start: int, stop: int) -> list[DriverFra
     for index in range(start, min(stop, len(template))):
         rows = np.clip(index + taps, 0, len(template) - 1) - first
         mean = {
-            name: sum(
-                weight * array[row].astype(np.float64) for weight, row in zip(weights, rows, strict=True)
-            )
+            name: sum(weight * array[row].astype(np.float64) for weight, row in zip(weights, rows, strict=True))
             for name, array in raw.items()
         }
         frames.append(_driver_frame(mean))

@@ -212,7 +212,8 @@ def _corner_fade(u: Plane) -> Plane:
 def _row_shade(canvas: Canvas, seam: Plane) -> Plane:
     """Light on a row of teeth: it curves away at the sides and has a line between neighbours."""
     away = np.maximum(np.abs(canvas.u), np.abs(canvas.arch))
-    return (1 - 0.45 * away**2) * (1 - 0.16 * np.exp(-((seam / 0.022) ** 2)))
+    shade: Plane = (1 - 0.45 * away**2) * (1 - 0.16 * np.exp(-((seam / 0.022) ** 2)))
+    return shade
 
 
 def _own_inside(image: Image, rest: Lips, canvas: Canvas, zoom: float) -> tuple[Plane, Plane]:

@@ -97,9 +97,7 @@ def prepare_source(source: SourceCrop, model: CanonicalMesh) -> PreparedSource:
             "choose the mediapipe landmarker"
         )
     points = np.asarray(source.points, np.float64)
-    poses = fit_poses(
-        points[None, model.rigid_indices], model.vertices[model.rigid_indices], model.rigid_weights
-    )
+    poses = fit_poses(points[None, model.rigid_indices], model.vertices[model.rigid_indices], model.rigid_weights)
     scale, rotation, translation = float(poses.scale[0]), poses.rotation[0], poses.translation[0]
     if not np.isfinite(scale) or scale <= 0:
         raise UnsupportedError("the source's landmarks do not form a face: choose another picture")
@@ -116,9 +114,7 @@ def prepare_source(source: SourceCrop, model: CanonicalMesh) -> PreparedSource:
     )
 
 
-def _lay_mesh(
-    canonical: Array, scale: float, rotation: Array, translation: Array, model: CanonicalMesh
-) -> WarpMesh:
+def _lay_mesh(canonical: Array, scale: float, rotation: Array, translation: Array, model: CanonicalMesh) -> WarpMesh:
     margins = lid_margins(model.triangles)
     vertices, irises = canonical[:N_VERTICES], canonical[[eye.iris for eye in EYES]]
     face = np.vstack([vertices, irises, margins @ vertices])
@@ -212,9 +208,7 @@ def _rings(outline: Array) -> tuple[Array, Array]:
     far = np.where(heading > 0, FRAME_SIZE - 1 - centre, -centre)
     limit = np.min(far / np.where(np.abs(heading) < 1e-9, 1e-9, heading), axis=1, keepdims=True)
     reach = np.minimum(reach, limit - 1)
-    radius = np.minimum(
-        RING_REACH[:, None, None] * reach, reach + (limit - reach) * RING_SHARE[:, None, None]
-    )
+    radius = np.minimum(RING_REACH[:, None, None] * reach, reach + (limit - reach) * RING_SHARE[:, None, None])
     return centre + radius * heading, centre + limit * heading
 
 

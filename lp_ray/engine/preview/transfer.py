@@ -74,9 +74,7 @@ class FrameMotion:
 class Transfer:
     """Carries the motion of one driving, whose first frame is `rest`, to one source."""
 
-    def __init__(
-        self, source: PreparedSource, rest: DriverFrame, model: CanonicalMesh, multiplier: float
-    ) -> None:
+    def __init__(self, source: PreparedSource, rest: DriverFrame, model: CanonicalMesh, multiplier: float) -> None:
         self.source = source
         self.rest = rest
         self.multiplier = multiplier
@@ -156,9 +154,7 @@ def _mobility(model: CanonicalMesh) -> Array:
     return mobility
 
 
-def _close_further(
-    canonical: Array, expression: Array, upper: tuple[int, ...], lower: tuple[int, ...]
-) -> None:
+def _close_further(canonical: Array, expression: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> None:
     """Add to the closing of a lid, in place, in proportion to how far it is closed."""
     up, low = list(upper), list(lower)
     gap = canonical[up, 1] - canonical[low, 1]
