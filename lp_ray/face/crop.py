@@ -1,12 +1,12 @@
-"""Cutting square crops around faces (../shared/spec/liveportrait.md, "Cropping").
+"""Crop geometry: the square around a face, the matrices to and from it, and the pictures cut by them.
 
-A crop is a 2 x 3 matrix from original to crop pixels; everything else follows from it.
+Matrices are 2 x 3 and map pixels (x right, y down) of one picture to those of another. Interpolation is the
+reference's throughout (bilinear `warpAffine` on black, bilinear `resize`), because networks were trained so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import cv2
 import numpy as np
@@ -16,107 +16,164 @@ from lp_ray.face.points import extent_points, two_points
 from lp_ray.face.protocol import Image, Points
 
 Matrix = NDArray[np.float64]
-"""2 x 3 affine."""
 
 SOURCE_SCALE, SOURCE_VX, SOURCE_VY = 2.3, 0.0, -0.125
 DRIVING_SCALE, DRIVING_VX, DRIVING_VY = 2.2, 0.0, -0.1
-MIN_AXIS = 1e-3
-"""Eyes and mouth closer than this, pixels, give no direction: the face counts as upright."""
+DRIVING_WARP_SIZE = 512
+"""Driving crops are cut at this size, then resized to what the networks read."""
+
+_FRAMES_AT_ONCE = 1024
+_NO_DOWN = 1e-3
+"""Pixels between eyes and mouth up to which a face is taken to stand upright."""
 
 
 @dataclass(frozen=True)
-class Square:
-    """A square around a face: centre (x, y), side, and its unit axes to the right and down, as rows."""
+class Rectangle:
+    """A square of `size` pixels about `centre`, turned by `angle` radians (clockwise on the screen)."""
 
-    centre: NDArray[np.float64]
-    side: float
-    axes: NDArray[np.float64]
+    centre: tuple[float, float]
+    size: float
+    angle: float = 0.0
 
+    @classmethod
+    def of_points(cls, points: Points, scale: float, vx: float = 0.0, vy: float = 0.0) -> Rectangle:
+        """Return the square `scale` times as large as the extent of K x (2|3) points.
 
-def face_square(
-    points: Points, scale: float, vx: float = 0.0, vy: float = 0.0, rotate: bool = True, use_lips: bool = True
-) -> Square:
-    """Return the square around a face, turned with it or axis-aligned.
+        It stands as the line from the eyes to the mouth does, and is moved by `vx`, `vy` of its size to the
+        face's right and down. Raises ValueError for an unknown number of points.
+        """
+        centres, sizes, angles = _rectangles(points[None], scale, vx, vy)
+        return cls((float(centres[0, 0]), float(centres[0, 1])), float(sizes[0]), float(angles[0]))
 
-    Its side is the larger extent of the points times `scale`; `vx`, `vy` shift the centre by shares of the side.
-    """
-    axes = _axes(points, use_lips) if rotate else np.eye(2)
-    extent = extent_points(points).astype(np.float64)
-    middle = extent.mean(0)
-    turned = (extent - middle) @ axes.T
-    low, high = turned.min(0), turned.max(0)
-    side = float((high - low).max()) * scale
-    centre = middle + ((low + high) / 2) @ axes + np.array([vx, vy]) * side @ axes
-    return Square(centre, side, axes)
+    @classmethod
+    def of_box(cls, box: NDArray[np.float64], angle: float = 0.0) -> Rectangle:
+        """Return the square about a box (x0, y0, x1, y1), as wide as the box."""
+        x0, y0, x1, y1 = (float(value) for value in box)
+        return cls(((x0 + x1) / 2, (y0 + y1) / 2), x1 - x0, angle)
 
+    @property
+    def upright(self) -> Rectangle:
+        """The same square, not turned."""
+        return Rectangle(self.centre, self.size)
 
-def _axes(points: Points, use_lips: bool) -> NDArray[np.float64]:
-    upper, lower = two_points(points, use_lips)
-    down = lower - upper
-    length = np.linalg.norm(down)
-    down = np.array([0.0, 1.0]) if length <= MIN_AXIS else down / length
-    return np.array([[down[1], -down[0]], down])
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """Its corners, 4 x 2, from the upper left one on clockwise."""
+        unit = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
+        return np.array(self.centre) + self.size * unit @ _axes(self.angle)
 
-
-def crop_matrix(square: Square, size: int) -> Matrix:
-    """Return the matrix that maps the square onto size x size pixels."""
-    linear = square.axes * (size / square.side)
-    return np.hstack([linear, (size / 2 - linear @ square.centre)[:, None]])
-
-
-def source_matrix(points: Points, size: int, scale: float = SOURCE_SCALE) -> Matrix:
-    """Return the matrix of a source crop, turned upright."""
-    return crop_matrix(face_square(points, scale, SOURCE_VX, SOURCE_VY), size)
+    def to_crop(self, crop_size: int) -> Matrix:
+        """Return the matrix from the picture to a `crop_size` x `crop_size` crop of this square."""
+        linear = _axes(self.angle) * (crop_size / self.size)
+        return np.column_stack([linear, crop_size / 2 - linear @ self.centre])
 
 
-def invert(matrix: Matrix) -> Matrix:
-    """Return the matrix of the way back."""
-    return cast(Matrix, cv2.invertAffineTransform(np.asarray(matrix, np.float64)))
+def driving_boxes(
+    points: NDArray[np.float64], scale: float = DRIVING_SCALE, vx: float = DRIVING_VX, vy: float = DRIVING_VY
+) -> NDArray[np.float64]:
+    """Return the upright box of every frame, n x 4 (x0, y0, x1, y1), from n x K x (2|3) points."""
+    centres, sizes, _ = _rectangles(points, scale, vx, vy)
+    return np.hstack([centres - sizes[:, None] / 2, centres + sizes[:, None] / 2])
 
 
-def transform_points(points: Points, matrix: Matrix) -> Points:
-    """Map points; a third coordinate is scaled with the picture."""
-    moved = points.astype(np.float64).copy()
-    moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    moved[:, 2:] *= np.linalg.norm(matrix[0, :2])
-    return moved
-
-
-def cut(image: Image, matrix: Matrix, size: int) -> Image:
-    """Return the size x size crop; what lies outside the picture is black."""
-    return cast(Image, cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR))
-
-
-def limit_size(image: Image, max_dim: int) -> Image:
-    """Shrink to a longest side of `max_dim`, then drop a row or column from odd sides."""
-    height, width = image.shape[:2]
-    longest = max(height, width)
-    if longest > max_dim:
-        scale = max_dim / longest
-        image = cast(Image, cv2.resize(image, (int(width * scale), int(height * scale)), interpolation=cv2.INTER_AREA))
-        height, width = image.shape[:2]
-    return image[: height - height % 2, : width - width % 2]
+def mean_box(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the one box of a clip (4) from those of its frames (n x 4)."""
+    return np.asarray(boxes.mean(0), np.float64)
 
 
 @dataclass(frozen=True)
 class DrivingCrop:
-    """One axis-aligned crop for a whole clip: the mean of its frames' squares."""
+    """The one upright crop that all frames of a driving clip share."""
 
     matrix: Matrix
+    """Picture to a crop of DRIVING_WARP_SIZE."""
     size: int
+    """Side of the crops handed out, pixels."""
 
     @classmethod
     def of_clip(cls, points: NDArray[np.float64], size: int) -> DrivingCrop:
-        """`points`: n x K x (2|3), one row per frame."""
-        corners = np.zeros(4)
-        for frame in points:
-            square = face_square(frame, DRIVING_SCALE, DRIVING_VX, DRIVING_VY, rotate=False)
-            half = square.side / 2
-            corners += [*(square.centre - half), *(square.centre + half)]
-        x0, y0, x1, y1 = corners / len(points)
-        mean = Square(np.array([(x0 + x1) / 2, (y0 + y1) / 2]), x1 - x0, np.eye(2))
-        return cls(crop_matrix(mean, size), size)
+        """Place the crop by the points of all frames, n x K x (2|3), read piece by piece."""
+        starts = range(0, len(points), _FRAMES_AT_ONCE)
+        boxes = np.concatenate([driving_boxes(points[i : i + _FRAMES_AT_ONCE]) for i in starts])
+        return cls(Rectangle.of_box(mean_box(boxes)).to_crop(DRIVING_WARP_SIZE), size)
 
     def cut(self, image: Image) -> Image:
-        """Return the crop of one frame."""
-        return cut(image, self.matrix, self.size)
+        """Return the crop of one frame, size x size x 3."""
+        return resize(cut(image, self.matrix, DRIVING_WARP_SIZE), self.size)
+
+
+def source_matrix(points: Points, size: int, scale: float = SOURCE_SCALE) -> Matrix:
+    """Return the matrix from a source picture to its size x size crop, in which the face stands upright."""
+    return Rectangle.of_points(points, scale, SOURCE_VX, SOURCE_VY).to_crop(size)
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """Return the matrix of the way back."""
+    return np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+
+
+def transform_points(points: Points, matrix: Matrix) -> Points:
+    """Map K x (2|3) points by a similarity; z grows with the picture."""
+    moved = points.astype(np.float64)
+    moved[:, :2] = moved[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    moved[:, 2:] *= np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    return moved
+
+
+def cut(image: Image, matrix: Matrix, size: int) -> Image:
+    """Return the size x size x 3 picture that `matrix` maps `image` to; black where there is none."""
+    return _picture(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR))
+
+
+def resize(image: Image, size: int) -> Image:
+    """Resize to size x size bilinearly, as driving crops and pictures taken as cropped already are."""
+    return _picture(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR))
+
+
+def shrink(image: Image, size: int) -> Image:
+    """Resize to size x size by area, as source crops are."""
+    return _picture(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
+
+
+def limit_size(image: Image, max_dim: int, division: int = 2) -> Image:
+    """Shrink a picture to `max_dim` on its longer side, and trim its sides to multiples of `division`.
+
+    0 turns either off. A side that trimming would leave nothing of stays as it is, and so does the other.
+    """
+    height, width = image.shape[:2]
+    if 0 < max_dim < max(height, width):
+        factor = max(height, width)
+        width, height = max(1, width * max_dim // factor), max(1, height * max_dim // factor)
+        image = _picture(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR))
+    if division > 0 and min(height, width) >= division:
+        image = image[: height - height % division, : width - width % division]
+    return image
+
+
+def _rectangles(
+    points: NDArray[np.float64], scale: float, vx: float, vy: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return centres (n x 2), sizes (n) and angles (n) of the squares around n x K x (2|3) points."""
+    eyes, mouth = np.moveaxis(two_points(points), -2, 0)
+    down = mouth - eyes
+    length = np.linalg.norm(down, axis=1, keepdims=True)
+    down = np.where(length > _NO_DOWN, down / np.maximum(length, _NO_DOWN), (0.0, 1.0))
+    right = np.stack([down[:, 1], -down[:, 0]], 1)
+    axes = np.stack([right, down], 1)
+    along = extent_points(points) @ axes.transpose(0, 2, 1)
+    low, high = along.min(1), along.max(1)
+    sizes = (high - low).max(1) * scale
+    middles = (low + high) / 2 + sizes[:, None] * (vx, vy)
+    centres = np.einsum("nij,ni->nj", axes, middles)
+    # + 0.0 turns -0.0 into 0.0: a face on its head is turned by pi, not -pi.
+    return centres, sizes, np.arctan2(right[:, 1] + 0.0, right[:, 0])
+
+
+def _axes(angle: float) -> NDArray[np.float64]:
+    """Return the turned square's axes in the picture as rows: right, down."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, sin], [-sin, cos]])
+
+
+def _picture(array: NDArray[np.generic]) -> Image:
+    return array.astype(np.uint8, copy=False)

@@ -1,4 +1,4 @@
-"""Putting an animated crop back into the picture it was cut from."""
+"""Putting an animated crop back into the whole source picture."""
 
 from __future__ import annotations
 
@@ -11,57 +11,68 @@ from numpy.typing import NDArray
 from lp_ray.face.crop import Matrix
 from lp_ray.face.protocol import Image
 
-CROP_SIDE = 512
-EDGE = 16
-"""Width of the soft edge, crop pixels."""
+CROP_SIZE = 512
+"""Side of the crops that are pasted back, pixels."""
+
+FADE = 16
+"""Width of the rim over which a crop fades out, pixels."""
 
 
 @cache
 def soft_mask() -> NDArray[np.uint8]:
-    """Return CROP_SIDE x CROP_SIDE, 255 inside, falling off to 0 towards the edges with rounded corners."""
-    x = np.arange(CROP_SIDE)
-    inside = EDGE - np.minimum(np.minimum(x, CROP_SIDE - x), EDGE)
-    fall = np.hypot(inside[None], inside[:, None]) / EDGE
-    mask: NDArray[np.uint8] = np.floor(255 * np.clip(1 - fall, 0, 1)).astype(np.uint8)
+    """Return the weight of a crop's pixels, CROP_SIZE x CROP_SIZE, 0 to 255 (read-only).
+
+    It falls linearly with the distance from the inner square, round at the corners, like the reference's.
+    """
+    x = np.arange(CROP_SIZE)
+    outside = FADE - np.minimum(np.minimum(x, CROP_SIZE - x), FADE)
+    distance = np.hypot(outside[None], outside[:, None])
+    mask: NDArray[np.uint8] = np.floor(255 * np.clip(1 - distance / FADE, 0, 1)).astype(np.uint8)
+    mask.setflags(write=False)
     return mask
 
 
 class PasteBack:
-    """Pastes crops into one picture; everything that does not change from frame to frame is computed once."""
+    """Blends crops of one source into its picture. Not thread safe: a buffer is reused.
 
-    def __init__(self, picture: Image, to_original: Matrix) -> None:
-        """`to_original` maps crop pixels to pixels of `picture` (H x W x 3)."""
-        self._picture = picture
-        x0, y0, x1, y1 = _bounds(to_original, picture.shape[1], picture.shape[0])
-        self._region = (slice(y0, y1), slice(x0, x1))
-        self._size = (x1 - x0, y1 - y0)
-        self._matrix = np.array(to_original, np.float64)
+    Only the rectangle that the crop can reach is touched, with weights warped once.
+    """
+
+    def __init__(self, original: Image, crop_to_original: Matrix) -> None:
+        """`original` is H x W x 3, `crop_to_original` the 2 x 3 matrix from crop pixels to its pixels."""
+        self._original = original
+        x0, y0, x1, y1 = _reach(crop_to_original, original.shape[:2])
+        self._empty = x0 >= x1 or y0 >= y1
+        if self._empty:
+            return
+        self._window = slice(y0, y1), slice(x0, x1)
+        self._matrix = crop_to_original.astype(np.float64)
         self._matrix[:, 2] -= (x0, y0)
-        if min(self._size) > 0:
-            mask = cv2.warpAffine(soft_mask(), self._matrix, self._size, flags=cv2.INTER_LINEAR)
-            self._mask = (mask.astype(np.float32) / 255)[..., None]
-            self._behind = picture[self._region].astype(np.float32) * (1 - self._mask)
-            self._blend = np.empty_like(self._behind)
+        self._size = x1 - x0, y1 - y0
+        weights = cv2.warpAffine(soft_mask(), self._matrix, self._size, flags=cv2.INTER_LINEAR)
+        self._weights = weights.astype(np.float32) / np.float32(255)
+        self._rest = 1 - self._weights
+        self._behind = np.ascontiguousarray(original[self._window])
+        self._warped = np.empty_like(self._behind)
 
     def apply(self, frame: Image) -> Image:
-        """Return the whole picture with the CROP_SIDE x CROP_SIDE `frame` in it."""
-        result = self._picture.copy()
-        if min(self._size) > 0:
-            warped = cv2.warpAffine(frame, self._matrix, self._size, flags=cv2.INTER_LINEAR)
-            np.multiply(warped, self._mask, out=self._blend)
-            np.add(self._blend, self._behind, out=self._blend)
-            result[self._region] = self._blend  # truncates, as the reference does
+        """Return the whole picture with `frame` (CROP_SIZE x CROP_SIZE x 3) in its place, as a new array.
+
+        Raises ValueError for a frame of another shape.
+        """
+        if frame.shape != (CROP_SIZE, CROP_SIZE, 3):
+            raise ValueError(f"frame of shape {frame.shape}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3")
+        result = self._original.copy()
+        if not self._empty:
+            cv2.warpAffine(frame, self._matrix, self._size, dst=self._warped, flags=cv2.INTER_LINEAR)
+            cv2.blendLinear(self._warped, self._behind, self._weights, self._rest, dst=result[self._window])
         return result
 
 
-def _bounds(to_original: Matrix, width: int, height: int) -> tuple[int, int, int, int]:
-    side = CROP_SIDE
-    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]]) @ to_original[:, :2].T + to_original[:, 2]
-    x0, y0 = np.floor(corners.min(0)).astype(int) - 1
-    x1, y1 = np.ceil(corners.max(0)).astype(int) + 2
-    return (
-        int(np.clip(x0, 0, width)),
-        int(np.clip(y0, 0, height)),
-        int(np.clip(x1, 0, width)),
-        int(np.clip(y1, 0, height)),
-    )
+def _reach(matrix: Matrix, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return the whole pixels (x0, y0, x1, y1) of a picture that a crop can touch."""
+    ends = np.array([(-1, -1), (CROP_SIZE, -1), (CROP_SIZE, CROP_SIZE), (-1, CROP_SIZE)], np.float64)
+    corners = ends @ matrix[:, :2].T + matrix[:, 2]
+    low = np.clip(np.floor(corners.min(0)), 0, shape[1::-1]).astype(int)
+    high = np.clip(np.ceil(corners.max(0)) + 1, 0, shape[1::-1]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])

@@ -1,42 +1,46 @@
-"""Choosing one face of a picture."""
+"""Which of several faces is meant."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lp_ray.errors import NoFaceError
+from lp_ray.errors import NoFaceError, RefusedError
 from lp_ray.face.protocol import Face
 
+Box = tuple[float, float, float, float]
 
-def _area(face: Face) -> float:
-    x0, y0, x1, y1 = face.box
-    return (x1 - x0) * (y1 - y0)
-
-
-_FIRST_BY: dict[str, Callable[[Face], float]] = {
-    "large-small": lambda face: -_area(face),
-    "small-large": _area,
-    "left-right": lambda face: face.box[0] + face.box[2],
-    "right-left": lambda face: -face.box[0] - face.box[2],
-    "top-bottom": lambda face: face.box[1] + face.box[3],
-    "bottom-top": lambda face: -face.box[1] - face.box[3],
+_ORDERS: dict[str, Callable[[Box], float]] = {
+    "large-small": lambda box: -(box[2] - box[0]) * (box[3] - box[1]),
+    "small-large": lambda box: (box[2] - box[0]) * (box[3] - box[1]),
+    "left-right": lambda box: box[0] + box[2],
+    "right-left": lambda box: -(box[0] + box[2]),
+    "top-bottom": lambda box: box[1] + box[3],
+    "bottom-top": lambda box: -(box[1] + box[3]),
 }
-
-FACE_RULES = tuple(_FIRST_BY)
-"""Rules for choosing a face; the first one is the default."""
+FACE_RULES = tuple(_ORDERS)
+"""Names of the rules; each takes the first face of its order. The first one is the default."""
 
 
 def select_face(faces: Sequence[Face], rule: str | int) -> Face:
-    """Return the first face by a rule, or the face of an index (from 0) counted from left to right.
+    """Return the face that `rule` means.
 
-    Raises NoFaceError when there is none, or not that many.
+    `rule` is one of FACE_RULES, or an index from 0 into the left-to-right order (an int or its digits). Faces
+    are ordered by the area or the centre of their box. Raises NoFaceError when there is no face or the index is
+    past the last one, RefusedError for an unknown rule.
     """
+    order, index = _parse(rule)
     if not faces:
-        raise NoFaceError("no face found in the picture")
-    text = str(rule)
-    if text in _FIRST_BY:
-        return min(faces, key=_FIRST_BY[text])
-    index = int(text)
+        raise NoFaceError("no face was found in the picture; give one that shows a face, or its box")
     if index >= len(faces):
-        raise NoFaceError(f"face={index}, but only {len(faces)} found (counted from 0, left to right)")
-    return sorted(faces, key=_FIRST_BY["left-right"])[index]
+        found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
+        raise NoFaceError(f"face {index} was asked for (counting from 0), but {found} found")
+    return sorted(faces, key=lambda face: _ORDERS[order](face.box))[index]
+
+
+def _parse(rule: str | int) -> tuple[str, int]:
+    """Return the order that a rule sorts by, and the place it takes in it."""
+    if rule in _ORDERS:
+        return str(rule), 0
+    if str(rule).isdecimal():
+        return "left-right", int(rule)
+    raise RefusedError(f"face={rule!r} must be an index from 0 or one of {', '.join(FACE_RULES)}")

@@ -1,10 +1,9 @@
-"""Following one face through a clip, frame by frame, without keeping a picture."""
+"""One face through a clip: detect once, follow from frame to frame, detect again when it is lost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -12,86 +11,105 @@ from lp_ray.errors import NoFaceError, TooManyMissingFacesError
 from lp_ray.face.protocol import Face, Image, Landmarker, Points
 from lp_ray.face.select import select_face
 
-MAX_NAMED_RANGES = 20
+MAX_GAP = 250
+"""Frames after which a lost face's place is forgotten: about ten seconds."""
+
+_RANGES_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """Landmarks of one frame; `found` is False where another frame's had to stand in."""
+    """Landmarks in one frame, K x (2|3) in its pixels.
+
+    Without a face (`found` is False) there are none, 0 x 3, until `fill_gaps` holds others in their place.
+    """
 
     points: Points
     found: bool
 
 
-def track_clip(frames: Iterable[Image], landmarker: Landmarker, rule: str | int) -> Iterator[Face | None]:
-    """Yield the chosen face of each frame, or None where it is not to be seen.
+def track_clip(
+    frames: Iterable[Image], landmarker: Landmarker, rule: str | int, max_gap: int = MAX_GAP
+) -> Iterator[TrackedFrame]:
+    """Yield one TrackedFrame per frame; no picture is kept.
 
-    The rule chooses in the first frame that has a face; after that the face is followed, and when it was lost,
-    the one nearest to where it was last seen is taken up again.
+    The first frame with faces chooses one by `rule` (see `select_face`), which is followed after that. When it
+    is lost, each frame is searched again, and the face nearest to its last place is taken; after more than
+    `max_gap` frames without any, the rule decides anew. A frame that shows fewer faces than the rule's index
+    asks for counts as one without.
     """
     last: Face | None = None
-    seen = False
+    gap = 0
     for frame in frames:
-        face = landmarker.follow(frame, last) if last is not None and seen else None
+        face = landmarker.follow(frame, last) if last is not None and gap == 0 else None
         if face is None:
-            face = _find(landmarker.detect(frame), last, rule)
-        seen = face is not None
-        last = face or last
-        yield face
+            face = _find(frame, landmarker, rule, last if gap <= max_gap else None)
+        if face is None:
+            gap += 1
+            yield TrackedFrame(np.empty((0, 3)), False)
+        else:
+            last, gap = face, 0
+            yield TrackedFrame(face.points, True)
 
 
-def _find(faces: Sequence[Face], last: Face | None, rule: str | int) -> Face | None:
+def fill_gaps(tracked: Iterable[TrackedFrame], missing: list[int]) -> Iterator[TrackedFrame]:
+    """Yield the frames with the last good points held through gaps, and append the gaps' numbers to `missing`.
+
+    Frames before the first face get that face's points; only their number is kept meanwhile. Raises
+    NoFaceError at the end of a clip without any face.
+    """
+    held: Points | None = None
+    n_frames = 0
+    for frame in tracked:
+        n_frames += 1
+        if frame.found and held is None:
+            yield from (TrackedFrame(frame.points, False) for _ in missing)
+        if not frame.found:
+            missing.append(n_frames - 1)
+        held = frame.points if frame.found else held
+        if held is not None:
+            yield TrackedFrame(held, frame.found)
+    if held is None:
+        raise NoFaceError(f"no face in any of the clip's {n_frames} frames; cut the clip to where one shows")
+
+
+def check_missing(missing: Sequence[int], n_frames: int, max_fraction: float) -> None:
+    """Raise TooManyMissingFacesError when more than `max_fraction` of a clip's frames are without a face.
+
+    NoFaceError when all are. The message names the frames, counted from 0.
+    """
+    if n_frames and len(missing) >= n_frames:
+        raise NoFaceError(f"no face in any of the clip's {n_frames} frames; cut the clip to where one shows")
+    if len(missing) > max_fraction * n_frames:
+        raise TooManyMissingFacesError(
+            f"no face in {len(missing)} of {n_frames} frames, {max_fraction:.0%} allowed "
+            f"(frames {describe_ranges(missing)}); cut the clip, or raise max_missing_fraction"
+        )
+
+
+def describe_ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as ranges: "3-7, 12"; of very many ranges only the first."""
+    ends = np.asarray(numbers, np.int64)
+    breaks = np.flatnonzero(np.diff(ends) != 1) + 1
+    runs = [run for run in np.split(ends, breaks) if len(run)]
+    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:_RANGES_SHOWN]]
+    more = len(runs) - len(texts)
+    return ", ".join(texts) + (f" and {more} more ranges" if more else "")
+
+
+def _find(frame: Image, landmarker: Landmarker, rule: str | int, last: Face | None) -> Face | None:
+    faces = landmarker.detect(frame)
     if not faces:
         return None
     if last is None:
         try:
             return select_face(faces, rule)
-        except NoFaceError:  # an index beyond this frame's faces: another frame may hold more
+        except NoFaceError:  # an index past this frame's faces: another frame may show more
             return None
-    where = last.points[:, :2].mean(0)
-    return min(faces, key=lambda face: float(np.linalg.norm(face.points[:, :2].mean(0) - where)))
+    place = _centre(last)
+    return min(faces, key=lambda face: float(np.linalg.norm(_centre(face) - place)))
 
 
-def fill_gaps(faces: Iterable[Face | None], missing: list[int]) -> Iterator[TrackedFrame]:
-    """Yield a tracked frame for each face, the last good one held over gaps (the first over a leading gap).
-
-    The numbers of the frames without a face are appended to `missing`. Raises NoFaceError when there is none
-    in the whole clip.
-    """
-    held: Points | None = None
-    number = -1
-    for number, face in enumerate(faces):
-        if face is None:
-            missing.append(number)
-            if held is not None:
-                yield TrackedFrame(held, found=False)
-            continue
-        if held is None:
-            for _ in missing:
-                yield TrackedFrame(face.points, found=False)
-        held = face.points
-        yield TrackedFrame(held, found=True)
-    if held is None:
-        raise NoFaceError(f"no face in any of the {number + 1} frames")
-
-
-def check_missing(missing: Sequence[int], n_frames: int, max_fraction: float) -> None:
-    """Raise TooManyMissingFacesError, naming the frames, when too many are without a face."""
-    if len(missing) > max_fraction * n_frames:
-        raise TooManyMissingFacesError(
-            f"{len(missing)} of {n_frames} frames without a face, max_missing_fraction is {max_fraction:g}: "
-            f"frames {describe_ranges(missing)}"
-        )
-
-
-def describe_ranges(numbers: Sequence[int]) -> str:
-    """Return "3-7, 12" for 3, 4, 5, 6, 7, 12."""
-    if not numbers:
-        return ""
-    breaks = [i for i, (a, b) in enumerate(pairwise(numbers), 1) if b != a + 1]
-    starts, ends = [0, *breaks], [*breaks, len(numbers)]
-    ranges = [
-        str(numbers[a]) if b - a == 1 else f"{numbers[a]}-{numbers[b - 1]}" for a, b in zip(starts, ends, strict=True)
-    ]
-    more = len(ranges) - MAX_NAMED_RANGES
-    return ", ".join(ranges[:MAX_NAMED_RANGES]) + (f" and {more} more ranges" if more > 0 else "")
+def _centre(face: Face) -> Points:
+    x0, y0, x1, y1 = face.box
+    return np.array([(x0 + x1) / 2, (y0 + y1) / 2])

@@ -69,9 +69,7 @@ class Region:
             patch = cv2.resize(patch, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
             matrix[:, :2] /= factors
             matrix[:, 2] -= matrix[:, :2] @ (factors / 2 - 0.5)
-        crop = cv2.warpAffine(
-            patch, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        crop = cv2.warpAffine(patch, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return crop.astype(np.uint8, copy=False)
 
     def _bounds(self, image: Image) -> tuple[Image, NDArray[np.float64]]:
