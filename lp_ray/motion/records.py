@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,10 @@ class DrivingMotion:
     is_still: bool = False
 
     @classmethod
-    def from_frames(cls, frames: Mapping[str, F32], is_still: bool) -> DrivingMotion:
+    def from_frames(cls, frames: Mapping[str, NDArray[Any]], is_still: bool) -> DrivingMotion:
         """Take template arrays as they are. Raises TemplateError for one that is lacking or mis-shaped."""
         check_frames(frames, MOTION)
+        frames = _float32(frames)
         return cls(
             **{name: frames[name] for name in MOTION},
             eye_ratio=frames.get("eye_ratio"),
@@ -92,12 +94,13 @@ class SourceMotion:
     first_eye_ratio: F32 | None
 
     @classmethod
-    def from_frames(cls, frames: Mapping[str, F32], is_video: bool) -> SourceMotion:
+    def from_frames(cls, frames: Mapping[str, NDArray[Any]], is_video: bool) -> SourceMotion:
         """Take template arrays that begin at the source's first frame.
 
         Raises TemplateError for an array that is lacking or mis-shaped, and for a picture of several rows.
         """
         check_frames(frames, (*MOTION, "kp"))
+        frames = _float32(frames)
         if not is_video and len(frames["kp"]) != 1:
             raise TemplateError(f"a source picture has one motion record, not {len(frames['kp'])}")
         eye_ratio = frames.get("eye_ratio")
@@ -133,7 +136,7 @@ class SourceMotion:
         )
 
 
-def check_frames(frames: Mapping[str, F32], needed: tuple[str, ...]) -> None:
+def check_frames(frames: Mapping[str, NDArray[Any]], needed: tuple[str, ...]) -> None:
     """Raise TemplateError unless `needed` arrays are there and all known ones have rows of their shape."""
     if lacking := [name for name in needed if name not in frames]:
         raise TemplateError(f"motion without {', '.join(lacking)}: it was not made by the liveportrait engine")
@@ -141,6 +144,11 @@ def check_frames(frames: Mapping[str, F32], needed: tuple[str, ...]) -> None:
     for name in TAILS.keys() & frames.keys():
         if frames[name].shape != (rows, *TAILS[name]) or rows == 0:
             raise TemplateError(f"{name} is {frames[name].shape} where {(rows, *TAILS[name])} belongs")
+
+
+def _float32(frames: Mapping[str, NDArray[Any]]) -> dict[str, F32]:
+    """One float64 array, such as ratios just measured, would turn all keypoints into float64."""
+    return {name: np.asarray(rows, np.float32) for name, rows in frames.items()}
 
 
 def _take(array: F32 | None, index: Index) -> F32 | None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.pickle_io import NAMES
 from lp_ray.motion.records import DrivingMotion, SourceMotion
@@ -98,7 +99,8 @@ class Goldens:
     def source(self, case: Case) -> SourceMotion:
         info = self._group("source_info")
         R = rotation(info.pop("pitch"), info.pop("yaw"), info.pop("roll"))
-        frames = {**info, "R": R, **_ratios(self.arrays["source_lmk"])}
+        points = self.arrays["source_lmk"].astype(np.float64)
+        frames = {**info, "R": R, "eye_ratio": eye_ratios(points), "lip_ratio": lip_ratio(points)}
         if case["source_lmk_none"]:
             del frames["eye_ratio"], frames["lip_ratio"]
         if case["source"] == "image":
@@ -116,18 +118,6 @@ class Goldens:
 @cache
 def _load(folder: Path) -> Goldens:
     return Goldens(folder)
-
-
-def _ratios(points: F32) -> dict[str, F32]:
-    """Eye (n x 2) and lip (n x 1) ratios of 203 points (spec, "Per-pair semantics")."""
-
-    def ratio(a: int, b: int, c: int, d: int) -> F32:
-        across, along = (np.linalg.norm(points[:, i] - points[:, j], axis=1) for i, j in ((a, b), (c, d)))
-        quotient: F32 = across / (along + np.float32(1e-6))
-        return quotient
-
-    eyes = np.stack([ratio(6, 18, 0, 12), ratio(30, 42, 24, 36)], axis=1)
-    return {"eye_ratio": eyes, "lip_ratio": ratio(90, 102, 48, 66)[:, None]}
 
 
 def _animate(goldens: Goldens, case: Case) -> F32:

@@ -1,0 +1,207 @@
+"""Motion transfer's promises apart from the reference's numbers (those are in tests/golden)."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lp_ray.errors import TemplateError, UnsupportedError
+from lp_ray.motion.keypoints import rotation
+from lp_ray.motion.records import DrivingMotion, SourceMotion
+from lp_ray.motion.regions import EYES, LIP, RULES
+from lp_ray.motion.transfer import TransferOptions, carry, transfer
+
+F32 = NDArray[np.float32]
+N = 12
+
+
+class LinearHeads:
+    """One seeded matrix for each head: any function of its inputs does for these promises."""
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(5)
+        self.matrices = {
+            name: random.normal(0, 0.05, (width, 63)).astype(np.float32)
+            for name, width in (("stitch", 126), ("eye", 66), ("lip", 65))
+        }
+
+    def _apply(self, name: str, *parts: F32) -> F32:
+        rows = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+        product: F32 = np.einsum("ni,io->no", rows, self.matrices[name])
+        return product.reshape(-1, 21, 3)
+
+    def stitch(self, x_s: F32, x_d: F32) -> F32:
+        return x_d + self._apply("stitch", x_s, x_d)
+
+    def eye_delta(self, x_s: F32, ratios: F32) -> F32:
+        return self._apply("eye", x_s, ratios)
+
+    def lip_delta(self, x_s: F32, ratios: F32) -> F32:
+        return self._apply("lip", x_s, ratios)
+
+
+HEADS = LinearHeads()
+
+
+def _frames(seed: int, n: int) -> dict[str, F32]:
+    random = np.random.default_rng(seed)
+    values: dict[str, NDArray[Any]] = {
+        "scale": random.uniform(1.0, 1.4, (n, 1)),
+        "R": rotation(*random.uniform(-20, 20, (3, n)).astype(np.float32)),
+        "exp": random.normal(0, 0.03, (n, 21, 3)),
+        "t": random.normal(0, 0.05, (n, 3)),
+        "kp": random.normal(0, 0.3, (n, 21, 3)),
+        "eye_ratio": random.uniform(0.05, 0.4, (n, 2)),
+        "lip_ratio": random.uniform(0.0, 0.3, (n, 1)),
+    }
+    arrays = {name: value.astype(np.float32) for name, value in values.items()}
+    for array in arrays.values():
+        array.setflags(write=False)  # whoever mutates an input fails
+    return arrays
+
+
+def _source(is_video: bool) -> SourceMotion:
+    return SourceMotion.from_frames(_frames(1, N if is_video else 1), is_video)
+
+
+def _driving(n: int = N) -> DrivingMotion:
+    return DrivingMotion.from_frames(_frames(2, n), is_still=n == 1)
+
+
+def _options(**values: Any) -> TransferOptions:
+    return TransferOptions(**values)
+
+
+COMBINATIONS = [
+    _options(
+        animation_region=region,
+        flag_relative_motion=relative,
+        flag_normalize_lip=True,
+        flag_source_video_eye_retargeting=True,
+        flag_eye_retargeting=retarget,
+        flag_lip_retargeting=retarget,
+    )
+    for region, relative, retarget in product(RULES, (True, False), (True, False))
+]
+
+
+@pytest.mark.parametrize("is_video", [False, True])
+@pytest.mark.parametrize("still", [False, True])
+def test_any_cut_into_chunks_gives_the_same_keypoints(is_video: bool, still: bool) -> None:
+    """Chunks of 5, with the whole pair's reference and tracks, equal one call over all frames."""
+    source, driving = _source(is_video), _driving(1 if still else N)
+    reference = driving.take(slice(3, 4) if not still else slice(0, 1))
+    for options in COMBINATIONS:
+        whole = transfer(source, driving, reference, HEADS, options)
+        tracks = carry(source, driving, reference, options)
+        pieces = []
+        for start in range(0, len(whole), 5):
+            cut = slice(start, start + 5)
+            part = driving if still else driving.take(cut)
+            piece = source.take(cut) if is_video else source
+            pieces.append(transfer(piece, part, reference, HEADS, options, tracks.take(cut)))
+        np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-6, err_msg=str(options))
+
+
+@pytest.mark.parametrize("region", ["lip", "eyes"])
+@pytest.mark.parametrize("is_video", [False, True])
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_region_moves_its_own_keypoints_only(region: Any, is_video: bool, relative: bool) -> None:
+    source, driving = _source(is_video), _driving()
+    options = _options(animation_region=region, flag_relative_motion=relative, flag_stitching=False)
+    x_d = transfer(source, driving, driving.take(slice(0, 1)), HEADS, options)
+    moved = (np.abs(x_d - source.x_s).max(axis=(0, 2))) > 1e-5
+    np.testing.assert_array_equal(moved, (LIP if region == "lip" else EYES).any(axis=1))
+
+
+def test_the_reference_frame_gives_the_source_itself() -> None:
+    """Relative motion from frame 7 leaves the source as it is in frame 7, and only there."""
+    source, driving = _source(False), _driving()
+    options = _options(flag_stitching=False)
+    x_d = transfer(source, driving, driving.take(slice(7, 8)), HEADS, options)
+    still = np.abs(x_d - source.x_s).max(axis=(1, 2)) < 1e-5
+    assert still.nonzero()[0].tolist() == [7]
+
+
+def test_multiplier_zero_keeps_the_source_and_two_doubles_its_motion() -> None:
+    source, driving = _source(False), _driving()
+    reference = driving.take(slice(0, 1))
+    x_d = {
+        m: transfer(source, driving, reference, HEADS, _options(driving_multiplier=m)) - source.x_s
+        for m in (0.0, 1.0, 2.0)
+    }
+    np.testing.assert_allclose(x_d[0.0], 0, atol=1e-7)
+    np.testing.assert_allclose(x_d[2.0], 2 * x_d[1.0], atol=1e-6)
+
+
+def test_lip_normalisation_closes_open_lips_frame_by_frame() -> None:
+    """Only source frames whose lips are at least 0.03 apart change."""
+    source, driving = _source(True), _driving()
+    ratio = np.where(np.arange(N) % 2, 0.2, 0.01).astype(np.float32)[:, None]
+    source = replace(source, lip_ratio=ratio)
+    reference = driving.take(slice(0, 1))
+    off, on = (transfer(source, driving, reference, HEADS, _options(flag_normalize_lip=flag)) for flag in (False, True))
+    changed = np.abs(on - off).max(axis=(1, 2)) > 0
+    np.testing.assert_array_equal(changed, ratio[:, 0] >= 0.03)
+
+
+@pytest.mark.parametrize(("first", "wanted"), [(0.1, 0.39), (0.17, 0.39), (0.18, 0.18), (0.3, 0.3)])
+def test_source_eyes_are_held_to_the_first_frame_unless_it_blinks(first: float, wanted: float) -> None:
+    source, driving = _source(True), _driving()
+    eyes = source.eye_ratio
+    assert eyes is not None
+    source = replace(source, first_eye_ratio=np.full(2, first, np.float64))
+    options = _options(flag_source_video_eye_retargeting=True, flag_stitching=False)
+    reference = driving.take(slice(0, 1))
+    plain = transfer(source, driving, reference, HEADS, _options(flag_stitching=False))
+    delta = transfer(source, driving, reference, HEADS, options) - plain
+    ratios = np.concatenate([eyes, np.full((N, 1), wanted, np.float32)], axis=1)
+    np.testing.assert_allclose(delta, HEADS.eye_delta(source.x_s, ratios), atol=1e-6)
+
+
+def test_retargeting_without_the_drivings_ratios_names_option_and_remedy() -> None:
+    source, driving = _source(False), replace(_driving(), eye_ratio=None, lip_ratio=None)
+    reference = driving.take(slice(0, 1))
+    assert transfer(source, driving, reference, HEADS, _options()).shape == (N, 21, 3)
+    for part in ("eye", "lip"):
+        options = _options(**{f"flag_{part}_retargeting": True})
+        with pytest.raises(UnsupportedError, match=f"flag_{part}_retargeting needs.*give the clip"):
+            transfer(source, driving, reference, HEADS, options)
+
+
+def test_animals_need_a_picture() -> None:
+    driving = _driving()
+    with pytest.raises(UnsupportedError, match="picture"):
+        transfer(_source(True), driving, driving.take(slice(0, 1)), HEADS, _options(variant="animal"))
+
+
+def test_lengths_that_disagree_are_a_programming_error() -> None:
+    driving = _driving(5)
+    with pytest.raises(ValueError, match="12 source frames for 5"):
+        transfer(_source(True), driving, driving.take(slice(0, 1)), HEADS, _options())
+
+
+def test_records_refuse_lacking_and_misshaped_arrays() -> None:
+    frames = _frames(0, 3)
+    with pytest.raises(TemplateError, match="one motion record"):
+        SourceMotion.from_frames(frames, is_video=False)
+    with pytest.raises(TemplateError, match="motion without kp"):
+        SourceMotion.from_frames({k: v for k, v in frames.items() if k != "kp"}, is_video=True)
+    with pytest.raises(TemplateError, match=r"t is \(3, 2\)"):
+        DrivingMotion.from_frames({**frames, "t": frames["t"][:, :2]}, is_still=False)
+
+
+def test_taking_frames_keeps_every_field() -> None:
+    """`take` reorders all per-frame arrays and carries the rest over."""
+    index = np.array([2, 0])
+    for whole in (_source(True), _driving()):
+        part = whole.take(index)
+        for field in fields(whole):
+            value = getattr(whole, field.name)
+            rows = isinstance(value, np.ndarray) and field.name != "first_eye_ratio"
+            np.testing.assert_array_equal(getattr(part, field.name), value[index] if rows else value)
