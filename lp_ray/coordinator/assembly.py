@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from lp_ray.stages.rows import Failure
 
@@ -13,6 +14,14 @@ class _Pieces:
     expected: int
     seen: set[int] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Outcome(Enum):
+    """What a piece did to its key."""
+
+    OPEN = "more pieces to come, or nothing new"
+    WHOLE = "this piece was the last one lacking"
+    FAILED = "this piece failed the key"
 
 
 class Assembly:
@@ -30,20 +39,20 @@ class Assembly:
         if key not in self._settled:
             self._open.setdefault(key, _Pieces(n_pieces))
 
-    def add(self, key: str, index: int, seconds: dict[str, float], failure: Failure | None) -> bool | None:
-        """Take a piece in. Return True when it makes its key whole, False when it fails it, None otherwise."""
+    def add(self, key: str, index: int, seconds: dict[str, float], failure: Failure | None) -> Outcome:
+        """Take a piece in and say what it did. A whole key stays open until `settle`."""
         if key in self._settled:
-            return None
+            return Outcome.OPEN
         if failure is not None:
             self._settle(key)
-            return False
+            return Outcome.FAILED
         pieces = self._open[key]
         if index in pieces.seen:
-            return None
+            return Outcome.OPEN
         pieces.seen.add(index)
         for stage, spent in seconds.items():
             pieces.seconds[stage] = pieces.seconds.get(stage, 0.0) + spent
-        return len(pieces.seen) == pieces.expected
+        return Outcome.WHOLE if len(pieces.seen) == pieces.expected else Outcome.OPEN
 
     def settle(self, key: str) -> dict[str, float]:
         """Close a whole key and return the seconds its pieces took, by stage."""

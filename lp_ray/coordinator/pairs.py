@@ -8,13 +8,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from lp_ray import results, storage
-from lp_ray.coordinator.assembly import Assembly
+from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.finishers import Finishers
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
 from lp_ray.errors import LpRayError
 from lp_ray.layout import OutputLayout, TemplateLayout
-from lp_ray.manifest import DONE, FAILED
+from lp_ray.manifest import FAILED
 from lp_ray.pipeline import block_by_source, stream_pairs
 from lp_ray.plan import Identity, Plan
 from lp_ray.pools import Pools
@@ -98,15 +98,14 @@ class PairsJob:
                 "animate": piece.seconds_animate,
                 "write": piece.seconds_write,
             }
-            whole = assembly.add(piece.pair_id, piece.index, seconds, piece.failure)
-            if whole is False and piece.failure is not None:
+            outcome = assembly.add(piece.pair_id, piece.index, seconds, piece.failure)
+            if outcome is Outcome.FAILED and piece.failure is not None:
                 self._fail(pair, piece.failure)
                 storage.delete_prefix(self._output.staged(piece.pair_id))
-            elif whole:
+            elif outcome is Outcome.WHOLE:
                 row = self._row(pair, templates, assembly.settle(piece.pair_id))
                 self._finish(work, finishers.start(piece.pair_id, self._settings, item, row))
-            if whole is not False:
-                self._progress.frames += piece.n_frames
+            self._progress.frames += piece.n_frames
             self._finish(work, finishers.ended())
             self._reporter.update(self._progress)
         self._finish(work, finishers.rest())
@@ -161,6 +160,3 @@ class PairsJob:
         if len(self._unwritten) >= FLUSH_ROWS:
             results.flush(self._output, self._unwritten)
             self._unwritten = []
-
-
-__all__ = ["DONE", "PairsJob"]

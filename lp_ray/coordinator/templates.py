@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lp_ray import storage
-from lp_ray.coordinator.assembly import Assembly
+from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.finishers import Finishers
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.errors import LpRayError, TemplateError
@@ -89,11 +89,11 @@ def _make(
     digests = (identity.engine_digest, identity.landmarker_digest)
     for piece in stream_templates(clips, settings, needs_crops, pools):
         key = piece.template_key
-        whole = _take_in(assembly, piece)
-        if whole is False and piece.failure is not None:
+        outcome = _take_in(assembly, piece)
+        if outcome is Outcome.FAILED and piece.failure is not None:
             made.failures[key] = piece.failure
             progress.failed += 1
-        elif whole and piece.facts is not None:
+        elif outcome is Outcome.WHOLE and piece.facts is not None:
             made.seconds[key] = assembly.settle(key)["template"]
             progress.frames += piece.facts.n_frames
             for ended, _ in finishers.start(key, settings, settings.engine.name, digests, key, piece.facts):
@@ -110,7 +110,7 @@ def _make(
         raise LpRayError(f"{len(lost)} templates came back neither made nor failed: {lost[:3]}")
 
 
-def _take_in(assembly: Assembly, piece: StagedMotion) -> bool | None:
+def _take_in(assembly: Assembly, piece: StagedMotion) -> Outcome:
     facts: ClipFacts | None = piece.facts
     if facts is not None:
         assembly.expect(piece.template_key, facts.n_chunks)
