@@ -24,8 +24,8 @@ SUBPIXEL_BITS = 4
 """Fraction bits of polygon corners when rasterising."""
 MIN_AREA = 0.05
 """Triangles of less than this many square pixels (twice the area) are not drawn."""
-FAR_OUTSIDE = 4.0 * FRAME_SIZE
-"""Vertices are held within this distance of the crop: beyond it rasterising would overflow."""
+EDGE = 3
+"""Pixels along the crop's border into which no vertex moves."""
 FOLD = 4.0
 """Neighbouring pixels whose source positions lie further apart than this (px) are of different surfaces."""
 
@@ -52,7 +52,10 @@ def render(source: PreparedSource, motion: FrameMotion) -> Image:
 
 
 def move_vertices(source: PreparedSource, motion: FrameMotion) -> tuple[Array, Array]:
-    """Target positions (V x 2, px) of all vertices, and depth (N_FACE, larger is further) of the face's."""
+    """Target positions (V x 2, px) of all vertices, and depth (N_FACE, larger is further) of the face's.
+
+    No vertex leaves the crop, so that no motion, however wild, tears its border.
+    """
     mesh = source.mesh
     moved = project(
         mesh.anchor + _spread(mesh, motion.expression),
@@ -66,7 +69,8 @@ def move_vertices(source: PreparedSource, motion: FrameMotion) -> tuple[Array, A
         raise EngineOutputError("the motion moves the face to no finite place: make the template again")
     depth = moved[:N_FACE, 2].copy()
     depth[N_VERTICES : N_VERTICES + len(EYES)] = [moved[list(eye.loop), 2].mean() for eye in EYES]
-    return np.clip(positions, -FAR_OUTSIDE, FRAME_SIZE + FAR_OUTSIDE), depth
+    inside = np.clip(positions, np.minimum(mesh.rest, EDGE), np.maximum(mesh.rest, FRAME_SIZE - 1 - EDGE))
+    return inside, depth
 
 
 def _spread(mesh: WarpMesh, expression: Array) -> Array:

@@ -1,0 +1,68 @@
+"""What reaches the source is limited, and shuts eyes and mouths without crossing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lp_ray.engine.preview.engine import PreviewEngine
+from lp_ray.engine.preview.pose import angles_of
+from lp_ray.engine.preview.source import PreparedSource
+from lp_ray.engine.preview.topology import EYES, LOWER_LIP, UPPER_LIP
+from lp_ray.engine.preview.transfer import MAX_PITCH, MAX_ROLL, MAX_YAW, DriverFrame, Transfer, limit_turn, settle
+from lp_ray.engine.protocol import SourceCrop
+
+
+def test_the_turn_is_limited_softly(prepared: PreparedSource) -> None:
+    small = angles_of(limit_turn(prepared, np.array([3.0, -5.0, 4.0])))
+    np.testing.assert_allclose(small, [3, -5, 4], atol=1e-9)
+    pitch, yaw, roll = angles_of(limit_turn(prepared, np.array([80.0, 85.0, 170.0])))
+    assert MAX_PITCH - 1 < pitch <= MAX_PITCH
+    assert MAX_YAW - 2 < yaw <= MAX_YAW
+    assert MAX_ROLL - 1 < roll <= MAX_ROLL
+
+
+def test_a_turned_source_turns_back_less(engine: PreviewEngine, closed_mouth: SourceCrop) -> None:
+    prepared = engine.prepare(closed_mouth)
+    own = angles_of(prepared.rotation)[1]
+    back = angles_of(limit_turn(prepared, np.array([0.0, -90.0 * np.sign(own), 0.0])))[1]
+    away = angles_of(limit_turn(prepared, np.array([0.0, 90.0 * np.sign(own), 0.0])))[1]
+    assert 8 <= abs(back) < abs(away) <= MAX_YAW
+
+
+def test_lids_and_lips_meet_and_do_not_cross(prepared: PreparedSource) -> None:
+    closing = np.zeros((478, 3))
+    pairs = [(UPPER_LIP, LOWER_LIP), *((eye.upper, eye.lower) for eye in EYES)]
+    for upper, lower in pairs:
+        closing[list(upper), 1], closing[list(lower), 1] = -2.0, 2.0
+    moved = prepared.canonical + settle(prepared.canonical, closing)
+    for upper, lower in pairs:
+        np.testing.assert_allclose(moved[list(upper), 1], moved[list(lower), 1], atol=1e-6)
+    for eye in EYES:
+        lids = moved[[*eye.upper, *eye.lower], 1]
+        assert lids.min() <= moved[eye.iris, 1] <= lids.max()
+
+
+def test_no_expression_is_left_alone(prepared: PreparedSource) -> None:
+    np.testing.assert_array_equal(settle(prepared.canonical, np.zeros((478, 3))), 0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_eyes_close_to_the_same_share_of_their_own_opening(
+    engine: PreviewEngine, prepared: PreparedSource, share: float
+) -> None:
+    """A driving with half the source's aperture still shuts the source's eyes."""
+    rest = engine.model.vertices.copy()
+    rest = np.vstack([rest, np.zeros((10, 3))])
+    eye = EYES[0]
+    up, low = list(eye.upper), list(eye.lower)
+    middle = (rest[up, 1] + rest[low, 1]) / 2
+    rest[up, 1], rest[low, 1] = middle + 0.25, middle - 0.25
+    shut = rest.copy()
+    shut[up, 1] = rest[low, 1] + share * 0.5
+    frames = [DriverFrame(1.0, np.eye(3), np.zeros(3), points) for points in (rest, shut)]
+    motion = Transfer(prepared, frames[0], engine.model, 1.0).motion(frames[1])
+    moved = prepared.canonical + motion.expression
+    before = (prepared.canonical[up, 1] - prepared.canonical[low, 1]).mean()
+    after = (moved[up, 1] - moved[low, 1]).mean()
+    assert after / before == pytest.approx(share, abs=0.15)
