@@ -33,9 +33,10 @@ def soft_mask() -> NDArray[np.uint8]:
 
 
 class PasteBack:
-    """Blends crops of one source into its picture. Not thread safe: a buffer is reused.
+    """Blends crops of one source into its picture. Not thread safe: buffers are reused.
 
-    Only the rectangle that the crop can reach is touched, with weights warped once.
+    Only the rectangle that the crop can reach is touched, and only the rim where it fades is blended: inside,
+    the warped crop is copied as it is. Weights are warped once.
     """
 
     def __init__(self, original: Image, crop_to_original: Matrix) -> None:
@@ -49,11 +50,13 @@ class PasteBack:
         self._matrix = crop_to_original.astype(np.float64)
         self._matrix[:, 2] -= (x0, y0)
         self._size = x1 - x0, y1 - y0
-        weights = cv2.warpAffine(soft_mask(), self._matrix, self._size, flags=cv2.INTER_LINEAR)
-        self._weights = weights.astype(np.float32) / np.float32(255)
-        self._rest = 1 - self._weights
-        self._behind = np.ascontiguousarray(original[self._window])
-        self._warped = np.empty_like(self._behind)
+        self._warped = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+        self._mask = _as_bytes(cv2.warpAffine(soft_mask(), self._matrix, self._size, flags=cv2.INTER_LINEAR))
+        weights = self._mask.reshape(-1, 1)
+        self._rim = np.flatnonzero((weights > 0) & (weights < 255))
+        self._weights = weights[self._rim] / np.float32(255)
+        self._behind = original[self._window].reshape(-1, 3)[self._rim] * (1 - self._weights)
+        self._blend = np.empty_like(self._behind)
 
     def apply(self, frame: Image) -> Image:
         """Return the whole picture with `frame` (CROP_SIZE x CROP_SIZE x 3) in its place, as a new array.
@@ -65,8 +68,16 @@ class PasteBack:
         result = self._original.copy()
         if not self._empty:
             cv2.warpAffine(frame, self._matrix, self._size, dst=self._warped, flags=cv2.INTER_LINEAR)
-            cv2.blendLinear(self._warped, self._behind, self._weights, self._rest, dst=result[self._window])
+            flat = self._warped.reshape(-1, 3)
+            np.multiply(flat[self._rim], self._weights, out=self._blend)
+            self._blend += self._behind
+            flat[self._rim] = self._blend  # truncates, as the reference does
+            cv2.copyTo(self._warped, self._mask, result[self._window])
         return result
+
+
+def _as_bytes(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+    return array.astype(np.uint8, copy=False)
 
 
 def _reach(matrix: Matrix, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

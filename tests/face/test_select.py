@@ -1,0 +1,67 @@
+"""Choosing one of several faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lp_ray.errors import NoFaceError, RefusedError
+from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
+from lp_ray.face.protocol import Face, Image
+from lp_ray.face.select import FACE_RULES, select_face
+
+
+def _face(x0: float, y0: float, side: float) -> Face:
+    return Face(np.array([(x0, y0), (x0 + side, y0 + side)]), 1.0)
+
+
+LEFT, LOW, LARGE = _face(0, 100, 40), _face(200, 300, 50), _face(90, 0, 90)
+FACES = (LOW, LARGE, LEFT)
+
+
+@pytest.mark.parametrize(
+    ("rule", "face"),
+    [
+        ("large-small", LARGE),
+        ("small-large", LEFT),
+        ("left-right", LEFT),
+        ("right-left", LOW),
+        ("top-bottom", LARGE),
+        ("bottom-top", LOW),
+        (0, LEFT),
+        (1, LARGE),
+        ("2", LOW),
+    ],
+)
+def test_rules(rule: str | int, face: Face) -> None:
+    """Whatever order the landmarker gave them in."""
+    for faces in (FACES, FACES[::-1]):
+        assert select_face(faces, rule) is face
+
+
+def test_the_first_rule_is_the_default_of_the_reference() -> None:
+    assert FACE_RULES[0] == "large-small"
+
+
+def test_no_face_says_so() -> None:
+    with pytest.raises(NoFaceError, match="no face was found"):
+        select_face([], "large-small")
+
+
+@pytest.mark.parametrize(("faces", "found"), [(FACES, "3 faces were"), (FACES[:1], "1 face was")])
+def test_an_index_too_far_says_how_many_there_were(faces: tuple[Face, ...], found: str) -> None:
+    with pytest.raises(NoFaceError, match=f"face 3 .*{found} found"):
+        select_face(faces, 3)
+
+
+@pytest.mark.parametrize("rule", ["biggest", "-1", -1, "", "1.5"])
+def test_an_unknown_rule_is_refused(rule: str | int) -> None:
+    with pytest.raises(RefusedError, match="large-small"):
+        select_face(FACES, rule)
+
+
+def test_left_to_right_in_a_group(landmarker: MediaPipeLandmarker, group_photo: Image) -> None:
+    faces = landmarker.detect(group_photo)
+    across = [select_face(faces, i).points[1, 0] for i in range(6)]
+    assert across == sorted(across)
+    assert across == pytest.approx([120, 310, 513, 790, 935, 1180], abs=30)
