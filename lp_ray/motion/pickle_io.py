@@ -138,14 +138,12 @@ def _stack(name: str, rows: object, n_frames: int) -> NDArray[np.float32]:
     tail = TAILS[name]
     if not isinstance(rows, list) or len(rows) != n_frames:
         raise TemplateError(f"{name} is not a list of {n_frames} arrays")
-    stacked = np.empty((n_frames, *tail), np.float32)
     for i, row in enumerate(rows):
         if not isinstance(row, np.ndarray) or row.shape not in ((1, *tail), tail):
             shape = getattr(row, "shape", type(row).__name__)
             raise TemplateError(f"{name} of frame {i} is {shape} where an array {(1, *tail)} belongs")
-        with np.errstate(over="ignore"):  # too large for float32: refused as not finite
-            stacked[i] = row.reshape(tail)
-    return stacked
+    with np.errstate(over="ignore"):  # too large for float32: refused as not finite
+        return np.array([row.reshape(tail) for row in rows], np.float32)
 
 
 def _check_values(frames: MotionFrames) -> None:
