@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob as globbing
 import os
 import shutil
 import uuid
@@ -16,8 +17,9 @@ from fsspec.core import url_to_fs
 
 from lp_ray.errors import InputTooLargeError, MissingInputError
 from lp_ray.limits import Limits
-from lp_ray.storage.guard import guarded
+from lp_ray.storage.guard import check_bucket, guarded
 from lp_ray.storage.uri import display, local_path, normalise, scheme_of
+from lp_ray.storage.web import public_client
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,24 @@ def filesystem(uri: str) -> tuple[Any, str]:
     path = local_path(uri)
     if path is not None:
         return url_to_fs("file:///")[0], path  # the path itself is never parsed: it may hold anything
-    return cast(tuple[Any, str], url_to_fs(uri, use_listings_cache=False))
+    options = {"get_client": public_client} if uri.startswith(("http://", "https://")) else {}
+    return cast(tuple[Any, str], url_to_fs(uri, use_listings_cache=False, **options))
 
 
 @guarded
 def exists(uri: str) -> bool:
-    """Whether a file is there."""
+    """Whether a file is there. Raises RefusedError where the store will not say."""
     fs, path = filesystem(uri)
-    return bool(fs.isfile(path))
+    return _is_file(fs, path)
+
+
+def _is_file(fs: Any, path: str) -> bool:
+    # Not fsspec's isfile: it takes every error, a wrong secret or a missing bucket too, for "not there".
+    try:
+        return bool(fs.info(path)["type"] == "file")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        check_bucket(error)
+        return False
 
 
 @guarded
@@ -57,7 +69,8 @@ def list_files(prefix: str) -> list[FileInfo]:
     fs, path = filesystem(prefix)
     try:
         entries = fs.ls(path, detail=True)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        check_bucket(error)
         return []
     scheme = scheme_of(prefix)
     return [
@@ -65,6 +78,18 @@ def list_files(prefix: str) -> list[FileInfo]:
         for entry in entries
         if entry["type"] == "file"
     ]
+
+
+@guarded
+def file_info(uri: str) -> FileInfo | None:
+    """Ask for one file, or None if it is not there."""
+    fs, path = filesystem(uri)
+    try:
+        info = fs.info(path)
+    except FileNotFoundError as error:
+        check_bucket(error)
+        return None
+    return FileInfo(uri, int(info["size"] or 0), info)
 
 
 @guarded
@@ -77,10 +102,26 @@ def glob(pattern: str) -> list[str]:
     uri = normalise(pattern)
     fs, path = filesystem(uri)
     scheme = scheme_of(uri)
-    if fs.isfile(path):
+    if _is_file(fs, path):
         return [uri]
-    found = fs.find(path) if fs.isdir(path) else [p for p in fs.glob(path) if fs.isfile(p)]
+    if fs.isdir(path):
+        # Some stores keep emptied folders, and `find` then gives the folder itself.
+        found = [name for name, info in fs.find(path, detail=True).items() if info["type"] == "file"]
+    elif local_path(uri) is not None:
+        found = _glob_local(path)
+    else:
+        found = [p for p in fs.glob(path) if fs.isfile(p)]
     return sorted(f"{scheme}://{_rooted(name, scheme)}" for name in found)
+
+
+def _glob_local(pattern: str) -> list[str]:
+    """Expand a pattern whose leading folders, as far as they exist as typed, are taken literally."""
+    parts = Path(pattern).parts
+    n = next(i for i in range(len(parts) - 1, 0, -1) if Path(*parts[:i]).is_dir())
+    base = Path(*parts[:n])
+    # Path.glob would match hidden files too.
+    names = globbing.glob(str(Path(*parts[n:])), root_dir=base, recursive=True)  # noqa: PTH207
+    return [str(base / name) for name in names if (base / name).is_file()]
 
 
 @guarded
@@ -139,14 +180,16 @@ def put_if_absent(uri: str, source: Path) -> bool:
 
 
 def _put_new_object(fs: Any, path: str, source: Path) -> bool:
-    if fs.isfile(path):
+    if _is_file(fs, path):
         return False
     try:
-        fs.pipe_file(path, source.read_bytes(), mode="create")
+        fs.put_file(str(source), path, mode="create")
     except FileExistsError:
         return False
+    except PermissionError:
+        raise
     except OSError:
-        if fs.isfile(path):  # s3fs reports a refused If-None-Match as a plain OSError (EINVAL)
+        if _is_file(fs, path):  # s3fs reports a refused If-None-Match as a plain OSError (EINVAL)
             return False
         raise
     return True
@@ -164,6 +207,8 @@ def delete(*uris: str) -> None:
 @guarded
 def delete_prefix(uri: str) -> None:
     """Remove everything under a normalised URI; nothing there is no error."""
+    if not uri.partition("://")[2].strip("/").partition("/")[2]:
+        raise ValueError(f"{display(uri)}: refusing to remove a whole bucket or a folder of the root")
     fs, path = filesystem(uri)
     with suppress(FileNotFoundError):
         fs.rm(path, recursive=True)
@@ -206,6 +251,7 @@ def check_size(fs: Any, path: str, uri: str, limits: Limits) -> None:
     try:
         info = fs.info(path)
     except FileNotFoundError as error:
+        check_bucket(error)
         raise MissingInputError(f"nothing at {display(uri)}") from error
     if info["type"] != "file":
         raise MissingInputError(f"{display(uri)} is not a file")

@@ -8,26 +8,41 @@ import re
 from lp_ray.errors import SchemeNotAllowedError
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
-_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
+_CHAINED = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(?:::[A-Za-z][A-Za-z0-9+.-]*)*::[A-Za-z][A-Za-z0-9+.-]*://")
+_USER = re.compile(r"(?<=://)[^/@\s]+@")
+# Query parameters of signed addresses (AWS SigV2 and SigV4, Google, Azure SAS) and common names for tokens.
+_SIGNED = re.compile(
+    r"(?i)([?&](?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|sig|token"
+    r"|access_token|api_?key|key|password)=)[^&\s\"']+"
+)
 
 
 def normalise(uri: str) -> str:
     """Return the absolute form of a path or URI.
 
     Local paths are taken literally (no globs, no variables; a leading `~` is the home folder) and become
-    `file:///absolute/path` without percent-encoding. Raises SchemeNotAllowedError for a chained URI
-    (`zip://…::…`), whose outer part would hide where the bytes come from.
+    `file:///absolute/path`; nothing is percent-encoded or decoded, here or in `file://` URIs, so that a form
+    once made stays as it is. Raises SchemeNotAllowedError for a chained URI (`zip://…::…`), whose outer part
+    would hide where the bytes come from, for credentials in a URI, and for a NUL character.
     """
+    if "\0" in uri:
+        raise SchemeNotAllowedError(f"{uri!r}: a URI may not hold a NUL character")
     match = _SCHEME.match(uri)
-    if match is None:
-        return "file://" + os.path.abspath(os.path.expanduser(uri))  # noqa: PTH100, PTH111 - literal text, no Path
-    if "::" in uri:
+    scheme = match[1].lower() if match else ""
+    rest = uri[match.end() :] if match else uri
+    if _CHAINED.match(uri) or (scheme not in ("", "file", "local") and "::" in rest):
         raise SchemeNotAllowedError(f"{display(uri)}: chained URIs are not allowed; give the place itself")
-    scheme = match[1].lower()
-    rest = uri[match.end() :]
     if scheme in ("file", "local"):
-        return "file://" + os.path.abspath("/" + rest)  # noqa: PTH100
+        return _local("/" + rest.removeprefix("localhost/"))
+    if not scheme:
+        return _local(os.path.expanduser(uri))  # noqa: PTH111 - literal text, no Path
+    if "@" in rest.partition("/")[0]:
+        raise SchemeNotAllowedError(f"{display(uri)}: credentials do not belong in a URI; set them in the environment")
     return f"{scheme}://{rest}"
+
+
+def _local(path: str) -> str:
+    return "file:///" + os.path.abspath(path).lstrip("/")  # noqa: PTH100 - literal text, no Path
 
 
 def scheme_of(uri: str) -> str:
@@ -46,5 +61,5 @@ def join(uri: str, *names: str) -> str:
 
 
 def display(uri: str) -> str:
-    """Return a URI fit for messages: without credentials."""
-    return _SECRET.sub("***@", uri)
+    """Return a URI, or a message with URIs in it, without credentials."""
+    return _SIGNED.sub(r"\1***", _USER.sub("***@", uri))

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lp_ray.storage.access import FileInfo, list_files
-from lp_ray.storage.uri import local_path
+from lp_ray.storage.access import FileInfo, file_info, list_files
+from lp_ray.storage.uri import local_path, scheme_of
 
 _TAGS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
 
@@ -23,13 +23,18 @@ class Version:
 def versions(uris: Iterable[str]) -> dict[str, Version]:
     """Return the version of each normalised URI that exists.
 
-    Local files cost a stat each; remote ones one listing per folder, never one request per file.
+    Local files cost a stat each; those in stores one listing per folder, never one request per
+    file; those on the web one request each.
     """
     found: dict[str, Version] = {}
     folders: dict[str, set[str]] = {}
     for uri in uris:
         path = local_path(uri)
-        if path is None:
+        if scheme_of(uri) in ("http", "https"):  # the web has no listings
+            info = file_info(uri)
+            if info is not None:
+                found[uri] = _version(info)
+        elif path is None:
             folders.setdefault(uri.rpartition("/")[0], set()).add(uri)
         elif os.path.isfile(path):  # noqa: PTH113 - paths are literal text here
             status = os.stat(path)  # noqa: PTH116

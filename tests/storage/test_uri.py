@@ -1,0 +1,60 @@
+"""What may be typed, and what it becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lp_ray import storage
+from lp_ray.errors import SchemeNotAllowedError
+from lp_ray.storage.uri import local_path
+
+
+def test_local_forms_of_one_file_are_one_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    typed = ["a b.jpg", "./x/../a b.jpg", str(tmp_path / "a b.jpg"), f"file://{tmp_path}/a b.jpg"]
+    typed += [f"file://localhost{tmp_path}/a b.jpg", f"/{tmp_path}/a b.jpg"]
+    assert {storage.normalise(t) for t in typed} == {f"file://{tmp_path}/a b.jpg"}
+
+
+def test_variables_and_percent_signs_are_literal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert storage.normalise("/x/$HOME/%41*.jpg") == "file:///x/$HOME/%41*.jpg"
+    assert storage.normalise("file:///x/%41.jpg") == "file:///x/%41.jpg"
+    assert storage.normalise("~/a.jpg") == "file:///home/someone/a.jpg"
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_a_normalised_path_stays_as_it_is(name: str) -> None:
+    uri = storage.normalise("/folder/" + name)
+    assert storage.normalise(uri) == uri
+    path = local_path(uri)
+    assert path is not None
+    assert storage.normalise(path) == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("simplecache::s3://b/k", "zip://a.jpg::s3://b/k.zip", "filecache::zip://x::http://h/y", "s3://b/a::b"),
+        *("s3://KEY:SECRET@bucket/k", "https://user:pw@host/x", "a\0b.jpg"),
+    ],
+)
+def test_chains_credentials_and_nul_are_refused_without_showing_secrets(uri: str) -> None:
+    with pytest.raises(SchemeNotAllowedError) as caught:
+        storage.normalise(uri)
+    assert "SECRET" not in str(caught.value)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_double_colon_in_a_local_name_is_just_a_name() -> None:
+    assert storage.normalise("/x/a::b.jpg") == "file:///x/a::b.jpg"
+    assert storage.normalise("file:///x/a::b.jpg") == "file:///x/a::b.jpg"
+
+
+def test_messages_hide_signatures() -> None:
+    shown = storage.display("https://h/x?v=1&X-Amz-Credential=AKIA&X-Amz-Signature=feed&sig=beef end")
+    assert shown == "https://h/x?v=1&X-Amz-Credential=***&X-Amz-Signature=***&sig=*** end"
