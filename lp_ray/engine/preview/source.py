@@ -44,7 +44,7 @@ RING_DEPTH = np.array([0.35, 0.65, 0.85, 1.0, 1.0, 1.0])
 """How far each ring has receded from the oval's depth to that of the head's middle."""
 HEAD_DEPTH = -4.0
 """Canonical z of the middle of the head: hair there turns in place while the face travels."""
-RING_FOLLOWS_HEAD = np.array([1.0, 0.98, 0.93, 0.82, 0.60, 0.28])
+RING_FOLLOWS_HEAD = np.array([1.0, 1.0, 0.97, 0.90, 0.74, 0.45])
 RING_FOLLOWS_NECK = np.array([0.88, 0.66, 0.40, 0.20, 0.08, 0.02])
 """How much of the rigid motion each ring takes, above the mouth and under the chin (shoulders stay)."""
 RING_EXPRESSION = np.array([0.65, 0.30, 0.10, 0.03, 0.0, 0.0])
@@ -228,7 +228,7 @@ def _follow(canonical: Array, rest: Array, rings: Array, border: Array) -> Array
     follow = RING_FOLLOWS_HEAD[:, None] * (1 - neck) + RING_FOLLOWS_NECK[:, None] * neck
     space = np.linalg.norm(border - rest[oval], axis=1)
     left = np.linalg.norm(border - rings, axis=2) / np.maximum(space, 1e-6)
-    faded: Array = follow * _smoothstep(left / 0.6)
+    faded: Array = follow * _smoothstep(left / 0.5)
     return faded
 
 

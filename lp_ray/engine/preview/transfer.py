@@ -42,8 +42,8 @@ MOUTH_RATIO = (0.6, 1.4)
 """Bounds on source over driving size of eyes and mouth."""
 EYE_ZONE = (1.0, 0.6, 0.25)
 """How much lid rims and the two rings of skin around them share in that scaling."""
-LID_CLOSING_GAIN = 1.15
-"""Landmarks of a shut eye leave a slit: closing is driven a little further than measured."""
+LID_CLOSING_GAIN = 0.45
+"""Landmarks of a shut eye leave a slit: a lid that is closed by a share s is driven further by this times s."""
 MOUTH_ZONE = (2.8, 4.0)
 """Canonical distance from the mouth's middle within which its scaling is full, and beyond which none."""
 GAZE_LIMIT = 0.22
@@ -160,7 +160,7 @@ def _close_further(canonical: Array, expression: Array, upper: tuple[int, ...], 
     gap = canonical[up, 1] - canonical[low, 1]
     closing = np.maximum(expression[low, 1] - expression[up, 1], 0)
     share = np.clip(closing / np.maximum(gap, 1e-3), 0, 1)
-    expression[up, 1] -= (LID_CLOSING_GAIN - 1) * share * closing
+    expression[up, 1] -= LID_CLOSING_GAIN * share * closing
 
 
 def _keep_apart(
