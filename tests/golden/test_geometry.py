@@ -28,6 +28,7 @@ from lp_ray.face.crop import (
 from lp_ray.face.paste_back import PasteBack, soft_mask
 from lp_ray.face.points import eye_ratios, lip_ratio, two_points
 from lp_ray.face.protocol import Image
+from lp_ray.motion.keypoints import hull_multiplier
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -234,3 +235,9 @@ def test_pictures_prepared_for_the_networks(geometry: Arrays) -> None:
         planes = resize(seeded_image(seed, height, width), 256).transpose(2, 0, 1)[None] / 255
         step = 256 // geometry[name].shape[-1]
         close(planes[..., ::step, ::step], geometry[name])
+
+
+def test_motion_multipliers(geometry: Arrays) -> None:
+    for name in names(geometry, "mm", 2):
+        multiplier = hull_multiplier(geometry[f"{name}/source"][0], geometry[f"{name}/driving"][0])
+        close(multiplier, geometry[f"{name}/out"])

@@ -56,9 +56,7 @@ def test_missing_model_file_is_refused(tmp_path: Path) -> None:
 
 def test_wire_reads_every_kind_of_field() -> None:
     """Bytes from the format's own documentation: field 1 = 150, field 2 = "testing"; then fixed widths."""
-    message = (
-        b"\x08\x96\x01" + b"\x12\x07testing" + b"\x1d\x00\x00\x80\x3f" + b"\x21" + bytes(8) + b"\x08\x01"
-    )
+    message = b"\x08\x96\x01" + b"\x12\x07testing" + b"\x1d\x00\x00\x80\x3f" + b"\x21" + bytes(8) + b"\x08\x01"
     assert wire.parse(message) == {1: [150, 1], 2: [b"testing"], 3: [b"\x00\x00\x80\x3f"], 4: [bytes(8)]}
 
 

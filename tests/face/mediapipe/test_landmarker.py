@@ -49,9 +49,7 @@ def test_is_a_landmarker(landmarker: MediaPipeLandmarker) -> None:
 
 
 @pytest.mark.parametrize("name", PUPILS)
-def test_finds_the_one_face_of_a_portrait(
-    landmarker: MediaPipeLandmarker, portrait: Portrait, name: str
-) -> None:
+def test_finds_the_one_face_of_a_portrait(landmarker: MediaPipeLandmarker, portrait: Portrait, name: str) -> None:
     """One face, its irises on the pupils, and nothing else: hands (s9) and clothes (s5) are no faces."""
     face = _only(landmarker.detect(portrait(name)))
     assert face.points.shape == (478, 3)
@@ -104,9 +102,7 @@ def test_turned_heads(landmarker: MediaPipeLandmarker, portrait: Portrait, angle
 
 
 @pytest.mark.parametrize("scale", [0.25, 3.0])
-def test_points_scale_with_the_picture(
-    landmarker: MediaPipeLandmarker, portrait: Portrait, scale: float
-) -> None:
+def test_points_scale_with_the_picture(landmarker: MediaPipeLandmarker, portrait: Portrait, scale: float) -> None:
     """A face of 58 pixels and one of 700 give the same points: large ones are shrunk without aliasing."""
     image = portrait("s9")
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
@@ -116,9 +112,7 @@ def test_points_scale_with_the_picture(
     assert _gap(found.points, expected) < 0.01 * scale * _size(original)
 
 
-def test_fine_stripes_over_a_large_face_do_not_alias(
-    landmarker: MediaPipeLandmarker, portrait: Portrait
-) -> None:
+def test_fine_stripes_over_a_large_face_do_not_alias(landmarker: MediaPipeLandmarker, portrait: Portrait) -> None:
     """Stripes one pixel wide vanish at the network's size, so they must not move the points."""
     image = cv2.resize(portrait("s9"), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     image = np.clip(image.astype(np.int16), 25, 230)
