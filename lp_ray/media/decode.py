@@ -40,8 +40,7 @@ def _cut(info: VideoInfo, start_s: float | None, end_s: float | None) -> tuple[i
     if count == 0:
         end = "the end" if end_s is None else f"{end_s:g} s"
         raise UnreadableMediaError(
-            f"{info.name}: no frame between {start_s or 0:g} s and {end}; "
-            f"the clip is {info.duration_s:.2f} s long"
+            f"{info.name}: no frame between {start_s or 0:g} s and {end}; the clip is {info.duration_s:.2f} s long"
         )
     return first, count
 
@@ -86,18 +85,14 @@ def frames(
     """
     begin, n = _cut(info, start_s, end_s)
     if not (0 <= first < n and (count is None or 0 < count <= n - first)):
-        raise ValueError(
-            f"{info.name}: frames {first}, count {count} are outside of the {n} frames of the cut"
-        )
+        raise ValueError(f"{info.name}: frames {first}, count {count} are outside of the {n} frames of the cut")
     shown = info.timeline.shown[begin + first : begin + (n if count is None else first + count)]
     _check_cost(info, limits, len(shown))
     low, high = int(shown[0]), int(shown[-1]) + 1
     return _repeated(_decoded(path, info, limits, low, high, frame_size(info, max_dim)), shown)
 
 
-def _repeated(
-    decoded: Generator[Image, None, None], shown: NDArray[np.int64]
-) -> Generator[Image, None, None]:
+def _repeated(decoded: Generator[Image, None, None], shown: NDArray[np.int64]) -> Generator[Image, None, None]:
     """Yield the decoded frame of each index in `shown`; `decoded` starts at the first of them."""
     at = int(shown[0]) - 1
     picture: Image | None = None
@@ -142,20 +137,14 @@ def _check_owed(info: VideoInfo, low: int, reached: int, high: int, reasons: lis
     )
 
 
-def _arguments(
-    path: Path, info: VideoInfo, limits: Limits, low: int, high: int, size: tuple[int, int]
-) -> list[str]:
+def _arguments(path: Path, info: VideoInfo, limits: Limits, low: int, high: int, size: tuple[int, int]) -> list[str]:
     line = info.timeline
     seek: list[str] = []
     keys = info.key_ticks[info.key_ticks <= line.ticks[low]]
     if len(keys) > 1:  # aim between this key frame and the next frame: seeking goes back to the key frame
         seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{line.seconds(keys[-1]) + 5e-4:.6f}"]
-    trim = []
-    if low > 0:
-        trim.append(f"start={_between(info, low):.6f}")
-    if high < len(line.ticks):
-        trim.append(f"end={_between(info, high):.6f}")
-    chain = f"trim={':'.join(trim)}," if trim else ""
+    bounds = _bounds(info, low, high)
+    chain = f"trim={bounds}," if bounds else ""
     opened = ffmpeg.input_args(path, info.demuxer, "-copyts", "-max_pixels", str(limits.max_pixels), *seek)
     scale = f"scale={size[0]}:{size[1]}:flags={_SCALER}"
     return [
@@ -163,6 +152,17 @@ def _arguments(
         *("-map", "0:V:0", "-filter_threads", "1", "-vf", f"{chain}{scale}"),
         *("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"),
     ]
+
+
+def _bounds(info: VideoInfo, low: int, high: int) -> str:
+    """Options of the trim filter that let the file's frames low <= i < high through."""
+    ticks = info.timeline.ticks
+    ends = []
+    by_time = len(info.key_ticks) > 0  # else time stamps are guesses, but all is decoded from the start anyway
+    for name, i in (("start", low), ("end", high)):
+        if 0 < i < len(ticks):
+            ends.append(f"{name}={_between(info, i):.6f}" if by_time else f"{name}_frame={i}")
+    return ":".join(ends)
 
 
 def _between(info: VideoInfo, i: int) -> float:

@@ -17,9 +17,7 @@ _TIMEOUT_S = 600.0
 _MIN_TIMESCALE = 10_000  # ticks per second, at least: players expect a fine clock
 
 # RGB in, limited-range BT.709 out, and said so in the stream.
-_BT709 = (
-    "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp+bitexact,format=yuv420p"
-)
+_BT709 = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp+bitexact,format=yuv420p"
 _TAGS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 
 
@@ -28,9 +26,7 @@ def even_size(width: int, height: int) -> tuple[int, int]:
     return width - width % 2, height - height % 2
 
 
-def encode_segment(
-    path: Path, frames: Iterable[Image], fps: Fraction, crf: int, preset: str, threads: int = 1
-) -> int:
+def encode_segment(path: Path, frames: Iterable[Image], fps: Fraction, crf: int, preset: str, threads: int = 1) -> int:
     """Write RGB frames (n x H x W x 3 uint8, an array or an iterator of pictures) to an mp4 file; return n.
 
     H.264 yuv420p, BT.709, exact rate; odd sides lose a row or column. The clock ticks a whole number of times

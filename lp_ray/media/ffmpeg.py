@@ -136,9 +136,7 @@ class Child:
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise UnreadableMediaError(
-                f"ffmpeg did not end within {timeout_s:g} s and was stopped"
-            ) from error
+            raise UnreadableMediaError(f"ffmpeg did not end within {timeout_s:g} s and was stopped") from error
 
     def log(self, head: bool = False) -> str:
         """What the child wrote to stderr so far: its last 64 KiB, or its first."""

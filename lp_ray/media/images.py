@@ -79,22 +79,15 @@ def _opened(path: Path, limits: Limits) -> Iterator[PIL.Image.Image]:
             warnings.simplefilter("ignore")
             width, height = picture.size
             if width * height > limits.max_pixels:
-                raise InputTooLargeError(
-                    f"{path.name}: {width} x {height} pixels; max_pixels is {limits.max_pixels:,}"
-                )
+                raise InputTooLargeError(f"{path.name}: {width} x {height} pixels; max_pixels is {limits.max_pixels:,}")
             yield picture
     except PIL.UnidentifiedImageError as error:
         raise UnreadableMediaError(
             f"{path.name}: not a picture of the formats {', '.join(FORMATS)} (by its content)"
         ) from error
     except _DAMAGE as error:
-        if any(
-            word in str(error).lower()
-            for word in ("truncated", "broken data", "unexpected end", "not enough")
-        ):
-            raise TruncatedMediaError(
-                f"{path.name}: the picture ends early ({error}); fetch it again"
-            ) from error
+        if any(word in str(error).lower() for word in ("truncated", "broken data", "unexpected end", "not enough")):
+            raise TruncatedMediaError(f"{path.name}: the picture ends early ({error}); fetch it again") from error
         raise UnreadableMediaError(f"{path.name}: damaged picture ({error})") from error
 
 

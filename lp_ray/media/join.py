@@ -83,9 +83,7 @@ def video_facts(path: Path) -> VideoFacts:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = path.stat().st_size
-    return VideoFacts(
-        info.n_frames, info.fps, info.width, info.height, info.duration_s, info.has_audio, size, digest
-    )
+    return VideoFacts(info.n_frames, info.fps, info.width, info.height, info.duration_s, info.has_audio, size, digest)
 
 
 def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
@@ -103,9 +101,7 @@ def _sound_args(audio: AudioCut | None, pictures_s: float) -> list[str]:
         return ["-map", "0:v:0"]
     demuxer = sniff.sniff_demuxer(sniff.read_head(audio.path))
     if demuxer is None:
-        raise UnreadableMediaError(
-            f"{audio.path.name}: not a video file, so there is no sound to take from it"
-        )
+        raise UnreadableMediaError(f"{audio.path.name}: not a video file, so there is no sound to take from it")
     duration_s = min(pictures_s, audio.duration_s or pictures_s)
     start_s = _first_picture_s(audio.path, demuxer) + audio.start_s
     cut = ["-seek_timestamp", "1", "-ss", f"{start_s:.6f}", "-t", f"{duration_s:.6f}", "-vn"]

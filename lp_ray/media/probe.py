@@ -246,6 +246,4 @@ def _refusal(path: Path, reasons: list[str]) -> InputError:
         )
     if "matches no streams" in text:
         return UnreadableMediaError(f"{path.name}: holds no video stream")
-    return UnreadableMediaError(
-        f"{path.name}: cannot be read as video ({reasons[0] if reasons else 'no frames'})"
-    )
+    return UnreadableMediaError(f"{path.name}: cannot be read as video ({reasons[0] if reasons else 'no frames'})")

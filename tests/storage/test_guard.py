@@ -76,7 +76,7 @@ def test_a_folder_without_write_permission_stops_the_job(tmp_path: Path) -> None
 
 def test_passing_trouble_is_tried_again_with_growing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(guard.time, "sleep", waits.append)
+    monkeypatch.setattr("time.sleep", waits.append)
     left = [OSError("SlowDown"), ConnectionResetError("Connection reset by peer")]
 
     @guard.guarded
@@ -90,7 +90,7 @@ def test_passing_trouble_is_tried_again_with_growing_waits(monkeypatch: pytest.M
 
 
 def test_trouble_that_stays_stops_the_job_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard.time, "sleep", lambda s: None)
+    monkeypatch.setattr("time.sleep", lambda s: None)
 
     @guard.guarded
     def read() -> None:
