@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from s3_server import s3_bucket, s3_server  # noqa: F401 - fixtures; drop when tests/conftest.py registers them
 
 from lp_ray import storage
+from tests.s3_server import s3_bucket, s3_server  # noqa: F401 - fixtures; drop when tests/conftest.py registers them
 
 NAMES = (
     "plain.jpg",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import s3fs
-from s3_server import S3Server
 
 from lp_ray import storage
 from lp_ray.errors import RefusedError
 from lp_ray.storage import guard
+from tests.s3_server import S3Server
 
 CALLS: list[Callable[[str], object]] = [
     storage.exists,
