@@ -92,13 +92,13 @@ class Decoder(nn.Module):
             x = self._refine(layer, x, boxes, seen, groups=1)
             boxes = torch.sigmoid(self.bbox_embed[0](x) + bounded_logit(boxes))
         kept = rank(_match(x, seen.text), self.candidates)
-        x, boxes = self._expand(take(x, kept), take(boxes, kept), keypoints)
+        x, boxes = self.expand(take(x, kept), take(boxes, kept), keypoints)
         last = len(self.layers) - 1
         for i, layer in enumerate(self.layers[self.instance_layers :], self.instance_layers):
             x = self._refine(layer, x.flatten(1, 2), boxes.flatten(1, 2), seen, self.candidates).view(x.shape)
             # The heads below refine what the last layer was given: its own update is never used.
             if i < last:
-                boxes = torch.sigmoid(bounded_logit(boxes) + self._update(x))
+                boxes = torch.sigmoid(bounded_logit(boxes) + self.steps(x))
         return self._heads(self.norm(x), boxes, seen.text)
 
     def _refine(self, layer: nn.Module, x: Tensor, boxes: Tensor, seen: Encoded, groups: int) -> Tensor:
@@ -106,7 +106,7 @@ class Decoder(nn.Module):
         out: Tensor = layer(x, position, boxes, seen, groups)
         return out
 
-    def _expand(self, x: Tensor, boxes: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+    def expand(self, x: Tensor, boxes: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """Give each of G instances its n keypoint queries: B x G x (1 + n) x d, boxes likewise x 4.
 
         A keypoint starts as near its instance's centre as its text says, sized as a learned share of the box.
@@ -119,7 +119,7 @@ class Decoder(nn.Module):
         parts = torch.cat((centre, size), -1)
         return torch.cat((x[:, :, None], content), 2), torch.cat((boxes[:, :, None], parts), 2)
 
-    def _update(self, x: Tensor) -> Tensor:
+    def steps(self, x: Tensor) -> Tensor:
         """Logit steps of the boxes of B x G x (1 + n) x d queries."""
         points = x[:, :, 1:]
         steps = torch.cat((self.pose_embed[0](points), self.pose_hw_embed[0](points)), -1)

@@ -21,6 +21,16 @@ _GROUPS = 32
 _LEVELS = 4
 
 
+def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
+    """Return height and width of the four feature levels of a picture, in cells, fine to coarse."""
+    h, w = -(-height // 4), -(-width // 4)
+    shapes = []
+    for _ in range(_LEVELS):
+        h, w = -(-h // 2), -(-w // 2)
+        shapes.append((h, w))
+    return shapes
+
+
 class Transformer(nn.Module):
     """Encoder, query selection and decoder."""
 
@@ -91,14 +101,15 @@ class XPose(nn.Module):
 
     def encode(self, image: Tensor, instance: Tensor) -> Encoded:
         """Backbone, four levels at strides 8, 16, 32 and 64, encoder. Raises as `forward`."""
-        maps = self.backbone(image)
-        levels = [project(x) for project, x in zip(self.input_proj, [*maps, maps[-1]], strict=True)]
-        cells = sum(level.shape[2] * level.shape[3] for level in levels)
+        height, width = image.shape[2:]
+        cells = sum(h * w for h, w in level_shapes(height, width))
         if cells < self.config.proposals:
             raise UnsupportedError(
-                f"a picture of {image.shape[3]} x {image.shape[2]} pixels has {cells} cells, "
+                f"a picture of {width} x {height} pixels has {cells} cells, "
                 f"X-Pose needs {self.config.proposals}: give a larger or less elongated one"
             )
+        maps = self.backbone(image)
+        levels = [project(x) for project, x in zip(self.input_proj, [*maps, maps[-1]], strict=True)]
         return self.transformer.encode(levels, self.projection(instance).expand(len(image), 1, -1))
 
     def decode(self, seen: Encoded, boxes: Tensor, keypoints: Tensor) -> Candidates:

@@ -11,6 +11,7 @@ files are pickles of CUDA tensors; `import_prompts` reads those, and nothing els
 from __future__ import annotations
 
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -85,8 +86,8 @@ def import_prompts(data: bytes, source: str) -> TextPrompts:
     """Convert the bytes of an official `clip_embedding_*.pkl`. Raises WeightsError for anything else."""
     _check_size(data, source)
     try:
-        content = _PromptsUnpickler(BytesIO(data)).load()
-        instance, keypoints = content
+        _check_opcodes(data)
+        instance, keypoints = _PromptsUnpickler(BytesIO(data)).load()
         return TextPrompts(*(np.asarray(rows).astype(np.float32) for rows in (instance, keypoints)))
     except WeightsError:
         raise
@@ -100,6 +101,13 @@ def _check_size(data: bytes, source: str) -> None:
         raise WeightsError(f"{source}: {len(data)} bytes, not a file of text prompts: {_REMEDY}")
 
 
+def _check_opcodes(data: bytes) -> None:
+    """Walk the pickle without running it: nothing in it may set an object's state."""
+    for opcode, _, position in pickletools.genops(data):
+        if opcode.name not in _OPCODES:
+            raise pickle.UnpicklingError(f"{opcode.name} at byte {position}")
+
+
 def _load_storage(data: bytes) -> NDArray[Any]:
     """Stand-in for `torch.storage._load_from_bytes`: the values of one saved storage, wherever it lay."""
     storage = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
@@ -109,15 +117,22 @@ def _load_storage(data: bytes) -> NDArray[Any]:
 def _rebuild(
     storage: NDArray[Any], offset: int, size: tuple[int, int], stride: tuple[int, int], *_: object
 ) -> NDArray[Any]:
-    """Stand-in for `torch._utils._rebuild_tensor_v2`: rows x columns of a storage, contiguous.
-
-    Arrays rather than tensors, so that a pickle has nothing with settable state to work on.
-    """
+    """Stand-in for `torch._utils._rebuild_tensor_v2`: rows x columns of a storage, contiguous."""
     rows, columns = size
     if offset < 0 or min(size) < 1 or (rows > 1 and stride[0] != columns) or stride[1] != 1:
         raise ValueError(f"a tensor of size {size}, strides {stride} at {offset}")
     return storage[offset : offset + rows * columns].reshape(rows, columns).copy()
 
+
+# fmt: off
+_OPCODES = frozenset({
+    "PROTO", "FRAME", "STOP", "MARK", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2",
+    "SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8",
+    "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "MEMOIZE", "BINPUT", "BINGET",
+    "GLOBAL", "STACK_GLOBAL", "REDUCE",
+})
+# fmt: on
+"""What a tuple of tensors is pickled with under protocols 3 to 5 (module pickletools)."""
 
 _ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("collections", "OrderedDict"): OrderedDict,
