@@ -75,6 +75,8 @@ def start_ray(config: DictConfig) -> None:
         address = os.environ["RAY_ADDRESS"]
     arguments: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
+        # Ray's C++ side warns of every actor pool on the terminal; its own log files keep all of it.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         arguments |= {"num_cpus": config.cluster.num_cpus, "include_dashboard": False}
     try:
         ray.init(**arguments)

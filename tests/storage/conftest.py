@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from lp_ray import storage
-from tests.s3_server import s3_bucket, s3_server  # noqa: F401 - fixtures; drop when tests/conftest.py registers them
 
 NAMES = (
     "plain.jpg",
