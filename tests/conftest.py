@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # timings on shared machines are noise
+settings.load_profile("untimed")
 
 pytest_plugins = ["tests.s3_server"]
 

@@ -129,7 +129,11 @@ def retrack(video: Path) -> tuple[NDArray[np.float64], NDArray[np.float32], NDAr
     tracked = list(fill_gaps(track_clip(frames, create_landmarker("mediapipe"), "large-small"), []))
     motion = PreviewEngine().extract(None, np.stack([frame.points for frame in tracked]))
     rotation = motion["rotation"].astype(np.float64)
-    return np.stack([angles_of(matrix @ rotation[0].T) for matrix in rotation]), motion["eye_ratio"], motion["lip_ratio"]
+    return (
+        np.stack([angles_of(matrix @ rotation[0].T) for matrix in rotation]),
+        motion["eye_ratio"],
+        motion["lip_ratio"],
+    )
 
 
 def correlation(asked: NDArray[Any], seen: NDArray[Any]) -> float:
