@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from lp_ray.performance.film import film_performance
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
@@ -20,6 +19,7 @@ from jobs.sheets import write_sheets
 from lp_ray.errors import RefusedError
 from lp_ray.limits import Limits
 from lp_ray.media.images import read_image
+from lp_ray.performance.film import film_performance
 
 N_GROUP_FACES = 6
 PERFORMANCES = {

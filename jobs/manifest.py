@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -50,9 +49,10 @@ def find(pattern: str, suffixes: frozenset[str]) -> list[str]:
 
 def name_rows(uris: list[str]) -> list[str]:
     """Return each file's path under the folder that all of them share: unique, and readable in the results."""
-    folders = [uri.rpartition("/")[0] + "/" for uri in uris]
-    root = os.path.commonprefix(folders).rpartition("/")[0]
-    return [uri[len(root) + 1 :] for uri in uris]
+    folders = [uri.split("/")[:-1] for uri in uris]
+    shared = next((depth for depth, names in enumerate(zip(*folders, strict=False)) if len(set(names)) > 1), None)
+    depth = min(map(len, folders)) if shared is None else shared
+    return ["/".join(uri.split("/")[depth:]) for uri in uris]
 
 
 if __name__ == "__main__":

@@ -105,4 +105,5 @@ def summary_lines(summary: Summary, output: str) -> list[str]:
         f"frames: {summary.frames} in {summary.seconds:.1f} s",
     ]
     lines += [f"  failed with {error}: {count}" for error, count in list(summary.by_error.items())[:5]]
-    return [*lines, f"videos:  {output}/videos", f"results: {output}/results"]
+    where = output.removeprefix("file://")
+    return [*lines, f"videos:  {where}/videos", f"results: {where}/results"]

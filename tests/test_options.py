@@ -32,7 +32,7 @@ def test_the_documented_defaults_are_the_defaults() -> None:
     ],
 )
 def test_wrong_values_are_refused_by_name(values: dict[str, object], words: str) -> None:
-    with pytest.raises(RefusedError, match="^here: ") as refusal:
+    with pytest.raises(RefusedError, match=r"^here: ") as refusal:
         make_options(values, "here")
     assert words in str(refusal.value)
 
