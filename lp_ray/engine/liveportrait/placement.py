@@ -1,0 +1,72 @@
+"""Where networks run and in which precision. Nothing falls back in silence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from lp_ray.engine.liveportrait.networks import Networks
+from lp_ray.errors import RefusedError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+LOG = logging.getLogger(__name__)
+
+DEVICE_KINDS = ("cpu", "cuda")
+
+CUDA_BATCH = 8
+"""Frames per pass of the networks on a GPU."""
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name: cpu, cuda or cuda:N. Raises RefusedError when it is not there."""
+    kind, _, index = name.partition(":")
+    if kind not in DEVICE_KINDS or (index and not index.isdecimal()) or (kind == "cpu" and index):
+        raise RefusedError(f"engine.device={name!r} must be cpu, cuda or cuda:N")
+    if kind == "cuda":
+        n = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(index or 0) >= n:
+            raise RefusedError(
+                f"engine.device={name!r}: torch {torch.__version__} sees {n} CUDA devices here; install a CUDA build "
+                "of torch on a machine with a GPU (and give the actors num_gpus), or set engine.device=cpu"
+            )
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the type the networks compute in. Raises RefusedError for one that is unknown or of no use there."""
+    if name not in PRECISIONS:
+        raise RefusedError(f"engine.precision={name!r} must be one of {', '.join(PRECISIONS)}")
+    if name == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise RefusedError(
+            f"engine.precision=bfloat16: {torch.cuda.get_device_name(device)} has none; use float16 or float32"
+        )
+    if name != "float32" and device.type == "cpu":
+        LOG.warning("engine.precision=%s on a CPU is for checking numbers: most compute it far slower", name)
+    return PRECISIONS[name]
+
+
+def place(networks: Networks, device: torch.device, dtype: torch.dtype) -> None:
+    """Move the four picture networks, in place; 2-D convolutions run channels last.
+
+    M's heads stay float32; so do keypoints, softmaxes and grids, which the networks see to themselves.
+    """
+    for network in (networks.appearance, networks.motion, networks.warping, networks.generator):
+        network.to(device=device, dtype=dtype)
+        convert_conv2d_weight_memory_format(network, torch.channels_last)
+    for part in networks.motion.detector.float32_parts():
+        part.to(torch.float32)
+
+
+@contextmanager
+def exact_inference() -> Iterator[None]:
+    """No gradients; the same result every time; float32 is float32, not TF32."""
+    with (
+        torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+    ):
+        yield
