@@ -1,0 +1,95 @@
+"""Get, check and convert weights: `python -m jobs.weights pull|import|verify|convert key=value…`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from jobs.cli import EXIT_DONE, main
+from jobs.setup import plain, required
+from lp_ray import storage
+from lp_ray.engine.liveportrait.weight_set import Variant
+from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.limits import Limits
+from lp_ray.weights.artefacts import artefact_of_model
+from lp_ray.weights.checkpoint import MAX_BYTES
+from lp_ray.weights.convert import ImportRules, convert_file, import_weights
+from lp_ray.weights.load import check_variant
+from lp_ray.weights.pull import download_official
+from lp_ray.weights.store import WeightStore
+
+
+def pull(config: DictConfig) -> None:
+    """Download the official files and bring them into the store."""
+    store, rules = WeightStore(required(config, "store")), rules_from(config)
+    folder = Path(str(config.download)) if config.download else None
+    downloaded = download_official(rules.variants, folder, str(config.revision))
+    import_weights(str(downloaded), store, rules, print)
+    verify(config)
+
+
+def import_(config: DictConfig) -> None:
+    """Bring files in the official layout into the store."""
+    import_weights(required(config, "input"), WeightStore(required(config, "store")), rules_from(config), print)
+    verify(config)
+
+
+def verify(config: DictConfig) -> None:
+    """Compare every file of the store with its lock. Raises WeightsError naming those that differ."""
+    store = WeightStore(required(config, "store"))
+    problems = []
+    for name, problem in store.verify():
+        print(f"{name}: {problem or 'as locked'} ({store.entry(name).origin})")
+        if problem:
+            problems.append(f"{name} ({problem})")
+    if problems:
+        raise WeightsError(f"weight store {store}: {', '.join(problems)}; bring these in again with pull or import")
+
+
+def convert(config: DictConfig) -> None:
+    """Convert one published file, whatever its hash."""
+    artefact = artefact_of_model(required(config, "model"))
+    output = storage.normalise(required(config, "output"))
+    with storage.local_copy(required(config, "input"), Limits(max_bytes=MAX_BYTES)) as path:
+        storage.put_bytes(output, convert_file(path, artefact, required(config, "input")))
+    print(f"{artefact.model} -> {storage.display(output)}")
+
+
+COMMANDS: dict[str, Callable[[DictConfig], None]] = {
+    "pull": pull,
+    "import": import_,
+    "verify": verify,
+    "convert": convert,
+}
+
+
+def rules_from(config: DictConfig) -> ImportRules:
+    """Read what may come in. Raises RefusedError for an unknown variant."""
+    names = plain(config.variants)
+    variants: list[Variant] = [
+        check_variant(str(n), "variants") for n in ([names] if isinstance(names, str) else names)
+    ]
+    return ImportRules(tuple(variants), allow_other=bool(config.allow_other), replace=bool(config.replace))
+
+
+def run(config: DictConfig) -> int:
+    """Do what the first word of the command line says."""
+    command = required(config, "command")
+    if command not in COMMANDS:
+        raise RefusedError(f"{command!r} must be one of {', '.join(COMMANDS)}")
+    COMMANDS[command](config)
+    return EXIT_DONE
+
+
+def arguments(typed: list[str]) -> list[str]:
+    """Turn a leading word into `command=word`, as Hydra takes it."""
+    if typed and typed[0].isalpha():
+        return [f"command={typed[0]}", *typed[1:]]
+    return typed
+
+
+if __name__ == "__main__":
+    main("weights", run, arguments(sys.argv[1:]))

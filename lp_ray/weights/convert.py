@@ -1,0 +1,129 @@
+"""From files in the official layout to a weight store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+
+from lp_ray import storage
+from lp_ray.engine.liveportrait.weight_set import Variant
+from lp_ray.errors import MissingInputError, WeightsError
+from lp_ray.face.xpose.weights import own_tensors, read_checkpoint
+from lp_ray.limits import Limits
+from lp_ray.weights.artefacts import LICENCES, PINS, Artefact, artefacts_of
+from lp_ray.weights.checkpoint import MAX_BYTES, join_states, read_states
+from lp_ray.weights.store import LockEntry, Origin, WeightStore, file_sha256
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ImportRules:
+    """Which files come in: `allow_other` lets in files whose hash is not the published one, `replace` ones
+    that differ from what the store's lock has recorded."""
+
+    variants: tuple[Variant, ...] = ("human", "animal")
+    allow_other: bool = False
+    replace: bool = False
+
+
+def import_weights(place: str, store: WeightStore, rules: ImportRules, say: Say) -> list[str]:
+    """Convert what lies at `place` (a folder or URI in the official layout) into the store.
+
+    A variant comes in whole or not at all. Returns the names that came in. Raises WeightsError naming the file
+    that is missing, not the published one, or not what the lock has recorded.
+    """
+    folder = storage.normalise(place)
+    wanted = _choose(folder, rules, say)
+    for licence in dict.fromkeys(artefact.licence for artefact in wanted):
+        say(f"licence: {LICENCES[licence]}")
+    store.write(_convert_all(folder, wanted, store, rules, say))
+    return [artefact.name for artefact in wanted]
+
+
+def _choose(folder: str, rules: ImportRules, say: Say) -> list[Artefact]:
+    """Find out what is there before anything is converted. Optional files may be lacking."""
+    chosen: dict[str, Artefact] = {}
+    for variant in rules.variants:
+        artefacts = artefacts_of(variant)
+        present = [a for a in artefacts if storage.exists(storage.join(folder, a.source))]
+        for artefact in set(artefacts) - set(present):
+            if artefact.required:
+                raise WeightsError(
+                    f"{storage.display(folder)} lacks {artefact.source} of the {variant} weights: give the folder that "
+                    f"holds liveportrait/ in the official layout, or leave {variant} out of variants"
+                )
+            say(f"not there, left out: {artefact.source}")
+        chosen |= {artefact.name: artefact for artefact in present}
+    return list(chosen.values())
+
+
+def _convert_all(
+    folder: str, wanted: Sequence[Artefact], store: WeightStore, rules: ImportRules, say: Say
+) -> Iterator[tuple[str, bytes, LockEntry]]:
+    recorded = dict(store.entries) if store.exists() else {}
+    for artefact in wanted:
+        uri = storage.join(folder, artefact.source)
+        try:
+            with storage.local_copy(uri, Limits(max_bytes=MAX_BYTES)) as path:
+                yield (artefact.name, *_convert_one(path, artefact, recorded.get(artefact.name), rules))
+        except MissingInputError as error:
+            raise WeightsError(f"{storage.display(uri)} has gone while it was being imported") from error
+        say(f"{artefact.source} -> {artefact.name}")
+
+
+def _convert_one(
+    path: Path, artefact: Artefact, recorded: LockEntry | None, rules: ImportRules
+) -> tuple[bytes, LockEntry]:
+    with path.open("rb") as file:
+        digest = file_sha256(file)
+    origin = _origin(artefact.source, digest, path.stat().st_size, rules)
+    if recorded and recorded.source_sha256 != digest and not rules.replace:
+        raise WeightsError(
+            f"{artefact.source} has the hash {digest}, but the store's lock has recorded {recorded.source_sha256}: "
+            "if the change is meant, add replace=true"
+        )
+    data = convert_file(path, artefact, artefact.source)
+    entry = LockEntry(
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        source=artefact.source,
+        source_sha256=digest,
+        source_size=path.stat().st_size,
+        origin=origin,
+        licence=LICENCES[artefact.licence],
+    )
+    return data, entry
+
+
+def _origin(source: str, digest: str, size: int, rules: ImportRules) -> Origin:
+    pin = PINS.get(source)
+    if pin is None:
+        return "unpinned"
+    if pin.sha256 == digest:
+        return "official"
+    if rules.allow_other:
+        return "other"
+    raise WeightsError(
+        f"{source} is not the published file: {size} bytes, sha256 {digest}, where {pin.size} bytes, sha256 "
+        f"{pin.sha256} belong; download it again, or add allow_other=true if these weights are your own"
+    )
+
+
+def convert_file(path: Path, artefact: Artefact, where: str) -> bytes:
+    """Return the stored form of an official file: safetensors with the published keys, ONNX as it is.
+
+    The three networks of the stitching file become one, keys prefixed by model. `where` names the file in
+    messages. Raises WeightsError for other keys or shapes than the published ones.
+    """
+    if artefact.kind == "onnx":
+        return path.read_bytes()
+    if artefact.kind == "xpose":
+        tensors, _ = own_tensors(read_checkpoint(path), where)
+    else:
+        tensors = join_states(read_states(path, artefact.model, where))
+    return safetensors.torch.save(tensors)
