@@ -32,6 +32,11 @@ class Face:
         low, high = self.points[:, :2].min(0), self.points[:, :2].max(0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
+    @property
+    def crop_points(self) -> Points:
+        """The points that a source image is cropped by: `points`, unless the landmarker has others for that."""
+        return self.points
+
 
 class Landmarker(Protocol):
     """Finds faces in a picture and follows one from frame to frame. Not thread safe; one per actor."""

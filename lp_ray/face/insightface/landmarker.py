@@ -1,0 +1,121 @@
+"""Face detection and landmarks as LivePortrait does them: insightface's boxes and 106 points, then its own 203."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from onnxruntime import InferenceSession
+
+from lp_ray.errors import WeightsError
+from lp_ray.face.insightface.files import DETECTOR, POINTS_106, POINTS_203, REMEDY, file_digests
+from lp_ray.face.insightface.networks import Box, FaceDetector, Network106, Network203
+from lp_ray.face.insightface.sessions import Device, open_session, prepare_device
+from lp_ray.face.protocol import Face, Image, Points
+
+CODE_VERSION = 1
+"""Raise it with every change that moves a point."""
+
+MAX_FACES = 64
+"""Boxes looked at in one picture, best first: what a picture of a crowd may cost."""
+
+MIN_SIDE = 8.0
+"""Pixels of a face's bounds, both ways, under which points are no landmarks."""
+
+_Network = TypeVar("_Network")
+
+
+@dataclass(frozen=True)
+class DetectedFace(Face):
+    """A face found in a single picture: its 203 points, and the 106 that they were found by (106 x 2)."""
+
+    points_106: Points
+
+    @property
+    def crop_points(self) -> Points:
+        """The 106 points: the reference cuts source images by them (and clips by the 203)."""
+        return self.points_106
+
+
+def landmarker_digest(folder: Path) -> str:
+    """Return the digest of the landmarker on these files without loading them. Raises WeightsError."""
+    return hashlib.sha256(":".join([*file_digests(folder), str(CODE_VERSION)]).encode()).hexdigest()[:16]
+
+
+class InsightFaceLandmarker:
+    """203 points by LivePortrait's model, found by insightface's buffalo_l; implements `Landmarker`.
+
+    `detect` and `detect_in_box` return `DetectedFace`, whose `crop_points` are the 106 points that source images
+    are cut by. One thread at a time. Deterministic on one machine, device and version of onnxruntime and OpenCV.
+    """
+
+    name = "insightface"
+    n_points = 203
+
+    def __init__(self, folder: Path, device: Device, threads: int = 1) -> None:
+        """Load the models of a local folder in the official layout (see `files.FILES`).
+
+        `threads` is for each network's work on the CPU. Raises RefusedError when `device` is "cuda" and
+        onnxruntime cannot use it, WeightsError when a file is missing or is not the model it should be.
+        """
+        prepare_device(device)
+        self.digest = landmarker_digest(folder)
+        self._detect = _load(FaceDetector, folder / DETECTOR, device, threads)
+        self._106 = _load(Network106, folder / POINTS_106, device, threads)
+        self._203 = _load(Network203, folder / POINTS_203, device, threads)
+
+    def detect(self, image: Image) -> list[Face]:
+        """Return every face, a `DetectedFace` each, best first; empty when there is none.
+
+        The picture is searched once, shrunk to 512 pixels: a face of a few per cent of the longer side is missed.
+        """
+        found = [self._look(image, box, score) for box, score in self._detect(image)[:MAX_FACES]]
+        return [face for face in found if face is not None]
+
+    def detect_in_box(self, image: Image, box: Box) -> Face | None:
+        """Return the `DetectedFace` that fills `box` (x0, y0, x1, y1), or None.
+
+        The box takes the place of a detected one, and the caller vouches for it: the score is 1.
+        """
+        return self._look(image, box, 1.0)
+
+    def follow(self, image: Image, previous: Face) -> Face | None:
+        """Return the face of the last frame in this one, or None when it is lost: detect again then.
+
+        Lost are points that are not finite, under MIN_SIDE, or mostly outside the picture. The 203-point model says
+        nothing about presence, so the score stays, and a cut to another scene is not seen, as in the reference.
+        """
+        if not _usable(previous.points, image):
+            return None
+        points = self._203(image, previous.points)
+        return Face(points, previous.score) if _usable(points, image) else None
+
+    def _look(self, image: Image, box: Box, score: float) -> DetectedFace | None:
+        if not np.isfinite(box).all() or min(box[2] - box[0], box[3] - box[1]) < 1:
+            return None
+        points_106 = self._106(image, box)
+        if not _usable(points_106, image):
+            return None
+        points = self._203(image, points_106)
+        return DetectedFace(points, score, points_106) if _usable(points, image) else None
+
+
+def _load(network: Callable[[Path, InferenceSession], _Network], file: Path, device: Device, threads: int) -> _Network:
+    session = open_session(file, device, threads)
+    try:
+        return network(file, session)
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        raise WeightsError(f"{file}: not the model that belongs there ({error}); {REMEDY}") from error
+
+
+def _usable(points: Points, image: Image) -> bool:
+    """Whether points can be those of a face in this picture: finite, not tiny, at least half of them inside."""
+    if not np.isfinite(points).all() or np.ptp(points[:, :2], axis=0).min() < MIN_SIDE:
+        return False
+    height, width = image.shape[:2]
+    inside = ((points[:, :2] >= 0) & (points[:, :2] < (width, height))).all(1)
+    return bool(inside.mean() >= 0.5)

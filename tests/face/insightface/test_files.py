@@ -1,0 +1,92 @@
+"""What is refused before any work: missing and wrong files, devices that are not there; and the digest."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+
+from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203
+from lp_ray.face.insightface.landmarker import InsightFaceLandmarker, landmarker_digest
+from lp_ray.face.insightface.sessions import check_providers, prepare_device
+from tests.face.insightface.models import write_models
+
+HAS_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def _refusal(folder: Path) -> str:
+    with pytest.raises(WeightsError) as caught:
+        InsightFaceLandmarker(folder, "cpu")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named_with_the_command(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    message = _refusal(copy)
+    assert str(copy / name) in message
+    assert "python -m jobs.weights pull" in message
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["empty", "text", "half", "a folder"])
+def test_a_damaged_file_is_named(copy: Path, name: str, damage: str) -> None:
+    raw = (copy / name).read_bytes()
+    if damage == "a folder":
+        (copy / name).unlink()
+        (copy / name).mkdir()
+    else:
+        (copy / name).write_bytes({"empty": b"", "text": b"<html>404</html>", "half": raw[: len(raw) // 2]}[damage])
+    assert str(copy / name) in _refusal(copy)
+
+
+@pytest.mark.parametrize(("name", "other"), [(a, b) for a in FILES for b in FILES if a != b])
+def test_a_model_in_anothers_place_is_named(copy: Path, folder: Path, name: str, other: str) -> None:
+    shutil.copy(folder / other, copy / name)
+    assert f"{copy / name}: not the model that belongs there" in _refusal(copy)
+
+
+def test_another_number_of_points_is_refused(tmp_path: Path) -> None:
+    message = _refusal(write_models(tmp_path, n_points=150))
+    assert str(tmp_path / POINTS_203) in message
+    assert "300 values where 406 belong" in message
+
+
+@pytest.mark.skipif(HAS_CUDA, reason="onnxruntime offers CUDA here")
+def test_cuda_that_onnxruntime_does_not_offer_is_refused(folder: Path) -> None:
+    with pytest.raises(RefusedError, match=r"shadows `onnxruntime-gpu`.*pip install onnxruntime-gpu"):
+        InsightFaceLandmarker(folder, "cuda")
+
+
+def test_a_session_that_fell_back_to_the_cpu_is_refused() -> None:
+    with pytest.raises(RefusedError, match=r"runs on CPUExecutionProvider.*nvidia-smi"):
+        check_providers(["CPUExecutionProvider"], "cuda")
+    check_providers(["CUDAExecutionProvider", "CPUExecutionProvider"], "cuda")
+    check_providers(["CPUExecutionProvider"], "cpu")
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(RefusedError, match="'mps' must be cpu or cuda"):
+        prepare_device("mps")
+
+
+def test_the_digest_is_that_of_the_files(copy: Path, folder: Path) -> None:
+    """The same wherever they lie, another when any of them is, and known without loading them."""
+    digest = InsightFaceLandmarker(folder, "cpu").digest
+    assert digest == landmarker_digest(copy)
+    seen = {digest}
+    for name in (DETECTOR, POINTS_106, POINTS_203):
+        model = onnx.load(copy / name)
+        model.doc_string = "another version"
+        onnx.save(model, copy / name)
+        seen.add(landmarker_digest(copy))
+    assert len(seen) == 4
