@@ -31,13 +31,17 @@ _Network = TypeVar("_Network")
 
 @dataclass(frozen=True)
 class DetectedFace(Face):
-    """A face found in a single picture: its 203 points, and the 106 that they were found by (106 x 2)."""
+    """A face found in a single picture: its 203 points, and the 106 that they were found by (106 x 2).
+
+    As the reference does, cut a source image by `source_matrix(face.crop_points, ...)`, the frames of clips by
+    `points`; ratios of eyes and lips are those of `points` in both.
+    """
 
     points_106: Points
 
     @property
     def crop_points(self) -> Points:
-        """The 106 points: the reference cuts source images by them (and clips by the 203)."""
+        """The 106 points."""
         return self.points_106
 
 

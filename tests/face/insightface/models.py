@@ -8,6 +8,7 @@ and answer a fixed pattern of points on it. So all results can be computed by ha
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -35,7 +36,7 @@ def pattern(n_points: int) -> NDArray[np.float64]:
 def turned(points: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
     """Turn K x 2 points clockwise on the screen."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]), np.float64)
 
 
 def write_models(folder: Path, tilt_106: float = 0.0, n_points: int = 203) -> Path:
@@ -62,7 +63,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.array(value, dtype), name))
         return name
 
-    def add(self, op: str, *inputs: str, output: str = "", name: str = "", **attributes: object) -> str:
+    def add(self, op: str, *inputs: str, output: str = "", name: str = "", **attributes: Any) -> str:
         output = output or f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=name or output, **attributes))
         return output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -13,6 +14,7 @@ from lp_ray.errors import RefusedError, WeightsError
 from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203
 from lp_ray.face.insightface.landmarker import InsightFaceLandmarker, landmarker_digest
 from lp_ray.face.insightface.sessions import check_providers, prepare_device
+from tests.face.insightface.drawn import Drawn, draw
 from tests.face.insightface.models import write_models
 
 HAS_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
@@ -65,6 +67,19 @@ def test_another_number_of_points_is_refused(tmp_path: Path) -> None:
 def test_cuda_that_onnxruntime_does_not_offer_is_refused(folder: Path) -> None:
     with pytest.raises(RefusedError, match=r"shadows `onnxruntime-gpu`.*pip install onnxruntime-gpu"):
         InsightFaceLandmarker(folder, "cuda")
+
+
+def test_cuda_gives_the_points_of_the_cpu_or_is_refused(folder: Path, landmarker: InsightFaceLandmarker) -> None:
+    """Never a session that is said to be on the GPU and is not: with the GPU build and no GPU it is refused too."""
+    try:
+        on_gpu = InsightFaceLandmarker(folder, "cuda")
+    except RefusedError as error:
+        assert "device=cuda" in str(error)
+        return
+    image = draw(512, 512, Drawn(264, 200, 100, 200, 55))
+    assert on_gpu.digest == landmarker.digest
+    for one, other in zip(on_gpu.detect(image), landmarker.detect(image), strict=True):
+        assert np.abs(one.points - other.points).max() < 1e-2
 
 
 def test_a_session_that_fell_back_to_the_cpu_is_refused() -> None:
