@@ -14,12 +14,20 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from lp_ray.errors import RefusedError
+from lp_ray.motion.reference import parse_reference
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 
+Region = Literal["all", "exp", "pose", "lip", "eyes"]
 
-def _option(default: Any, help_text: str, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help_text, "low": low, "high": high})
+LIVEPORTRAIT = "liveportrait"
+
+
+def _option(
+    default: Any, help_text: str, low: float | None = None, high: float | None = None, only: str | None = None
+) -> Any:
+    """Declare an option; `only` names the one engine that has it."""
+    return field(default=default, metadata={"help": help_text, "low": low, "high": high, "only": only})
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,22 @@ class PairOptions:
     source_max_dim: int = _option(1280, "longest side of the source, pixels; larger ones shrink", 64, 8192)
     crop_scale: float = _option(2.3, "side of the source crop over the extent of the face", 1.0, 5.0)
     driving_multiplier: float = _option(1.0, "strength of the driving motion", 0.0, 4.0)
+    animation_region: Region = _option("all", "what the driving moves", only=LIVEPORTRAIT)
+    driving_option: Literal["expression-friendly", "pose-friendly"] = _option(
+        "expression-friendly", "rescale the motion to the source's size (changes animals only)", only=LIVEPORTRAIT
+    )
+    flag_relative_motion: bool = _option(True, "motion relative to the driving's reference frame", only=LIVEPORTRAIT)
+    flag_stitching: bool = _option(True, "keep the shoulders in place", only=LIVEPORTRAIT)
+    flag_eye_retargeting: bool = _option(
+        False, "drive the eyes by their opening (relative mode drops the rest of the motion)", only=LIVEPORTRAIT
+    )
+    flag_lip_retargeting: bool = _option(
+        False, "drive the lips by their opening (relative mode drops the rest of the motion)", only=LIVEPORTRAIT
+    )
+    flag_normalize_lip: bool = _option(False, "close the source's lips before it moves", only=LIVEPORTRAIT)
+    driving_reference: str = _option(
+        "first", "frame that relative motion is measured from: first, neutral or its number", only=LIVEPORTRAIT
+    )
     audio: Literal["driving", "none"] = _option("driving", "where the sound comes from")
     crf: int = _option(18, "x264 quality, lower is better", 0, 51)
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = _option(
@@ -56,7 +80,20 @@ def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
             raise RefusedError(f"{where}: unknown option {name!r}{nearest(name, known)}")
         if value is not None:
             checked[name] = _check(known[name], hints[name], value, where)
-    return PairOptions(**checked)
+    options = PairOptions(**checked)
+    try:
+        parse_reference(options.driving_reference)
+    except RefusedError as error:
+        raise RefusedError(f"{where}: {error}") from error
+    return options
+
+
+def check_engine(options: PairOptions, engine: str, where: str) -> None:
+    """Raise RefusedError for an option that is set although the engine does not have it."""
+    for option in fields(PairOptions):
+        only, value = option.metadata["only"], getattr(options, option.name)
+        if only not in (None, engine) and value != option.default:
+            raise RefusedError(f"{where}: {option.name}={value!r} has no effect with engine={engine}; it needs {only}")
 
 
 def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOptions:

@@ -11,10 +11,11 @@ from lp_ray import results
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import TemplatesMade, make_templates
-from lp_ray.engine.factory import create_engine
+from lp_ray.engine.factory import identify_engine
 from lp_ray.face.factory import create_landmarker
 from lp_ray.layout import OutputLayout
 from lp_ray.manifest import DONE, FAILED
+from lp_ray.options import check_engine
 from lp_ray.pairing import Pairs
 from lp_ray.pipeline import configure_ray_data
 from lp_ray.plan import Identity, Plan, leave_out_settled, make_plan
@@ -44,12 +45,12 @@ class Job:
 def identify(settings: Settings) -> tuple[Identity, str, bool]:
     """Return what enters the keys, the engine's name for the results, and whether it looks at crops.
 
-    Builds the engine and the landmarker once: a missing weight or device is refused here, before any work.
+    A missing weight is refused here, before any work.
     """
-    engine = create_engine(settings.engine)
+    engine = identify_engine(settings.engine)
     landmarker = create_landmarker(settings.landmarker)
     identity = Identity(engine.digest, landmarker.digest, {"max_missing_fraction": settings.max_missing_fraction})
-    return identity, engine.name, engine.needs_crops
+    return identity, engine.label, engine.needs_crops
 
 
 def prepare(
@@ -62,6 +63,9 @@ def prepare(
     retry_failed: bool = False,
 ) -> Job:
     """Plan a job. Raises RefusedError for anything that is wrong with it."""
+    for index, options in enumerate(pairs.option_sets):
+        row = int((pairs.option_index == index).argmax())
+        check_engine(options, settings.engine.name, "options" if pair_table is None else f"pairs manifest row {row}")
     identity, engine, needs_crops = identify(settings)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy)
     done, others = results.standing(OutputLayout(settings.output))

@@ -24,6 +24,34 @@ class EngineSpec:
     variant: str = "human"
 
 
+@dataclass(frozen=True)
+class EngineIdentity:
+    """What the driver must know of an engine without loading it.
+
+    `label` is what the results' `engine` column shows: weights that are not the published ones are named there.
+    """
+
+    label: str
+    digest: str
+    needs_crops: bool
+
+
+def identify_engine(spec: EngineSpec) -> EngineIdentity:
+    """Describe the engine that `create_engine` would build.
+
+    Raises RefusedError (or WeightsError) for an unknown engine or weights that are not there.
+    """
+    if spec.name == "liveportrait":
+        from lp_ray.engine.liveportrait.engine import LivePortraitEngine, engine_digest
+        from lp_ray.weights.load import identify_weights
+
+        weights = identify_weights(spec.weights, spec.size, spec.variant)
+        label = spec.name if not weights.label.startswith("seeded") else f"{spec.name} ({weights.label})"
+        return EngineIdentity(label, engine_digest(weights, spec.precision), LivePortraitEngine.needs_crops)
+    engine = create_engine(spec)
+    return EngineIdentity(engine.name, engine.digest, engine.needs_crops)
+
+
 def create_engine(spec: EngineSpec) -> Engine:
     """Build the engine, weights loaded, ready to run.
 
@@ -33,4 +61,10 @@ def create_engine(spec: EngineSpec) -> Engine:
         if spec.device != "cpu":
             raise RefusedError(f"engine.device={spec.device!r}: the preview engine runs on cpu only")
         return PreviewEngine()
+    if spec.name == "liveportrait":
+        # torch takes seconds and hundreds of megabytes to import: the preview's actors go without it
+        from lp_ray.engine.liveportrait.engine import LivePortraitEngine
+        from lp_ray.weights.load import load_weights
+
+        return LivePortraitEngine(load_weights(spec.weights, spec.size, spec.variant), spec.device, spec.precision)
     raise RefusedError(f"engine={spec.name!r} must be one of {', '.join(ENGINES)}")

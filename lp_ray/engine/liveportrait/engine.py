@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import cv2
 import numpy as np
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import choose_device, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor, SourceFeatures
-from lp_ray.engine.liveportrait.weight_set import WeightIdentity, WeightSet
+from lp_ray.engine.liveportrait.weight_set import Variant, WeightIdentity, WeightSet
 from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, SourceCrop, Span
 from lp_ray.errors import UnsupportedError
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.records import DrivingMotion, SourceMotion
+from lp_ray.motion.reference import parse_reference, reference_index
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.motion.transfer import TransferOptions, transfer
 from lp_ray.options import PairOptions
@@ -82,17 +83,25 @@ class LivePortraitEngine:
     def animate(
         self, prepared: PreparedSource, template: TemplateReader, options: PairOptions, span: Span
     ) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB: relative motion, stitched.
+        """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB.
 
-        Raises TemplateError for a template without this engine's motion, EngineOutputError for a black or
-        non-finite picture.
+        Raises TemplateError for a template without this engine's motion, UnsupportedError for options that this
+        template cannot serve, EngineOutputError for a black or non-finite picture.
         """
         source = prepared.motion
-        reference = _read(template, 0, 1)
-        how = TransferOptions(driving_multiplier=options.driving_multiplier, variant=self._variant)
+        at = reference_index(parse_reference(options.driving_reference), template.read())
+        reference = _read(template, at, at + 1)
+        how = transfer_options(options, self._variant)
         for start, stop in span.chunks():
             x_d = transfer(source, _read(template, start, stop), reference, self._predictor.heads, how)
             yield self._predictor.frames(prepared.features, source.x_s, x_d)
+
+
+def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:
+    """Return those of a pair's options that motion transfer reads."""
+    names = {field.name for field in fields(TransferOptions)}
+    shared = {name: value for name, value in asdict(options).items() if name in names}
+    return TransferOptions(**shared, variant=variant)
 
 
 def _read(template: TemplateReader, start: int, stop: int) -> DrivingMotion:
