@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lp_ray import storage
@@ -17,6 +19,7 @@ from lp_ray.plan import Identity
 from lp_ray.pools import Pools
 from lp_ray.settings import Settings
 from lp_ray.stages.finalize import finalize_template
+from lp_ray.stages.imported import import_template, is_template_file
 from lp_ray.stages.rows import ClipFacts, ClipRow, DrivingRef, Failure, StagedMotion
 
 
@@ -48,9 +51,26 @@ def make_templates(
     """
     made = TemplatesMade()
     missing = _take_stock(drivings, settings, made)
-    if missing:
-        _make(missing, settings, identity, needs_crops, pools, reporter, made)
+    _import([clip for clip in missing if is_template_file(clip.driving.uri)], settings, made)
+    clips = [clip for clip in missing if not is_template_file(clip.driving.uri)]
+    if clips:
+        _make(clips, settings, identity, needs_crops, pools, reporter, made)
     return made
+
+
+def _import(files: Sequence[ClipRow], settings: Settings, made: TemplatesMade) -> None:
+    """Take template files over as they are, several at a time."""
+    finishers = Finishers[str](import_template)
+    started = time.perf_counter()
+    ended: Iterable[tuple[str, Failure | None]] = itertools.chain.from_iterable(
+        [*(finishers.start(clip.template_key, settings, clip.template_key, clip.driving) for clip in files)]
+    )
+    for key, failure in itertools.chain(ended, finishers.rest()):
+        if failure is None:
+            made.seconds[key] = time.perf_counter() - started
+            _read_header(TemplateLayout(settings.templates), key, made)
+        else:
+            made.failures[key] = failure
 
 
 def _take_stock(drivings: Mapping[str, DrivingRef], settings: Settings, made: TemplatesMade) -> list[ClipRow]:

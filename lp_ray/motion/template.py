@@ -88,9 +88,7 @@ def write_template(path: Path, header: TemplateHeader, parts: Iterable[Mapping[s
                 _copy_member(archive, name, spool / name, (header.n_frames, *tail))
 
 
-def _spool_parts(
-    spool: Path, n_frames: int, parts: Iterable[Mapping[str, NDArray[Any]]]
-) -> dict[str, tuple[int, ...]]:
+def _spool_parts(spool: Path, n_frames: int, parts: Iterable[Mapping[str, NDArray[Any]]]) -> dict[str, tuple[int, ...]]:
     tails: dict[str, tuple[int, ...]] = {}
     rows = 0
     for part in parts:
@@ -118,9 +116,7 @@ def _copy_member(archive: zipfile.ZipFile, name: str, raw: Path, shape: tuple[in
 def pack_part(motion: Mapping[str, NDArray[Any]]) -> bytes:
     """Serialise one piece of motion, on its way to `write_template`."""
     sink = io.BytesIO()
-    np.savez(
-        sink, allow_pickle=False, **{name: np.asarray(array, np.float32) for name, array in motion.items()}
-    )
+    np.savez(sink, allow_pickle=False, **{name: np.asarray(array, np.float32) for name, array in motion.items()})
     return sink.getvalue()
 
 
@@ -168,9 +164,7 @@ class TemplateReader:
     def __len__(self) -> int:
         return self.header.n_frames
 
-    def read(
-        self, start: int = 0, stop: int | None = None, names: Iterable[str] | None = None
-    ) -> MotionFrames:
+    def read(self, start: int = 0, stop: int | None = None, names: Iterable[str] | None = None) -> MotionFrames:
         """Return frames [start, stop) of the named arrays (all by default), clamped to the clip.
 
         Raises TemplateError for a name that the template does not hold.
@@ -178,9 +172,7 @@ class TemplateReader:
         stop = len(self) if stop is None else min(stop, len(self))
         wanted = self.names if names is None else set(names)
         if lacking := sorted(wanted - self.names):
-            raise TemplateError(
-                f"template has no {', '.join(lacking)} (it holds {', '.join(sorted(self.names))})"
-            )
+            raise TemplateError(f"template has no {', '.join(lacking)} (it holds {', '.join(sorted(self.names))})")
         return {name: np.array(self._arrays[name][max(start, 0) : stop]) for name in sorted(wanted)}
 
 
@@ -195,9 +187,7 @@ def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
     return TemplateHeader.from_json(text.tobytes().decode())
 
 
-def _map_member(
-    path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_frames: int
-) -> NDArray[np.float32]:
+def _map_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_frames: int) -> NDArray[np.float32]:
     """Map one stored member read-only: the operating system loads only the rows that are read."""
     if info.compress_type != zipfile.ZIP_STORED or not info.filename.endswith(".npy"):
         raise TemplateError(f"unexpected member {info.filename!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from lp_ray.media.join import AudioCut, join_segments
 from lp_ray.motion.template import MotionFrames, TemplateHeader, unpack_part, write_template
 from lp_ray.results import ResultRow, read_row, write_row
 from lp_ray.settings import Settings
+from lp_ray.stages.imported import is_template_file
 from lp_ray.stages.rows import ClipFacts, Failure, PairWork
 
 STAGE = "finalize"
@@ -78,23 +80,26 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultR
     return row
 
 
+@contextmanager
+def _sound(settings: Settings, work: PairWork) -> Iterator[AudioCut | None]:
+    """Give the driving's sound where it is wanted and there is some."""
+    driving = work.driving
+    if work.options["audio"] != "driving" or is_template_file(driving.uri):
+        yield None
+        return
+    with storage.local_copy(driving.uri, settings.limits) as path:
+        clip = open_clip(path, settings.limits, driving.start_s, driving.end_s)
+        yield AudioCut(path, driving.start_s or 0.0) if clip.has_audio else None
+
+
 def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> ResultRow:
     segments = []
     for index in range(work.n_chunks):
         segments.append(folder / f"{index:07d}.mp4")
         storage.fetch(layout.segment(work.pair_id, index), segments[-1], settings.limits)
     video = folder / "video.mp4"
-    driving = work.driving
-    with storage.local_copy(driving.uri, settings.limits) as path:
-        clip = open_clip(path, settings.limits, driving.start_s, driving.end_s)
-        sound = clip.has_audio and work.options["audio"] == "driving"
-        facts = join_segments(
-            segments,
-            video,
-            work.fps,
-            work.n_frames,
-            AudioCut(path, driving.start_s or 0.0) if sound else None,
-        )
+    with _sound(settings, work) as sound:
+        facts = join_segments(segments, video, work.fps, work.n_frames, sound)
     uri = layout.video(work.pair_id)
     storage.put_file(video, uri)
     return {

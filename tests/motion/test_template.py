@@ -1,0 +1,127 @@
+"""Template files: written in pieces, read in ranges, refused when they are not what they say."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import zipfile
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lp_ray.errors import TemplateError
+from lp_ray.motion.template import (
+    TemplateHeader,
+    TemplateReader,
+    pack_part,
+    read_header,
+    unpack_part,
+    write_template,
+)
+
+HEADER = TemplateHeader("preview", "e", "l", 30000, 1001, 7, (2, 3))
+MOTION = {
+    "R": np.arange(7 * 9, dtype=np.float32).reshape(7, 3, 3),
+    "eye_ratio": np.linspace(0, 1, 14, dtype=np.float32).reshape(7, 2),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A template of 7 frames, written in pieces of 3, 3 and 1."""
+    file = tmp_path / "template.npz"
+    write_template(file, HEADER, ({k: v[i : i + 3] for k, v in MOTION.items()} for i in range(0, 7, 3)))
+    return file
+
+
+def test_pieces_come_back_whole_and_in_ranges(path: Path) -> None:
+    reader = TemplateReader(path)
+    assert reader.header == HEADER and reader.header.fps == Fraction(30000, 1001)
+    assert len(reader) == 7 and reader.names == set(MOTION)
+    for start, stop in ((0, None), (2, 5), (-3, 2), (5, 99), (7, 9)):
+        part = reader.read(start, stop)
+        for name, array in MOTION.items():
+            np.testing.assert_array_equal(part[name], array[max(start, 0) : stop])
+    assert set(reader.read(names=["R"])) == {"R"}
+    with pytest.raises(TemplateError, match="has no exp"):
+        reader.read(names=["exp"])
+
+
+def test_numpy_reads_the_file_too(path: Path) -> None:
+    with np.load(path, allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["R"], MOTION["R"])
+        assert json.loads(arrays["header"].tobytes())["n_frames"] == 7
+
+
+def test_the_header_is_read_alone(path: Path) -> None:
+    with path.open("rb") as file:
+        assert read_header(file) == HEADER
+    with pytest.raises(TemplateError, match="not a motion template"):
+        read_header(io.BytesIO(b"text"))
+
+
+def test_parts_survive_the_trip() -> None:
+    back = unpack_part(pack_part(MOTION))
+    assert set(back) == set(MOTION)
+    np.testing.assert_array_equal(back["R"], MOTION["R"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([MOTION, MOTION], "14 frames of motion for a template of 7"),
+        ([{"R": MOTION["R"][:3]}, {"R": MOTION["R"][3:, :2]}], "disagree"),
+        ([{"R": MOTION["R"], "eye_ratio": MOTION["eye_ratio"][:5]}], "disagree"),
+        ([], "0 frames"),
+    ],
+)
+def test_pieces_that_do_not_fit_are_refused(tmp_path: Path, parts: list[dict[str, Any]], words: str) -> None:
+    with pytest.raises(TemplateError, match=words):
+        write_template(tmp_path / "t.npz", HEADER, parts)
+
+
+def rewritten(path: Path, compression: int = zipfile.ZIP_STORED, **members: Any) -> Path:
+    """Copy a template with some members replaced by other arrays."""
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    forged = path.with_name("forged.npz")
+    with zipfile.ZipFile(forged, "w", compression) as archive:
+        for name, array in {**kept, **members}.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=True)
+            archive.writestr(f"{name}.npy", buffer.getvalue())
+    return forged
+
+
+def text(header: TemplateHeader | str) -> np.ndarray:
+    return np.frombuffer((header if isinstance(header, str) else header.to_json()).encode(), np.uint8)
+
+
+def test_forged_files_are_refused(path: Path) -> None:
+    for make in (
+        {"R": MOTION["R"][:3]},
+        {"R": MOTION["R"].astype(np.float64)},
+        {"R": np.array([{"a": 1}], object)},
+        {"header": text("[]")},
+        {"header": text("{")},
+        {"header": text(replace(HEADER, format_version=2))},
+        {"header": text(replace(HEADER, n_frames=0))},
+        {"header": np.array([pickle.dumps(1)], object)},
+    ):
+        with pytest.raises(TemplateError):
+            TemplateReader(rewritten(path, **make))
+    with pytest.raises(TemplateError):
+        TemplateReader(rewritten(path, compression=zipfile.ZIP_DEFLATED))
+
+
+def test_any_cut_file_is_refused(path: Path) -> None:
+    data = path.read_bytes()
+    for length in range(0, len(data), 97):
+        path.write_bytes(data[:length])
+        with pytest.raises(TemplateError):
+            TemplateReader(path)
