@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import safetensors.torch
 
 from lp_ray import storage
 from lp_ray.engine.liveportrait.weight_set import Variant
-from lp_ray.errors import MissingInputError, WeightsError
+from lp_ray.errors import InputError, WeightsError
 from lp_ray.face.xpose.weights import own_tensors, read_checkpoint
 from lp_ray.limits import Limits
 from lp_ray.weights.artefacts import LICENCES, PINS, Artefact, artefacts_of
@@ -31,6 +32,17 @@ class ImportRules:
     replace: bool = False
 
 
+@dataclass(frozen=True)
+class _Arrived:
+    """A source file on the local disk whose hash has been found good."""
+
+    path: Path
+    artefact: Artefact
+    sha256: str
+    size: int
+    origin: Origin
+
+
 def import_weights(place: str, store: WeightStore, rules: ImportRules, say: Say) -> list[str]:
     """Convert what lies at `place` (a folder or URI in the official layout) into the store.
 
@@ -41,7 +53,10 @@ def import_weights(place: str, store: WeightStore, rules: ImportRules, say: Say)
     wanted = _choose(folder, rules, say)
     for licence in dict.fromkeys(artefact.licence for artefact in wanted):
         say(f"licence: {LICENCES[licence]}")
-    store.write(_convert_all(folder, wanted, store, rules, say))
+    with ExitStack() as stack:
+        paths = [_local(stack, storage.join(folder, artefact.source)) for artefact in wanted]
+        arrived = [_vet(path, artefact, store, rules) for path, artefact in zip(paths, wanted, strict=True)]
+        store.write(_convert_all(arrived, say))
     return [artefact.name for artefact in wanted]
 
 
@@ -62,42 +77,45 @@ def _choose(folder: str, rules: ImportRules, say: Say) -> list[Artefact]:
     return list(chosen.values())
 
 
-def _convert_all(
-    folder: str, wanted: Sequence[Artefact], store: WeightStore, rules: ImportRules, say: Say
-) -> Iterator[tuple[str, bytes, LockEntry]]:
-    recorded = dict(store.entries) if store.exists() else {}
-    for artefact in wanted:
-        uri = storage.join(folder, artefact.source)
-        try:
-            with storage.local_copy(uri, Limits(max_bytes=MAX_BYTES)) as path:
-                yield (artefact.name, *_convert_one(path, artefact, recorded.get(artefact.name), rules))
-        except MissingInputError as error:
-            raise WeightsError(f"{storage.display(uri)} has gone while it was being imported") from error
-        say(f"{artefact.source} -> {artefact.name}")
+def _local(stack: ExitStack, uri: str) -> Path:
+    try:
+        return stack.enter_context(storage.local_copy(uri, Limits(max_bytes=MAX_BYTES)))
+    except InputError as error:
+        raise WeightsError(f"cannot import: {error}") from error
 
 
-def _convert_one(
-    path: Path, artefact: Artefact, recorded: LockEntry | None, rules: ImportRules
-) -> tuple[bytes, LockEntry]:
+def _vet(path: Path, artefact: Artefact, store: WeightStore, rules: ImportRules) -> _Arrived:
+    """Compare a file with the published hash and with the lock, before anything is written."""
     with path.open("rb") as file:
         digest = file_sha256(file)
-    origin = _origin(artefact.source, digest, path.stat().st_size, rules)
+    size = path.stat().st_size
+    recorded = store.entries.get(artefact.name) if store.exists() else None
     if recorded and recorded.source_sha256 != digest and not rules.replace:
         raise WeightsError(
             f"{artefact.source} has the hash {digest}, but the store's lock has recorded {recorded.source_sha256}: "
             "if the change is meant, add replace=true"
         )
-    data = convert_file(path, artefact, artefact.source)
-    entry = LockEntry(
-        sha256=hashlib.sha256(data).hexdigest(),
-        size=len(data),
-        source=artefact.source,
-        source_sha256=digest,
-        source_size=path.stat().st_size,
-        origin=origin,
-        licence=LICENCES[artefact.licence],
-    )
-    return data, entry
+    return _Arrived(path, artefact, digest, size, _origin(artefact.source, digest, size, rules))
+
+
+def _convert_all(arrived: Sequence[_Arrived], say: Say) -> Iterator[tuple[str, bytes, LockEntry]]:
+    for file in arrived:
+        artefact = file.artefact
+        data = convert_file(file.path, artefact, artefact.source)
+        yield (
+            artefact.name,
+            data,
+            LockEntry(
+                sha256=hashlib.sha256(data).hexdigest(),
+                size=len(data),
+                source=artefact.source,
+                source_sha256=file.sha256,
+                source_size=file.size,
+                origin=file.origin,
+                licence=LICENCES[artefact.licence],
+            ),
+        )
+        say(f"{artefact.source} -> {artefact.name}")
 
 
 def _origin(source: str, digest: str, size: int, rules: ImportRules) -> Origin:

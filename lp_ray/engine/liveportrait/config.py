@@ -99,7 +99,7 @@ TINY = NetworkSize(
     feature_channels=8,
     generator_width=16,
     generator_blocks=1,
-    generator_up_widths=(8, 8),
+    generator_up_widths=(8, 4),
     spade_width=8,
     cpu_batch=8,  # torch takes its slow path for small 3-D convolutions of one item
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
 import torch
@@ -56,6 +57,7 @@ class Networks:
         }
 
 
+@cache
 def expected_shapes(size: NetworkSize) -> dict[Model, Shapes]:
     """Return every key and shape of every model's state dict, in state-dict order."""
     return {
