@@ -25,7 +25,9 @@ EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run the job again to do the rest."""
 
-TEXT_KEYS = frozenset({"sources", "drivings", "pairs", "output", "templates", "input", "source", "driving"})
+TEXT_KEYS = frozenset(
+    {"sources", "drivings", "pairs", "output", "templates", "input", "folder", "store", "download", "engine.weights"}
+)
 """Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
 
 
