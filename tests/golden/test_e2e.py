@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lp_ray.engine.liveportrait.config import FULL
 from lp_ray.engine.liveportrait.networks import MODELS, Networks, load_networks
-from lp_ray.engine.liveportrait.predictor import Predictor
+from lp_ray.engine.liveportrait.predictor import Predictor, SourceFeatures
 
 TOLERANCE = 5e-4
 KEYPOINT_TOLERANCE = 1e-4
@@ -36,8 +36,20 @@ def source(goldens: Path) -> NDArray[np.uint8]:
         return image(int(file["source_image_seed"]))
 
 
+@pytest.fixture(scope="module")
+def features(predictor: Predictor, source: NDArray[np.uint8]) -> SourceFeatures:
+    return predictor.features(source)
+
+
 @pytest.mark.parametrize("index", [0, 1])
-def test_frame(goldens: Path, networks: Networks, predictor: Predictor, source: NDArray[np.uint8], index: int) -> None:
+def test_frame(
+    goldens: Path,
+    networks: Networks,
+    predictor: Predictor,
+    source: NDArray[np.uint8],
+    features: SourceFeatures,
+    index: int,
+) -> None:
     """x_d is the driver's own transformed keypoints, stitched to the source's."""
     with np.load(goldens / "e2e.npz") as file:
         driving, expected_x_s = image(int(file["driving_image_seeds"][index])), file["x_s"]
@@ -52,7 +64,7 @@ def test_frame(goldens: Path, networks: Networks, predictor: Predictor, source: 
         recorded(networks.warping, {"motion": "dense_motion_network"}) as motion,
         recorded(networks.generator, {"picture": ""}) as generated,
     ):
-        frame = predictor.frames(predictor.features(source), x_s, stitched)[0]
+        frame = predictor.frames(features, x_s, stitched)[0]
     golden.whole("occlusion_map", motion["motion"].occlusion)
     golden.whole("out_sample", generated["picture"][:, :, ::8, ::8])
     difference = frame[::4, ::4].astype(int) - golden["u8_sample"].astype(int)

@@ -21,15 +21,9 @@ from lp_ray.weights.seeded import seeded_weights
 MINIATURE = replace(
     TINY,
     name="miniature",
-    volume_channels=4,
-    volume_depth=2,
     hourglass_widths=(2, 2, 2, 2, 2),
     hourglass_last_width=2,
     head_kernel=1,
-    feature_channels=4,
-    generator_width=8,
-    generator_up_widths=(4, 2),
-    spade_width=4,
     cpu_batch=1,
 )
 """Smaller still: reduced precision has no fast path on most CPUs."""
