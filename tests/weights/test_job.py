@@ -82,12 +82,12 @@ def test_convert_makes_one_file(weights_job: Job, official: Path, tmp_path: Path
 
 
 def test_what_is_typed_wrong_is_refused(weights_job: Job, tmp_path: Path) -> None:
-    for arguments, says in (
+    for typed, says in (
         (("burn", f"store={tmp_path}"), "'burn' must be one of pull, import, verify, convert"),
         ((f"store={tmp_path}",), "command=… is missing"),
-        (("verify",), "store=… is missing"),
+        (("import", f"store={tmp_path}"), "input=… is missing"),
         (("verify", f"store={tmp_path}"), "no weight store at"),
         (("import", f"input={tmp_path}", f"store={tmp_path}", "variants=[plant]"), "variants='plant' must be one of"),
     ):
-        code, said = weights_job(*arguments)
+        code, said = weights_job(*typed)
         assert code == REFUSED and says in said, said
