@@ -28,5 +28,5 @@ def crop_portrait(
     Raises NoFaceError.
     """
     face = find_face(image, landmarker, rule, box)
-    matrix = source_matrix(face.points, size, scale)
+    matrix = source_matrix(face.crop_points, size, scale)
     return cut(image, matrix, size), transform_points(face.points, matrix), matrix

@@ -14,7 +14,7 @@ import numpy as np
 from lp_ray import storage
 from lp_ray.engine.factory import create_engine
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop, Span
-from lp_ray.errors import InputError
+from lp_ray.errors import RefusedError
 from lp_ray.layout import TemplateLayout
 from lp_ray.motion.template import TemplateReader
 from lp_ray.options import make_options
@@ -51,7 +51,9 @@ class AnimatePairs:
             return
         try:
             yield from self._animate(row)
-        except (InputError, ValueError, ArithmeticError) as error:
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
             yield self._failed(row, Failure.of(STAGE, error))
 
     def _failed(self, row: SourcedSpan, failure: Failure) -> AnimatedChunk:

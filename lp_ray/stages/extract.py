@@ -32,7 +32,7 @@ class ExtractMotion:
         if failure is None:
             try:
                 motion = self._engine.extract(chunk.crops if self._engine.needs_crops else None, chunk.points)
-            except (ValueError, ArithmeticError) as error:
+            except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
                 failure = Failure.of(STAGE, error)
             else:
                 storage.put_bytes(self._layout.part(chunk.template_key, chunk.index), pack_part(motion))

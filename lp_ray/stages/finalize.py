@@ -70,7 +70,7 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultR
     try:
         with TemporaryDirectory(prefix="lp_ray-join-") as folder:
             finished = _join(settings, layout, work, Path(folder))
-    except (InputError, ValueError) as error:
+    except InputError as error:
         storage.delete_prefix(layout.staged(work.pair_id))
         return Failure.of(STAGE, error)
     row = {**row, **finished, "status": DONE, "finished_at": datetime.now(UTC)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lp_ray import storage
-from lp_ray.errors import InputError, TemplateError, UnsupportedError
+from lp_ray.errors import RefusedError, TemplateError, UnsupportedError
 from lp_ray.layout import TemplateLayout
 from lp_ray.media.timing import cut
 from lp_ray.motion.pickle_io import import_pickle
@@ -28,7 +28,9 @@ def import_template(settings: Settings, key: str, driving: DrivingRef) -> Failur
     """Read a `.pkl` template safely and store it as one of ours; return why not, if it cannot be."""
     try:
         _import(settings, key, driving)
-    except (InputError, ValueError, ArithmeticError, OSError) as error:
+    except RefusedError:
+        raise
+    except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
         return Failure.of(STAGE, error)
     return None
 

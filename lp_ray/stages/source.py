@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
-from lp_ray.errors import InputError
+from lp_ray.errors import RefusedError
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.portrait import crop_portrait
 from lp_ray.options import make_options
@@ -57,6 +57,8 @@ class CropSources:
         try:
             image = read_source(source, max_dim, self._settings.limits)
             crop, points, to_crop = crop_portrait(image, self._landmarker, source.face, source.box, FRAME_SIZE, scale)
-        except (InputError, ValueError, ArithmeticError, OSError) as error:
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
             return Failure.of(STAGE, error)
         return _Portrait(SourceCrop(crop, points), to_crop)

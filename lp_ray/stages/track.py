@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.engine.protocol import CROP_SIZE, Span
-from lp_ray.errors import InputError
+from lp_ray.errors import RefusedError
 from lp_ray.face.crop import DrivingCrop
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.protocol import Image
@@ -54,9 +54,9 @@ class TrackClips:
         """Turn an input's error into its row: nothing another clip does depends on it."""
         try:
             yield from self._track(row)
-        except InputError as error:
-            yield self._failed(row, error)
-        except (ValueError, ArithmeticError, OSError) as error:
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
             yield self._failed(row, error)
 
     def _failed(self, row: ClipRow, error: Exception) -> TrackedChunk:

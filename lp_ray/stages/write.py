@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from lp_ray import storage
-from lp_ray.errors import InputError
+from lp_ray.errors import RefusedError
 from lp_ray.face.crop import invert
 from lp_ray.face.paste_back import PasteBack
 from lp_ray.face.protocol import Image
@@ -43,7 +43,9 @@ class WriteSegments:
         if failure is None:
             try:
                 self._stage(chunk)
-            except (InputError, ValueError, ArithmeticError) as error:
+            except RefusedError:
+                raise
+            except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
                 failure = Failure.of(STAGE, error)
         return StagedSegment(
             chunk.work.pair_id,
