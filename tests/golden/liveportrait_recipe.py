@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from lp_ray.engine.liveportrait.config import FULL
 from lp_ray.engine.liveportrait.layers import fold_all
@@ -55,8 +56,10 @@ def input_base(goldens: Path) -> int:
     """Return `base` of the recipe: which one made the folder's stored keypoints (0 in the first folder)."""
     with np.load(goldens / "module_W.npz") as file:
         stored = torch.from_numpy(file["b1/kp_source"])
-    matches = (b for b in range(10_000) if torch.equal(random("w-kps", b, "b1", shape=(1, 21, 3), s=0.3), stored))
-    return next(matches)
+    for base in range(100_000):
+        if torch.equal(random("w-kps", base, "b1", shape=(1, 21, 3), s=0.3), stored):
+            return base
+    raise AssertionError(f"{goldens}: no base below 100000 makes the stored keypoints of module_W b1")
 
 
 @cache
@@ -73,12 +76,13 @@ def state(goldens: Path, model: Model) -> StateDict:
 
 @cache
 def network(goldens: Path, model: Model, fold: bool) -> nn.Module:
-    """Return one network with the folder's weights, as published or folded."""
+    """Return one network with the folder's weights, as published or folded and channels last, as it runs."""
     made = bare_networks(FULL).by_model()[model]
     made.load_state_dict(state(goldens, model), assign=True)
     made.eval()
     if fold:
         fold_all(made)
+        convert_conv2d_weight_memory_format(made, torch.channels_last)
     return made.requires_grad_(False)
 
 

@@ -33,8 +33,8 @@ FORMS = [
 
 
 @pytest.fixture(autouse=True)
-def inference() -> object:
-    with torch.inference_mode():
+def no_gradients() -> object:
+    with torch.no_grad():
         yield
 
 

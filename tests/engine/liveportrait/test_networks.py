@@ -30,8 +30,8 @@ MINIATURE = replace(
 
 
 @pytest.fixture(autouse=True)
-def inference() -> object:
-    with torch.inference_mode():
+def no_gradients() -> object:
+    with torch.no_grad():
         yield
 
 
