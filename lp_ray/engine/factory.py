@@ -10,6 +10,9 @@ from lp_ray.errors import RefusedError
 
 ENGINES = ("preview", "liveportrait")
 
+PUBLISHED = ("official", "unpinned")
+"""Labels of weights that came from the publisher; results made with any others say so."""
+
 
 @dataclass(frozen=True)
 class EngineSpec:
@@ -46,7 +49,8 @@ def identify_engine(spec: EngineSpec) -> EngineIdentity:
         from lp_ray.weights.load import identify_weights
 
         weights = identify_weights(spec.weights, spec.size, spec.variant)
-        label = spec.name if not weights.label.startswith("seeded") else f"{spec.name} ({weights.label})"
+        published = weights.label.startswith(PUBLISHED)
+        label = spec.name if published else f"{spec.name} ({weights.label})"
         return EngineIdentity(label, engine_digest(weights, spec.precision), LivePortraitEngine.needs_crops)
     engine = create_engine(spec)
     return EngineIdentity(engine.name, engine.digest, engine.needs_crops)

@@ -89,12 +89,17 @@ class LivePortraitEngine:
         template cannot serve, EngineOutputError for a black or non-finite picture.
         """
         source = prepared.motion
-        at = reference_index(parse_reference(options.driving_reference), template.read())
+        at = reference_index(parse_reference(options.driving_reference), template.read(names=_judged(template)))
         reference = _read(template, at, at + 1)
         how = transfer_options(options, self._variant)
         for start, stop in span.chunks():
             x_d = transfer(source, _read(template, start, stop), reference, self._predictor.heads, how)
             yield self._predictor.frames(prepared.features, source.x_s, x_d)
+
+
+def _judged(template: TemplateReader) -> frozenset[str]:
+    """Names of the small arrays that a reference frame is chosen by: a long clip is not read whole."""
+    return template.names & {"lip_ratio", "eye_ratio", "R", "exp"}
 
 
 def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:
