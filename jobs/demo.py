@@ -47,7 +47,7 @@ def run(config: DictConfig) -> int:
     code = subprocess.run([sys.executable, *command], check=False).returncode  # noqa: S603 - our own command
     if code != EXIT_DONE:
         return code
-    drivings = {name: str(inputs / f"{name}.mp4") for name in PERFORMANCES}
+    drivings = {name: str(inputs / f"{name}-{float(config.seconds):g}s.mp4") for name in PERFORMANCES}
     for sheet in write_sheets(str(output), output / "sheets", drivings):
         print(f"sheet:   {sheet}")
     return EXIT_DONE
@@ -59,7 +59,7 @@ def write_sources(folder: Path) -> None:
         ("skimage", "data/astronaut.png", "astronaut.png"),
         ("insightface", "data/images/t1.jpg", "group.jpg"),
     ):
-        shutil.copyfile(_carried(package, inside), folder / name)
+        shutil.copy2(_carried(package, inside), folder / name)  # with its time: a rerun finds its pairs
     rows = [{"uri": str(folder / "astronaut.png"), "source_id": "astronaut", "face": None}]
     rows += [
         {"uri": str(folder / "group.jpg"), "source_id": f"group-{face}", "face": str(face)}
@@ -73,7 +73,7 @@ def write_drivings(folder: Path, seconds: float) -> None:
     actor = read_image(folder / "astronaut.png", Limits())
     rows = []
     for name, (fps, sound) in PERFORMANCES.items():
-        path = folder / f"{name}.mp4"
+        path = folder / f"{name}-{seconds:g}s.mp4"
         if not path.exists():
             film_performance(path, name, actor, fps, round(seconds * fps), sound)
         rows.append({"uri": str(path), "driving_id": name})

@@ -19,3 +19,7 @@ class Limits:
     """Length of a clip after cutting, seconds."""
     timeout_s: float = 600.0
     """Wall-clock seconds a decoder may go without yielding a frame before it is killed."""
+
+
+OURS = Limits(max_bytes=1 << 50)
+"""For files of our own making, segments and templates: the user's bounds are for inputs."""

@@ -93,7 +93,7 @@ def read_manifest(uri: str, kind: Kind) -> pa.Table:
             table = pq.read_table(path)
     except InputError as error:
         raise RefusedError(f"{kind} manifest: {error} (make one with `python -m jobs.manifest`)") from error
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise RefusedError(f"{kind} manifest {uri}: not a Parquet file: {error}") from error
     return check_manifest(table, kind, where=f"{kind} manifest {uri}")
 

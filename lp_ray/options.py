@@ -7,6 +7,7 @@ it for one row. Every option is part of the pair's key.
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -119,7 +120,7 @@ def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
     number = kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool)
     if not ((isinstance(value, kind) and (kind is bool or not isinstance(value, bool))) or number):
         raise RefusedError(f"{where}: {option.name}={value!r} must be {kind.__name__}")
-    if kind is int and value != int(value):
+    if kind is int and not (math.isfinite(value) and value == int(value)):
         raise RefusedError(f"{where}: {option.name}={value!r} must be a whole number")
     low, high = option.metadata["low"], option.metadata["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):

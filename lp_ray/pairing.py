@@ -56,6 +56,8 @@ def pair_up(
             )
         source = driving = np.arange(n_sources)
     elif rule == "random":
+        if not isinstance(seed, int) or seed < 0:
+            raise RefusedError(f"pairing.seed={seed!r} must be 0 or more")
         if not 1 <= per_source <= n_drivings:
             raise RefusedError(
                 f"pairing.per_source={per_source} must be between 1 and the number of drivings, {n_drivings}"
@@ -85,7 +87,7 @@ def pairs_from_manifest(
     sets: dict[PairOptions, int] = {}
     known_values: dict[tuple[object, ...], int] = {}
     for row, values in enumerate(zip(*(pairs[name].to_pylist() for name in columns), strict=True)):
-        marked = tuple((type(value), value) for value in values)
+        marked = tuple((type(value), repr(value)) for value in values)
         if marked not in known_values:
             made = override(options, dict(zip(columns, values, strict=True)), f"pairs manifest row {row}")
             known_values[marked] = sets.setdefault(made, len(sets))

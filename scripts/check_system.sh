@@ -1,5 +1,7 @@
 #!/bin/sh
 # Shared libraries that opencv-python needs and pip cannot bring. Installed where we may, named where we may not.
+PATH="$PATH:/sbin:/usr/sbin"
+command -v ldconfig >/dev/null || exit 0 # cannot tell: the import will say so
 missing=""
 for pair in libGL.so.1:libgl1 libxcb.so.1:libxcb1 libglib-2.0.so.0:libglib2.0-0; do
     library=${pair%%:*}

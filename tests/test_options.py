@@ -23,6 +23,7 @@ def test_the_documented_defaults_are_the_defaults() -> None:
     [
         ({"crf": 52}, "crf=52 must be between 0 and 51"),
         ({"crf": 1.5}, "crf=1.5 must be a whole number"),
+        ({"crf": float("nan")}, "crf=nan must be a whole number"),
         ({"crf": True}, "crf=True must be int"),
         ({"crf": "18"}, "crf='18' must be int"),
         ({"driving_multiplier": float("nan")}, "driving_multiplier=nan must be between"),

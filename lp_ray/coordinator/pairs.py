@@ -48,13 +48,15 @@ class PairsJob:
 
     def run(self, templates: TemplatesMade, pools: Pools) -> None:
         """Animate every pair that can be; leave one row for each. Needs a running Ray."""
-        work = self._hand_out(templates)
-        self._progress.total_frames = sum(item.n_frames for item, _ in work.values())
-        self._reporter.update(self._progress)
-        if work:
-            self._stream(work, templates, pools)
-        results.flush(self._output, self._unwritten)
-        self._unwritten = []
+        try:
+            work = self._hand_out(templates)
+            self._progress.total_frames = sum(item.n_frames for item, _ in work.values())
+            self._reporter.update(self._progress)
+            if work:
+                self._stream(work, templates, pools)
+        finally:  # interrupted, too: what is settled is in the table
+            results.flush(self._output, self._unwritten)
+            self._unwritten = []
 
     def _hand_out(self, templates: TemplatesMade) -> dict[str, tuple[PairWork, int]]:
         """Settle the pairs that cannot start; return the work of the others by pair_id, with their row."""
@@ -86,6 +88,7 @@ class PairsJob:
 
     def _stream(self, work: dict[str, tuple[PairWork, int]], templates: TemplatesMade, pools: Pools) -> None:
         assembly, finishers = Assembly(), Finishers[str](finalize_pair)
+        failed: list[str] = []
         for pair_id, (item, _) in work.items():
             assembly.expect(pair_id, item.n_chunks)
             storage.delete_prefix(self._output.staged(pair_id))
@@ -101,6 +104,7 @@ class PairsJob:
             outcome = assembly.add(piece.pair_id, piece.index, seconds, piece.failure)
             if outcome is Outcome.FAILED and piece.failure is not None:
                 self._fail(pair, piece.failure)
+                failed.append(piece.pair_id)
                 storage.delete_prefix(self._output.staged(piece.pair_id))
             elif outcome is Outcome.WHOLE:
                 row = self._row(pair, templates, assembly.settle(piece.pair_id))
@@ -109,6 +113,8 @@ class PairsJob:
             self._finish(work, finishers.ended())
             self._reporter.update(self._progress)
         self._finish(work, finishers.rest())
+        for pair_id in failed:  # chunks that were still being written when their pair failed
+            storage.delete_prefix(self._output.staged(pair_id))
         self._reporter.update(self._progress)
         if lost := assembly.unsettled(work):
             raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")

@@ -79,18 +79,25 @@ def _take_stock(drivings: Mapping[str, DrivingRef], settings: Settings, made: Te
     missing = []
     for key, driving in drivings.items():
         if layout.template(key) in present:
-            made.reused += 1
             _read_header(layout, key, made)
-        else:
-            missing.append(ClipRow(key, driving))
+        if key in made.headers:
+            made.reused += 1
+            continue
+        if made.failures.pop(key, None):  # a damaged template is made again
+            storage.delete(layout.template(key))
+        missing.append(ClipRow(key, driving))
     return missing
 
 
-def _read_header(layout: TemplateLayout, key: str, made: TemplatesMade) -> None:
+def _read_header(layout: TemplateLayout, key: str, made: TemplatesMade, failure: Failure | None = None) -> None:
+    """Take note of what became of a template: its header, or why there is none."""
+    if failure is not None:
+        made.failures[key] = failure
+        return
     try:
         with storage.open_read(layout.template(key)) as file:
             made.headers[key] = read_header(file)
-    except TemplateError as error:
+    except (TemplateError, FileNotFoundError) as error:
         made.failures[key] = Failure.of("template", error)
 
 
@@ -106,6 +113,7 @@ def _make(
     layout = TemplateLayout(settings.templates)
     assembly, finishers = Assembly(), Finishers[str](finalize_template)
     progress = Progress("templates", len(clips))
+    before = len(made.headers)
     digests = (identity.engine_digest, identity.landmarker_digest)
     for piece in stream_templates(clips, settings, needs_crops, pools):
         key = piece.template_key
@@ -116,15 +124,18 @@ def _make(
         elif outcome is Outcome.WHOLE and piece.facts is not None:
             made.seconds[key] = assembly.settle(key)["template"]
             progress.frames += piece.facts.n_frames
-            for ended, _ in finishers.start(key, settings, settings.engine.name, digests, key, piece.facts):
-                _read_header(layout, ended, made)
-        for ended, _ in finishers.ended():
-            _read_header(layout, ended, made)
-        progress.done = len(made.headers) - made.reused
+            for ended, failure in finishers.start(key, settings, settings.engine.name, digests, key, piece.facts):
+                _read_header(layout, ended, made, failure)
+        for ended, failure in finishers.ended():
+            _read_header(layout, ended, made, failure)
+        progress.done = len(made.headers) - before
         reporter.update(progress)
-    for ended, _ in finishers.rest():
-        _read_header(layout, ended, made)
-    progress.done = len(made.headers) - made.reused
+    for ended, failure in finishers.rest():
+        _read_header(layout, ended, made, failure)
+    for key in made.failures:
+        storage.delete_prefix(layout.staged(key))
+    progress.done = len(made.headers) - before
+    progress.failed = len(clips) - progress.done
     reporter.update(progress)
     if lost := assembly.unsettled(clip.template_key for clip in clips):
         raise LpRayError(f"{len(lost)} templates came back neither made nor failed: {lost[:3]}")

@@ -16,6 +16,7 @@ from lp_ray.engine.factory import create_engine
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop, Span
 from lp_ray.errors import RefusedError
 from lp_ray.layout import TemplateLayout
+from lp_ray.limits import OURS
 from lp_ray.motion.template import TemplateReader
 from lp_ray.options import make_options
 from lp_ray.settings import Settings
@@ -37,7 +38,6 @@ class AnimatePairs:
         self._engine = create_engine(settings.engine)
         self._prepared_key: tuple[Any, ...] = ()
         self._prepared: Any = None
-        self._folder = TemporaryDirectory(prefix="lp_ray-templates-")
         self._template = lru_cache(TEMPLATE_CACHE)(self._fetch_template)
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
@@ -82,7 +82,7 @@ class AnimatePairs:
 
     def _fetch_template(self, key: str) -> TemplateReader:
         """Keep the template's bytes in a file of this actor's own: the store may be remote, reads are ranges."""
-        path = Path(self._folder.name) / f"{key}.npz"
-        if not path.exists():
-            storage.fetch(self._layout.template(key), path, self._settings.limits)
-        return TemplateReader(path)
+        with TemporaryDirectory(prefix="lp_ray-template-") as folder:
+            path = Path(folder) / "template.npz"
+            storage.fetch(self._layout.template(key), path, OURS)
+            return TemplateReader(path)  # it maps the bytes: the name may go, and the space with the cache's entry

@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lp_ray import storage
-from lp_ray.errors import InputError
+from lp_ray.errors import RefusedError
 from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray.limits import OURS
 from lp_ray.manifest import DONE
 from lp_ray.media.clip import open_clip
 from lp_ray.media.join import AudioCut, join_segments
@@ -24,15 +25,26 @@ from lp_ray.stages.rows import ClipFacts, Failure, PairWork
 STAGE = "finalize"
 
 
-def finalize_template(settings: Settings, engine: str, digests: tuple[str, str], key: str, facts: ClipFacts) -> None:
+def finalize_template(
+    settings: Settings, engine: str, digests: tuple[str, str], key: str, facts: ClipFacts
+) -> Failure | None:
     """Join the staged motion of a clip into its template file; the first of two equal writers wins.
 
-    `digests` are the engine's and the landmarker's. The staging of the key is gone afterwards.
+    `digests` are the engine's and the landmarker's. Returns why not, if it cannot be; the staging of the key is gone
+    afterwards.
     """
     layout = TemplateLayout(settings.templates)
-    if not storage.exists(layout.template(key)):
-        _join_template(layout, key, facts, engine, digests)
+    failure = None
+    try:
+        if not storage.exists(layout.template(key)):
+            _join_template(layout, key, facts, engine, digests)
+    except RefusedError:
+        raise
+    except Exception as error:  # one clip's trouble is its own
+        if not storage.exists(layout.template(key)):  # else another job was first, and took the staging along
+            failure = Failure.of(STAGE, error)
     storage.delete_prefix(layout.staged(key))
+    return failure
 
 
 def _join_template(layout: TemplateLayout, key: str, facts: ClipFacts, engine: str, digests: tuple[str, str]) -> None:
@@ -70,7 +82,9 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultR
     try:
         with TemporaryDirectory(prefix="lp_ray-join-") as folder:
             finished = _join(settings, layout, work, Path(folder))
-    except InputError as error:
+    except RefusedError:
+        raise
+    except Exception as error:  # one pair's trouble is its own
         storage.delete_prefix(layout.staged(work.pair_id))
         return Failure.of(STAGE, error)
     row = {**row, **finished, "status": DONE, "finished_at": datetime.now(UTC)}
@@ -96,7 +110,7 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
     segments = []
     for index in range(work.n_chunks):
         segments.append(folder / f"{index:07d}.mp4")
-        storage.fetch(layout.segment(work.pair_id, index), segments[-1], settings.limits)
+        storage.fetch(layout.segment(work.pair_id, index), segments[-1], OURS)
     video = folder / "video.mp4"
     with _sound(settings, work) as sound:
         facts = join_segments(segments, video, work.fps, work.n_frames, sound)
