@@ -11,7 +11,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from lp_ray.errors import RefusedError
@@ -57,9 +57,7 @@ class PairOptions:
     )
     audio: Literal["driving", "none"] = _option("driving", "where the sound comes from")
     crf: int = _option(18, "x264 quality, lower is better", 0, 51)
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = _option(
-        "veryfast", "x264 effort"
-    )
+    preset: Preset = _option("veryfast", "x264 effort")
 
 
 def option_names() -> tuple[str, ...]:
@@ -126,12 +124,3 @@ def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         raise RefusedError(f"{where}: {option.name}={value!r} must be between {low} and {high}")
     return kind(value)
-
-
-def option_help() -> list[tuple[str, str, str]]:
-    """Return (name, default, meaning) of every option, for help texts and docs."""
-    rows = []
-    for f in fields(PairOptions):
-        default = "" if f.default is MISSING else str(f.default)
-        rows.append((f.name, default, f.metadata["help"]))
-    return rows

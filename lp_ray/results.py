@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -123,15 +123,6 @@ def flush(layout: OutputLayout, rows: Sequence[ResultRow]) -> None:
     if rows:
         append(layout, to_table(rows))
         storage.delete(*(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE))
-
-
-def count_by(rows: Iterable[Mapping[str, Any]], column: str) -> dict[str, int]:
-    """Count the values of a column, the most frequent first."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        value = str(row.get(column))
-        counts[value] = counts.get(value, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def _parts(layout: OutputLayout) -> list[str]:

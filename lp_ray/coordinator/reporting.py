@@ -30,16 +30,6 @@ class Reporter(Protocol):
         ...
 
 
-class Silent:
-    """A reporter that says nothing."""
-
-    def update(self, progress: Progress) -> None:
-        """Ignore it."""
-
-    def note(self, text: str) -> None:
-        """Ignore it."""
-
-
 @dataclass
 class Summary:
     """How a job ended.
