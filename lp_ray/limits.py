@@ -21,5 +21,5 @@ class Limits:
     """Wall-clock seconds a decoder may go without yielding a frame before it is killed."""
 
 
-OURS = Limits(max_bytes=1 << 50)
-"""For files of our own making, segments and templates: the user's bounds are for inputs."""
+OURS = Limits(max_bytes=1 << 50, max_pixels=1 << 30)
+"""For files of our own making, segments, templates and videos: the user's bounds are for inputs."""

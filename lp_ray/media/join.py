@@ -10,13 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from lp_ray.errors import EngineOutputError, InputError, UnreadableMediaError
-from lp_ray.limits import Limits
+from lp_ray.limits import OURS
 from lp_ray.media import ffmpeg, sniff
 from lp_ray.media.probe import probe_video
 
 _TIMEOUT_S = 3600.0
 _AUDIO_RATE = "128k"
-_OURS = Limits(max_bytes=1 << 50, max_pixels=1 << 30)  # our own files need no bounds
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def join_segments(
 
 def video_facts(path: Path) -> VideoFacts:
     """Probe a finished video of ours. Raises UnreadableMediaError or TruncatedMediaError for a broken one."""
-    info = probe_video(path, _OURS)
+    info = probe_video(path, OURS)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = path.stat().st_size
