@@ -21,6 +21,9 @@ from lp_ray import storage
 from lp_ray.layout import OutputLayout
 from lp_ray.manifest import DONE, RESULT_SCHEMA
 
+VIDEO, GIF, FRAMES, IMAGE = "video", "gif", "frames", "image"
+"""What a result can be: an mp4, a GIF, a zip of PNG frames, one PNG."""
+
 ResultRow = dict[str, Any]
 """Column name -> value; columns absent from it are null. `meta_*` columns ride along."""
 
