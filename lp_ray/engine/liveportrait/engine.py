@@ -78,7 +78,7 @@ class LivePortraitEngine:
             raise UnsupportedError(f"a source crop is {FRAME_SIZE} x {FRAME_SIZE} x 3, not {source.image.shape}")
         crop = cv2.resize(source.image, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8)
         motion = {**self._predictor.motion(crop[None]), **_ratios(source.points[None])}
-        return PreparedSource(self._predictor.features(crop), SourceMotion.from_frames(motion, is_video=False))
+        return PreparedSource(self._predictor.features(crop[None]), SourceMotion.from_frames(motion, is_video=False))
 
     def animate(
         self, prepared: PreparedSource, template: TemplateReader, options: PairOptions, span: Span
