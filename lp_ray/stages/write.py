@@ -70,10 +70,13 @@ class WriteSegments:
             yield from chunk.frames
             return
         matrix = tuple(chunk.to_crop.ravel().tolist())
-        paste = self._paste_back(chunk.work.source, options.source_max_dim, matrix)
+        paste, original = self._paste_back(chunk.work.source, options.source_max_dim, matrix)
         for frame in chunk.frames:
-            yield paste.apply(frame)
+            picture = original.copy()
+            paste.blend(frame, picture)
+            yield picture
 
-    def _make_paste_back(self, source: SourceRef, max_dim: int, to_crop: tuple[float, ...]) -> PasteBack:
+    def _make_paste_back(self, source: SourceRef, max_dim: int, to_crop: tuple[float, ...]) -> tuple[PasteBack, Image]:
         picture = read_source(source, max_dim, self._settings.limits)
-        return PasteBack(picture, invert(np.reshape(to_crop, (2, 3))))
+        height, width = picture.shape[:2]
+        return PasteBack((height, width), invert(np.reshape(to_crop, (2, 3)))), picture
