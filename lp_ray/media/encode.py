@@ -66,7 +66,7 @@ def encode_segment(
     first = next(pictures, None)
     if first is None:
         raise ValueError(f"{path.name}: no frames to encode")
-    height, width = _checked(first, first.shape).shape[:2]
+    height, width = checked(first, first.shape).shape[:2]
     width, height = even_size(width, height)
     if min(width, height) < 2:
         raise ValueError(f"frames of {first.shape[1]} x {first.shape[0]} pixels are too small for H.264")
@@ -77,7 +77,7 @@ def encode_segment(
         nonlocal n
         for picture in itertools.chain([first], pictures):
             n += 1
-            yield ffmpeg.raw_bytes(_checked(picture, first.shape)[:height, :width])
+            yield ffmpeg.raw_bytes(checked(picture, first.shape)[:height, :width])
 
     try:
         # CUDA reserves more address space than the machine has memory.
@@ -122,7 +122,8 @@ def _container(fps: Fraction, path: Path) -> list[str]:
     return [*exact, "-f", "mp4", "-y", ffmpeg.file_url(path)]
 
 
-def _checked(picture: Image, shape: tuple[int, ...]) -> Image:
+def checked(picture: Image, shape: tuple[int, ...]) -> Image:
+    """Return a frame if it is an RGB picture of this shape. Raises ValueError."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.shape != shape:
         raise ValueError(f"frame of shape {picture.shape}, {picture.dtype}; expected uint8 like {shape}")
     return picture
