@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from lp_ray.errors import EngineOutputError, InputError, UnreadableMediaError
-from lp_ray.limits import OURS
 from lp_ray.media import ffmpeg, sniff
-from lp_ray.media.probe import probe_video
+from lp_ray.media.facts import VideoFacts, video_facts
 
 _TIMEOUT_S = 3600.0
 _AUDIO_RATE = "128k"
@@ -28,20 +26,6 @@ class AudioCut:
     path: Path
     start_s: float = 0.0
     duration_s: float | None = None
-
-
-@dataclass(frozen=True)
-class VideoFacts:
-    """What a finished file holds, by probing it."""
-
-    n_frames: int
-    fps: Fraction
-    width: int
-    height: int
-    duration_s: float
-    has_audio: bool
-    bytes: int
-    sha256: str
 
 
 def join_segments(
@@ -74,15 +58,6 @@ def join_segments(
         output.unlink(missing_ok=True)
         raise
     return facts
-
-
-def video_facts(path: Path) -> VideoFacts:
-    """Probe a finished video of ours. Raises UnreadableMediaError or TruncatedMediaError for a broken one."""
-    info = probe_video(path, OURS)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = path.stat().st_size
-    return VideoFacts(info.n_frames, info.fps, info.width, info.height, info.duration_s, info.has_audio, size, digest)
 
 
 def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
