@@ -100,7 +100,7 @@ def test_cuts_keep_sound_and_picture_together(fps: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_a_cut_far_into_the_file(suffix: str, tmp_path: Path) -> None:
     """Where the sound is sought, not read from the start."""
-    film = remake(_film(tmp_path / "film.mp4", NTSC, 1000), tmp_path / f"film{suffix}", "-c", "copy")
+    film = remake(_film(tmp_path / "film.mp4", NTSC, 1000), tmp_path / f"again{suffix}", "-c", "copy")
     output = _made(film, tmp_path / "output.mp4", AudioCut(film, 28.4), start_s=28.4)
     flashes, clicks = _flash_times(output), _click_times(output)
     assert len(flashes) == len(clicks) == 5
