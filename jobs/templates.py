@@ -44,7 +44,8 @@ def run(config: DictConfig) -> int:
         failure = failures.get(clip.template_key)
         if failure:
             print(f"failed  {driving_id}: {failure.stage}: {failure.error_class}: {failure.error}")
-    print(f"templates: {made.made} made, {made.reused} there already, {len(failures)} failed, of {len({clip.template_key for clip in clips})}")
+    distinct = len({clip.template_key for clip in clips})
+    print(f"templates: {made.made} made, {made.reused} there already, {len(failures)} failed, of {distinct}")
     print(f"store: {templates}")
     return EXIT_SOME_FAILED if failures else EXIT_DONE
 

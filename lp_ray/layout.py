@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from lp_ray import storage
 
-
 SUFFIXES = {"video": ".mp4", "gif": ".gif", "frames": ".zip", "image": ".png"}
 """Kind of a result -> ending of its name."""
 

@@ -95,9 +95,7 @@ class PairOptions:
     flag_source_video_eye_retargeting: bool = _option(
         False, "hold a source video's eyes as open as in its first frame", only=LIVEPORTRAIT, humans=True
     )
-    flag_normalize_lip: bool = _option(
-        False, "close the source's lips before it moves", only=LIVEPORTRAIT, humans=True
-    )
+    flag_normalize_lip: bool = _option(False, "close the source's lips before it moves", only=LIVEPORTRAIT, humans=True)
     driving_reference: str = _option("first", "frame that motion is measured from: first, neutral or its number")
     driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
         "min", "what a driving shorter than a source video does"

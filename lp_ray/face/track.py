@@ -102,9 +102,7 @@ def describe_ranges(numbers: Sequence[int]) -> str:
     return ", ".join(texts) + (f" and {more} more ranges" if more else "")
 
 
-def _find(
-    frame: Image, landmarker: Landmarker, rule: str | int, box: Box | None, last: Face | None
-) -> Face | None:
+def _find(frame: Image, landmarker: Landmarker, rule: str | int, box: Box | None, last: Face | None) -> Face | None:
     if last is None and box is not None:
         return landmarker.detect_in_box(frame, box)
     faces = landmarker.detect(frame)

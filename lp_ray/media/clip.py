@@ -103,9 +103,7 @@ def open_clip(path: Path, limits: Limits, start_s: float | None = None, end_s: f
     return Clip(path, info, limits, first, n_frames)
 
 
-def open_footage(
-    path: Path, limits: Limits, start_s: float | None = None, end_s: float | None = None
-) -> Clip | Still:
+def open_footage(path: Path, limits: Limits, start_s: float | None = None, end_s: float | None = None) -> Clip | Still:
     """Open a video as `open_clip` does, or a picture; the content tells which.
 
     Raises UnsupportedError for a picture that is to be cut in time, and what `probe_image` raises.

@@ -62,9 +62,7 @@ class AnimatePairs:
         faces = [self._engine.animate(prepared, direction, span) for prepared in self._prepare(row)]
         for index, frames in enumerate(zip(*faces, strict=True), row.start // work.chunk):
             seconds = time.perf_counter() - started
-            yield AnimatedChunk(
-                work, index, np.stack(frames), row.to_crop, row.facts, seconds_source, seconds, None
-            )
+            yield AnimatedChunk(work, index, np.stack(frames), row.to_crop, row.facts, seconds_source, seconds, None)
             seconds_source, started = 0.0, time.perf_counter()
 
     def _prepare(self, row: SourcedSpan) -> list[Any]:

@@ -221,7 +221,7 @@ class AnimatedChunk(Row):
 
     @property
     def n_frames(self) -> int:
-        return self.frames.shape[1]
+        return int(self.frames.shape[1])
 
 
 @dataclass(frozen=True)

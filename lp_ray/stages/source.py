@@ -92,16 +92,12 @@ class CropSources:
             yield (start, stop), _Crops(np.stack(images), kept[CROP_POINTS].astype(np.float64), matrices, facts)
         frames.close()
 
-    def _sourced(
-        self, work: PairWork, start: int, stop: int, found: _Crops | Failure, seconds: float
-    ) -> SourcedSpan:
+    def _sourced(self, work: PairWork, start: int, stop: int, found: _Crops | Failure, seconds: float) -> SourcedSpan:
         if isinstance(found, Failure):
             images = empty(self._size, self._size, 3, dtype=np.uint8)
             nothing = empty(0, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
             return SourcedSpan(work, start, stop, images, *nothing, None, seconds, found)
-        return SourcedSpan(
-            work, start, stop, found.images, found.points, found.to_crop, found.facts, seconds, None
-        )
+        return SourcedSpan(work, start, stop, found.images, found.points, found.to_crop, found.facts, seconds, None)
 
     def _find_portraits(self, source: SourceRef, framing: SourceFraming) -> _Crops | Failure:
         """A failure is an answer too: it is cached, so a bad picture is read once, not once per pair."""

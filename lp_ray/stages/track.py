@@ -85,18 +85,14 @@ class _Source:
 
     def pieces(self, clip: Footage, points: NDArray[np.float64], span: Span, pictures: bool) -> Iterator[_Piece]:
         frames = self.frames(clip)
-        if not self.framing.crop:
-            first = next(self.frames(clip))
-            whole = _stored(self.framing.matrix_of_whole(first, FRAME_SIZE))
+        whole = (
+            None if self.framing.crop else _stored(self.framing.matrix_of_whole(next(self.frames(clip)), FRAME_SIZE))
+        )
         for start, stop in span.chunks():
             shown = points[start:stop]
-            matrices = (
-                [_stored(self.framing.matrix(face, FRAME_SIZE)) for face in shown] if self.framing.crop else [whole] * len(shown)
-            )
-            crops = [
-                self.framing.cut(frame, matrix, FRAME_SIZE, CROP_SIZE)
-                for frame, matrix in zip(islice(frames, len(shown)), matrices, strict=True)
-            ] if pictures else []
+            matrices = [_stored(self.framing.matrix(face, FRAME_SIZE)) if whole is None else whole for face in shown]
+            seen = zip(islice(frames, len(shown)), matrices, strict=True) if pictures else ()
+            crops = [self.framing.cut(frame, matrix, FRAME_SIZE, CROP_SIZE) for frame, matrix in seen]
             placed = [transform_points(face, matrix) for face, matrix in zip(shown, matrices, strict=True)]
             yield _Piece(np.stack(placed), np.stack(matrices), _stack(crops))
 

@@ -19,9 +19,9 @@ from lp_ray.face.crop import (
     shrink,
     transform_points,
 )
+from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import two_points
-from lp_ray.face.framing import SourceFraming
 from lp_ray.face.protocol import Image
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lp_ray.engine.preview.pose import fit_poses, nearest_rotation, to_canonical
 from lp_ray.engine.preview.source import PreparedSource, prepare_source
-from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.preview.still import neutral_of
+from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.preview.transfer import DriverFrame, Transfer
 from lp_ray.engine.preview.warp import render
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
@@ -97,9 +97,7 @@ class PreviewEngine:
         rest = neutral_of(frame, self.model) if len(driving) == 1 else frame
         return Direction(motion, rest, options.driving_multiplier)
 
-    def animate(
-        self, source: list[PreparedSource], direction: Direction, span: Span
-    ) -> Iterator[NDArray[np.uint8]]:
+    def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB.
 
         Raises EngineOutputError for motion that is not finite.
@@ -114,8 +112,7 @@ class PreviewEngine:
 
 def _other_landmarks(points: NDArray[np.float64]) -> UnsupportedError:
     return UnsupportedError(
-        f"the preview engine needs n x {N_POINTS} x 3 landmarks and got {points.shape}: "
-        "choose the mediapipe landmarker"
+        f"the preview engine needs n x {N_POINTS} x 3 landmarks and got {points.shape}: choose the mediapipe landmarker"
     )
 
 
