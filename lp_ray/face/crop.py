@@ -7,6 +7,7 @@ reference's throughout (bilinear `warpAffine` on black, bilinear `resize`), beca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,6 +17,15 @@ from lp_ray.face.points import extent_points, two_points
 from lp_ray.face.protocol import Image, Points
 
 Matrix = NDArray[np.float64]
+
+
+class PointsOfClip(Protocol):
+    """Landmarks of n frames, n x K x (2|3), read by slices: an array, or a file of them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.float64]: ...
+
 
 SOURCE_SCALE, SOURCE_VX, SOURCE_VY = 2.3, 0.0, -0.125
 DRIVING_SCALE, DRIVING_VX, DRIVING_VY = 2.2, 0.0, -0.1
@@ -93,7 +103,7 @@ class DrivingCrop:
     @classmethod
     def of_clip(
         cls,
-        points: NDArray[np.float64],
+        points: PointsOfClip,
         size: int,
         scale: float = DRIVING_SCALE,
         vx: float = DRIVING_VX,

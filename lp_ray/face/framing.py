@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lp_ray.face.crop import (
     DRIVING_SCALE,
@@ -17,6 +16,7 @@ from lp_ray.face.crop import (
     SOURCE_VY,
     DrivingCrop,
     Matrix,
+    PointsOfClip,
     Rectangle,
     cut,
     limit_size,
@@ -63,7 +63,7 @@ class DrivingFraming:
     vx: float = DRIVING_VX
     vy: float = DRIVING_VY
 
-    def place(self, points: NDArray[np.float64], width: int, height: int, size: int) -> ClipCrop:
+    def place(self, points: PointsOfClip, width: int, height: int, size: int) -> ClipCrop:
         """Return the one crop for a clip of `width` x `height` frames with points n x K x (2|3)."""
         if not self.track or (width == height and not self.crop_square):
             return WholeFrame(size)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.face.protocol import Image
-from lp_ray.media.clip import Clip
+from lp_ray.media.clip import Footage
 
 MAX_GAP = 64
 """Frames that are rather decoded and dropped than jumped over: a jump starts a decoder at a key frame again."""
 
 
-def gather(clip: Clip, indices: NDArray[np.intp], transform: Callable[[Image], Image]) -> list[Image]:
+def gather(clip: Footage, indices: NDArray[np.intp], transform: Callable[[Image], Image]) -> list[Image]:
     """Return `transform` of the clip's frames at `indices` (n, each 0 to clip.n_frames - 1), in that order.
 
     Each needed frame is decoded and transformed once, in the clip's order; an index that comes again gives the
@@ -27,7 +27,7 @@ def gather(clip: Clip, indices: NDArray[np.intp], transform: Callable[[Image], I
         return []
     wanted = np.unique(indices)
     if wanted[0] < 0 or wanted[-1] >= clip.n_frames:
-        raise ValueError(f"{clip.info.name}: frames {wanted[0]} to {wanted[-1]} asked of {clip.n_frames}")
+        raise ValueError(f"frames {wanted[0]} to {wanted[-1]} asked of {clip.n_frames}")
     made: dict[int, Image] = {}
     for run in _runs(wanted):
         _gather_run(clip, run, transform, made)
@@ -39,7 +39,9 @@ def _runs(wanted: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     return np.split(wanted, np.flatnonzero(np.diff(wanted) > MAX_GAP) + 1)
 
 
-def _gather_run(clip: Clip, run: NDArray[np.intp], transform: Callable[[Image], Image], made: dict[int, Image]) -> None:
+def _gather_run(
+    clip: Footage, run: NDArray[np.intp], transform: Callable[[Image], Image], made: dict[int, Image]
+) -> None:
     first = int(run[0])
     needed = {int(index) for index in run}
     with closing(clip.frames(first, int(run[-1]) - first + 1)) as frames:

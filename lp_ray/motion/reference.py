@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lp_ray.errors import RefusedError, UnsupportedError
 from lp_ray.motion.keypoints import F32
+from lp_ray.motion.template import TemplateReader
 
 FIRST = "first"
 NEUTRAL = "neutral"
@@ -36,7 +37,23 @@ def parse_reference(text: str) -> str | int:
     raise RefusedError(f"driving_reference={text!r} must be {FIRST}, {NEUTRAL} or a frame's index")
 
 
-def reference_index(choice: str | int, frames: Mapping[str, F32]) -> int:
+JUDGED = {"lip_ratio": "lip_ratio", "eye_ratio": "eye_ratio", "R": "R", "rotation": "R", "exp": "exp"}
+"""Arrays of templates, of either engine, that the most neutral frame is chosen by -> their name here."""
+
+
+def find_reference(template: TemplateReader, text: str) -> int:
+    """Return the index of the reference frame that an option's text means in a driving's template.
+
+    Only "neutral" reads the clip, and of it only small arrays. Raises what `reference_index` raises.
+    """
+    choice = parse_reference(text)
+    if choice == NEUTRAL:
+        judged = template.read(names=template.names & JUDGED.keys())
+        return reference_index(choice, {JUDGED[name]: rows for name, rows in judged.items()})
+    return reference_index(choice, template.read(0, 1), len(template))
+
+
+def reference_index(choice: str | int, frames: Mapping[str, F32], n_frames: int | None = None) -> int:
     """Return the index of the reference among a driving's frames (template arrays, a row per frame).
 
     Raises UnsupportedError for an index past the end, and for "neutral" when the template holds nothing to
@@ -46,7 +63,7 @@ def reference_index(choice: str | int, frames: Mapping[str, F32]) -> int:
         return 0
     if choice == NEUTRAL:
         return int(np.argmin(neutral_score(frames)))
-    n_frames = len(next(iter(frames.values())))
+    n_frames = len(next(iter(frames.values()))) if n_frames is None else n_frames
     if not isinstance(choice, int) or not 0 <= choice < n_frames:
         raise UnsupportedError(f"driving_reference={choice}: the driving has frames 0 to {n_frames - 1}")
     return choice

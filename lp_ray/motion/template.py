@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import os
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -164,21 +166,29 @@ class TemplateReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._file = path.open("rb")
         try:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(self._file) as archive:
                 self.header = _read_header(archive)
-                self._arrays = {
-                    info.filename.removesuffix(".npy"): _map_member(path, archive, info, self.header.n_frames)
+                self._members = {
+                    info.filename.removesuffix(".npy"): _locate(self._file, archive, info, self.header.n_frames)
                     for info in archive.infolist()
                     if info.filename != f"{HEADER}.npy"
                 }
         except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+            self._file.close()
             raise TemplateError(f"not a motion template: {error}") from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
     @property
     def names(self) -> frozenset[str]:
-        return frozenset(self._arrays)
+        return frozenset(self._members)
 
     def __len__(self) -> int:
         return self.header.n_frames
@@ -192,7 +202,15 @@ class TemplateReader:
         wanted = self.names if names is None else set(names)
         if lacking := sorted(wanted - self.names):
             raise TemplateError(f"template has no {', '.join(lacking)} (it holds {', '.join(sorted(self.names))})")
-        return {name: np.array(self._arrays[name][max(start, 0) : stop]) for name in sorted(wanted)}
+        return {name: self._rows(self._members[name], max(start, 0), stop) for name in sorted(wanted)}
+
+    def _rows(self, member: _Member, start: int, stop: int) -> NDArray[np.float32]:
+        """Read by position, not by a memory map: pages of a map would stay, and grow with what was read of a clip."""
+        count = max(stop - start, 0)
+        data = os.pread(self._file.fileno(), count * member.row_bytes, member.offset + start * member.row_bytes)
+        if len(data) != count * member.row_bytes:
+            raise TemplateError("the template file ends early")
+        return np.frombuffer(data, "<f4").reshape(count, *member.tail).astype(np.float32)
 
 
 def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
@@ -206,8 +224,20 @@ def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
     return TemplateHeader.from_json(text.tobytes().decode())
 
 
-def _map_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_frames: int) -> NDArray[np.float32]:
-    """Map one stored member read-only: the operating system loads only the rows that are read."""
+@dataclass(frozen=True)
+class _Member:
+    """Where the rows of one array begin in the file, and the shape of a row."""
+
+    offset: int
+    tail: tuple[int, ...]
+
+    @property
+    def row_bytes(self) -> int:
+        return 4 * math.prod(self.tail)
+
+
+def _locate(file: BinaryIO, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_frames: int) -> _Member:
+    """Find one stored member, so that only the rows asked for are ever read."""
     if info.compress_type != zipfile.ZIP_STORED or not info.filename.endswith(".npy"):
         raise TemplateError(f"unexpected member {info.filename!r}")
     with archive.open(info) as member:
@@ -216,11 +246,9 @@ def _map_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_f
         offset = member.tell()
     if dtype != np.dtype("<f4") or fortran or not shape or shape[0] != n_frames:
         raise TemplateError(f"{info.filename}: {dtype} {shape} where {n_frames} rows of float32 belong")
-    if offset + int(np.prod(shape)) * 4 != info.file_size:
+    if offset + math.prod(shape) * 4 != info.file_size:
         raise TemplateError(f"{info.filename}: {info.file_size} bytes do not hold {shape}")
-    with path.open("rb") as file:
-        start = _data_offset(file, info) + offset
-    return np.memmap(path, np.float32, "r", start, shape)
+    return _Member(_data_offset(file, info) + offset, tuple(shape[1:]))
 
 
 def _data_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:

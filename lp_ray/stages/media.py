@@ -109,7 +109,7 @@ class TemplateCache:
         with TemporaryDirectory(prefix="lp_ray-template-") as folder:
             path = Path(folder) / "template.npz"
             storage.fetch(self._layout.template(key), path, OURS)
-            return TemplateReader(path)  # it maps the bytes: the name may go, and the space with the cache's entry
+            return TemplateReader(path)  # it holds the file open: the name may go, and the space with the cache's entry
 
 
 def driving_frames(

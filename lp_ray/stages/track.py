@@ -6,6 +6,7 @@ spools the landmarks to disk, the second (only for engines that look at pictures
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from lp_ray import storage
 from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, Span
 from lp_ray.errors import RefusedError, UnsupportedError
-from lp_ray.face.crop import Matrix, transform_points
+from lp_ray.face.crop import Matrix, PointsOfClip, transform_points
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import Box, ClipCrop, DrivingFraming, SourceFraming
 from lp_ray.face.protocol import Image
@@ -56,15 +57,15 @@ class _Driving:
     def box(self, ref: ClipRef, clip: Footage) -> Box | None:
         return ref.box
 
-    def crop(self, points: NDArray[np.float64], size: tuple[int, int]) -> ClipCrop:
+    def crop(self, points: PointsOfClip, size: tuple[int, int]) -> ClipCrop:
         return self.framing.place(points, *size, CROP_SIZE)
 
-    def pieces(self, clip: Footage, points: NDArray[np.float64], span: Span, pictures: bool) -> Iterator[_Piece]:
+    def pieces(self, clip: Footage, points: PointsOfClip, span: Span, pictures: bool) -> Iterator[_Piece]:
         crop = self.crop(points, clip.size)
         frames = clip.frames() if pictures else iter(())
         for start, stop in span.chunks():
             crops = [crop.cut(frame) for frame in islice(frames, stop - start)]
-            yield _Piece(np.array(points[start:stop]), empty(2, 3, dtype=np.float64), _stack(crops))
+            yield _Piece(points[start:stop], empty(2, 3, dtype=np.float64), _stack(crops))
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ class _Source:
     def box(self, ref: ClipRef, clip: Footage) -> Box | None:
         return None if ref.box is None else self.framing.limit_box(ref.box, *clip.size)
 
-    def crop(self, points: NDArray[np.float64], size: tuple[int, int]) -> None:
+    def crop(self, points: PointsOfClip, size: tuple[int, int]) -> None:
         return None
 
-    def pieces(self, clip: Footage, points: NDArray[np.float64], span: Span, pictures: bool) -> Iterator[_Piece]:
+    def pieces(self, clip: Footage, points: PointsOfClip, span: Span, pictures: bool) -> Iterator[_Piece]:
         frames = self.frames(clip)
         whole = (
             None if self.framing.crop else _stored(self.framing.matrix_of_whole(next(self.frames(clip)), FRAME_SIZE))
@@ -97,11 +98,28 @@ class _Source:
             yield _Piece(np.stack(placed), np.stack(matrices), _stack(crops))
 
 
+class _Spool:
+    """Landmarks of a whole clip on disk, read by slices: pages of a memory map would stay and grow with the clip."""
+
+    def __init__(self, file: Path, shape: tuple[int, ...]) -> None:
+        self._file, self._shape = file, shape
+        self._count = math.prod(shape)
+
+    def __len__(self) -> int:
+        return self._file.stat().st_size // (8 * self._count) if self._count else 0
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float64]:
+        start, stop, _ = rows.indices(len(self))
+        count = max(stop - start, 0) * self._count
+        read = np.fromfile(self._file, np.float64, count, offset=8 * start * self._count)
+        return read.reshape(-1, *self._shape)
+
+
 @dataclass(frozen=True)
 class _Track:
-    """Landmarks of a whole clip (on disk), and in which frames there were none."""
+    """Landmarks of a whole clip, and in which frames there were none."""
 
-    points: NDArray[np.float64]
+    points: PointsOfClip
     missing: tuple[int, ...]
 
 
@@ -170,7 +188,7 @@ class TrackClips:
             for frame in fill_gaps(tracked, missing):
                 shape = frame.points.shape
                 sink.write(np.ascontiguousarray(frame.points, np.float64).tobytes())
-        return _Track(np.memmap(file, np.float64, "r").reshape(-1, *shape), tuple(missing))
+        return _Track(_Spool(file, shape), tuple(missing))
 
 
 def _role(row: ClipRow, clip: Clip | Still) -> _Driving | _Source:

@@ -18,7 +18,7 @@ from lp_ray.engine.protocol import CROP_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import UnsupportedError
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
-from lp_ray.motion.reference import parse_reference, reference_index
+from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfer
 from lp_ray.options import PairOptions
@@ -107,7 +107,7 @@ class LivePortraitEngine:
         template cannot serve.
         """
         driving = motion.driving
-        at = reference_index(parse_reference(options.driving_reference), driving.read(names=_judged(driving)))
+        at = find_reference(driving, options.driving_reference)
         reference = _read(driving, at, at + 1)
         how = transfer_options(options, self._variant)
         if motion.source is None:
@@ -134,11 +134,6 @@ class LivePortraitEngine:
             driving = direction.driving(start, stop)
             x_d = transfer(own, driving, direction.reference, self._predictor.heads, direction.options, tracks)
             yield self._predictor.frames(features, own.x_s, x_d)
-
-
-def _judged(template: TemplateReader) -> frozenset[str]:
-    """Names of the small arrays that a reference frame is chosen by: a long clip is not read whole."""
-    return template.names & {"lip_ratio", "eye_ratio", "R", "exp"}
 
 
 def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:

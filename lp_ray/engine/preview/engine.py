@@ -20,7 +20,7 @@ from lp_ray.errors import EngineOutputError, TemplateError, UnsupportedError
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.rates import Indices
-from lp_ray.motion.reference import parse_reference, reference_index
+from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.options import PairOptions
 
@@ -91,8 +91,7 @@ class PreviewEngine:
         """
         driving = motion.driving
         _check_arrays(driving)
-        judged = driving.read(names={"eye_ratio", "lip_ratio"})
-        at = reference_index(parse_reference(options.driving_reference), judged)
+        at = find_reference(driving, options.driving_reference)
         (frame,) = _smoothed(driving, np.array([at]))
         rest = neutral_of(frame, self.model) if len(driving) == 1 else frame
         return Direction(motion, rest, options.driving_multiplier)
