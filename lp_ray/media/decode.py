@@ -20,6 +20,8 @@ from lp_ray.media.timing import cut
 # the clip counts as truncated; up to then the last frame stands still, as in a player.
 _MAX_OWED = 2
 _MAX_OWED_SHARE = 0.01
+# ffmpeg's own decoders of these formats leave the alpha stream out.
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
 """Options of the scale filter wherever pictures leave YUV."""
 
@@ -78,8 +80,9 @@ def frames(
 
     The frames are those of [start_s, end_s) (see `cut_frames`); of these, `first` and `count` choose a range
     by index, the same pictures that a whole pass gives. Colours follow the stream's own matrix (BT.601 where
-    it names none, as players and OpenCV do). Where a clip of varying rate stands still, the same array comes
-    again: copy before writing into it. Closing the iterator (`contextlib.closing`) kills the decoder.
+    it names none, as players and OpenCV do); transparency is laid over white. Where a clip of varying rate
+    stands still, the same array comes again: copy before writing into it. Closing the iterator
+    (`contextlib.closing`) kills the decoder.
 
     Raises what `cut_frames` raises, TruncatedMediaError if clearly fewer frames decode than `info` lists, and
     UnreadableMediaError for a decoder that gives no frame for `limits.timeout_s`.
@@ -114,7 +117,7 @@ def _decoded(
     picture: Image | None = None
     with ffmpeg.Child(_arguments(path, info, limits, low, high, size)) as child:
         for i in range(low, high):
-            fresh = np.empty((height, width, 3), np.uint8)
+            fresh = np.empty((height, width, 4 if info.has_alpha else 3), np.uint8)
             try:
                 got = child.read_into(ffmpeg.raw_bytes(fresh), limits.timeout_s)
             except UnreadableMediaError as error:
@@ -123,9 +126,16 @@ def _decoded(
                 child.wait(limits.timeout_s)
                 _check_owed(info, low, i, high, ffmpeg.errors_in(child.log()))
                 assert picture is not None
-                fresh = picture
-            picture = fresh
-            yield fresh
+            else:
+                picture = _over_white(fresh) if info.has_alpha else fresh
+            yield picture
+
+
+def _over_white(picture: NDArray[np.uint8]) -> Image:
+    """Return the H x W x 3 picture that H x W x 4 (straight alpha last) shows on white paper, rounded."""
+    alpha = picture[..., 3:].astype(np.uint16)  # 255 x 255 + 127 just fits
+    shown: Image = ((picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return shown
 
 
 def _check_owed(info: VideoInfo, low: int, reached: int, high: int, reasons: list[str]) -> None:
@@ -146,12 +156,14 @@ def _arguments(path: Path, info: VideoInfo, limits: Limits, low: int, high: int,
         seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{line.seconds(keys[-1]) + 5e-4:.6f}"]
     bounds = _bounds(info, low, high)
     chain = f"trim={bounds}," if bounds else ""
-    opened = ffmpeg.input_args(path, info.demuxer, "-copyts", "-max_pixels", str(limits.max_pixels), *seek)
+    decoder = ["-c:v", _ALPHA_DECODERS[info.codec]] if info.has_alpha and info.codec in _ALPHA_DECODERS else []
+    bounded = ["-copyts", "-max_pixels", str(limits.max_pixels)]
+    opened = ffmpeg.input_args(path, info.demuxer, *bounded, *decoder, *seek)
     scale = f"scale={size[0]}:{size[1]}:flags={SCALER}"
     return [
         *opened,
         *("-map", "0:V:0", "-filter_threads", "1", "-vf", f"{chain}{scale}"),
-        *("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"),
+        *("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgba" if info.has_alpha else "rgb24", "pipe:1"),
     ]
 
 

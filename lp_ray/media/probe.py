@@ -7,6 +7,7 @@ There is no ffprobe beside imageio-ffmpeg's binary. One run of ffmpeg that copie
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -23,12 +24,17 @@ MAX_PACKETS = 5_000_000  # a listing of more would be an attack, not a clip: 23 
 # Where each packet is one frame with its own presentation time; other clips are decoded once to list them.
 _PLAIN_CODECS = {"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "prores", "ffv1", "dnxhd"}
 _PLAIN_DEMUXERS = {"mov", "matroska"}
+_CELLS = 4  # what is kept of a packet: dts, pts, duration, flags
 _NO_TIME = -(1 << 63)  # AV_NOPTS_VALUE
 _KEY, _CORRUPT, _DISCARD = 1, 2, 4  # AV_PKT_FLAG_*, as framecrc prints them
 _SHORTFALL = 0.02  # of the announced length: below this a ragged end is normal
 
 _STREAM = re.compile(r"Stream #0:(\d+)\S*: (Video|Audio): (\w+)")
 _CHOSEN = re.compile(r"Stream #0:(\d+) -> #0:0")
+# ffmpeg's names of pixel formats with alpha; WebM keeps it in a second stream and says so in a tag of the track.
+_ALPHA = re.compile(
+    r"Video: [^\n]*, (?:yuva|ya\d|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8)|^\[info\] +alpha_mode +: 1$", re.MULTILINE
+)
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
 _ROTATION = re.compile(r"Display Matrix: rotation of (-?\d+\.\d+) degrees$", re.MULTILINE)
 
@@ -47,6 +53,8 @@ class VideoInfo:
     rotation: int
     """Degrees counter-clockwise, a multiple of 90, already applied in `width` and `height`."""
     has_audio: bool
+    has_alpha: bool
+    """Whether the pictures are transparent somewhere, perhaps; they are decoded over white, like still ones."""
     timeline: Timeline = field(repr=False, compare=False)
     key_ticks: NDArray[np.int64] = field(repr=False, compare=False)
     """Time stamps of the key frames, sorted; empty where seeking is not exact."""
@@ -119,6 +127,7 @@ def probe_video(path: Path, limits: Limits) -> VideoInfo:
         *shown,
         about.rotation,
         about.has_audio,
+        about.has_alpha,
         timeline,
         keys,
     )
@@ -142,9 +151,11 @@ class _Banner:
         video = [m for m in streams if m.group(1) == index and m.group(2) == "Video"]
         self.codec = video[0].group(3) if video else "unknown"
         self.has_audio = any(m.group(2) == "Audio" for m in streams)
-        start = video[0].end() if video else 0
+        start = video[0].start() if video else 0
         later = [m.start() for m in streams if m.start() > start]
-        rotation = _ROTATION.search(described, start, later[0] if later else len(described))
+        end = later[0] if later else len(described)
+        self.has_alpha = _ALPHA.search(described, start, end) is not None
+        rotation = _ROTATION.search(described, start, end)
         self.rotation = round(float(rotation.group(1)) / 90) * 90 % 360 if rotation else 0
         duration = _DURATION.search(described)
         hours, minutes, seconds = duration.groups() if duration else ("0", "0", "0")
@@ -167,7 +178,7 @@ def _list(path: Path, demuxer: str, limits: Limits, decode: bool) -> _Listing:
     opened = ffmpeg.input_args(path, demuxer, "-copyts", "-max_pixels", str(limits.max_pixels))
     args = [*opened, "-map", "0:V:0", *how, "-f", "framecrc", "pipe:1"]
     headers: dict[str, str] = {}
-    rows: list[tuple[int, int, int, int]] = []
+    cells = array("q")  # flat, for the listing is all that grows with a clip: 32 bytes per packet
     try:
         with ffmpeg.Child(args, loglevel="info") as child:
             for line in child.lines(limits.timeout_s):
@@ -175,17 +186,17 @@ def _list(path: Path, demuxer: str, limits: Limits, decode: bool) -> _Listing:
                     name, _, value = line[1:].partition(":")
                     headers[name.split(" ")[0]] = value.strip()
                 else:
-                    rows.append(_parse_packet(line))
-                if len(rows) > MAX_PACKETS:
+                    cells.extend(_parse_packet(line))
+                if len(cells) > MAX_PACKETS * _CELLS:
                     raise InputTooLargeError(f"{path.name}: more than {MAX_PACKETS:,} frames")
             child.wait(limits.timeout_s)
             log, tail = child.log(head=True), child.log()
     except UnreadableMediaError as error:
         raise UnreadableMediaError(f"{path.name}: {error}") from error
-    if not rows or "dimensions" not in headers:
+    if not cells or "dimensions" not in headers:
         raise _refusal(path, ffmpeg.errors_in(tail))
     log = log if log == tail else log + tail
-    return _Listing(headers, np.array(rows, np.int64), log)
+    return _Listing(headers, np.frombuffer(cells, np.int64).reshape(-1, _CELLS), log)
 
 
 def _parse_packet(line: str) -> tuple[int, int, int, int]:
