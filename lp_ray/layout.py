@@ -33,6 +33,16 @@ class OutputLayout:
     def staging(self) -> str:
         return storage.join(self.root, ".lp_ray", "staging")
 
+    @property
+    def lease(self) -> str:
+        """Who is working here; see coordinator/lease.py."""
+        return storage.join(self.root, ".lp_ray", "lease")
+
+    @property
+    def compaction(self) -> str:
+        """Parts of the results table on their way to taking the place of smaller ones; see results.py."""
+        return storage.join(self.root, ".lp_ray", "compaction")
+
     def video(self, pair_id: str) -> str:
         return storage.join(self.videos, f"{pair_id}.mp4")
 

@@ -26,6 +26,7 @@ from tests.s3_server import S3Server
 
 from .flaky import FlakyGateway
 
+REPOSITORY = Path(__file__).parents[2]
 READS: list[Callable[[str], object]] = [
     storage.exists,
     storage.read_bytes,
@@ -120,6 +121,7 @@ def _in_namespace(folder: Path, prepare: str) -> list[str]:
         ["unshare", "-rm", "sh", "-c", command, "sh", str(folder), sys.executable, script, str(source)],
         capture_output=True,
         text=True,
+        cwd=REPOSITORY,
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no namespaces here: {done.stderr.strip()}")
@@ -149,7 +151,8 @@ def test_a_quota_on_file_sizes_is_a_full_disk(tmp_path: Path) -> None:
         "import resource, sys; from lp_ray import storage; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "storage.put_bytes(storage.normalise(sys.argv[1]), bytes(2000))"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "x")], capture_output=True, text=True)
+    command = [sys.executable, "-c", script, str(tmp_path / "x")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
     assert "StorageFullError" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
 
