@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.source import PreparedSource
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop, Span
+from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
+from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
 from lp_ray.face.protocol import Image
@@ -61,7 +62,7 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     engine, landmarker = PreviewEngine(), MediaPipeLandmarker()
-    sources = {name: engine.prepare(crop) for name, crop in read_sources(given.media, landmarker)}
+    sources = {name: engine.prepare(crop)[0] for name, crop in read_sources(given.media, landmarker)}
     began = time.perf_counter()
     rows = [pose_row(source) for source in sources.values()]
     print(f"{(time.perf_counter() - began) / (len(rows) * (len(rows[0]) - 1)) * 1e3:.0f} ms a frame, one thread")
@@ -72,13 +73,13 @@ def main() -> None:
         write(given.output / f"{driving.name}.jpg", [top, *rows])
 
 
-def read_sources(media: Path, landmarker: MediaPipeLandmarker) -> Iterator[tuple[str, SourceCrop]]:
+def read_sources(media: Path, landmarker: MediaPipeLandmarker) -> Iterator[tuple[str, SourceCrops]]:
     """The astronaut, then the portraits of the media folder, cropped."""
     pictures = {"astronaut": skimage.data.astronaut()}  # type: ignore[no-untyped-call]
     pictures |= {name: read_image(media / "source" / f"{name}.jpg") for name in SOURCES}
     for name, picture in pictures.items():
-        crop, points, _ = crop_portrait(picture, landmarker, "large-small", None, FRAME_SIZE)
-        yield name, SourceCrop(crop, points)
+        portrait = crop_portrait(picture, landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)
+        yield name, SourceCrops(portrait.crop[None], portrait.points[None])
 
 
 def read_image(path: Path) -> Image:
@@ -134,7 +135,8 @@ def driving_row(engine: PreviewEngine, source: PreparedSource, driving: Driving,
     template = TemplateReader(path)
     row = []
     for i in driving.shown:
-        (chunk,) = engine.animate(source, template, PairOptions(), Span(i, i + 1, 1))
+        direction = engine.direct(PairMotion(template, np.arange(n)), PairOptions())
+        (chunk,) = engine.animate([source], direction, Span(i, i + 1, 1))
         row.append(small(chunk[0]))
     path.unlink()
     return row

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
@@ -13,8 +16,12 @@ from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
 from lp_ray.errors import RefusedError
 from lp_ray.layout import OutputLayout
-from lp_ray.manifest import read_manifest
+from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
+from lp_ray.pipeline import RayExecutor
+
+ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
+"""Columns of a manifest that the command line can give for a single source or driving."""
 
 
 def prepare(config: DictConfig) -> jobs.Job:
@@ -23,8 +30,7 @@ def prepare(config: DictConfig) -> jobs.Job:
         raise RefusedError(f"retry={config.retry!r} must be none or failed")
     output = storage.normalise(required(config, "output"))
     templates = storage.normalise(config.templates) if config.templates else storage.join(output, "templates")
-    sources = read_manifest(required(config, "sources"), "source")
-    drivings = read_manifest(required(config, "drivings"), "driving")
+    sources, drivings = read_inputs(config, "source"), read_inputs(config, "driving")
     pair_table = read_manifest(config.pairs, "pair") if config.pairs else None
     return jobs.prepare(
         settings_from(config, output, templates),
@@ -35,6 +41,25 @@ def prepare(config: DictConfig) -> jobs.Job:
         policy_from(config),
         retry_failed=config.retry == "failed",
     )
+
+
+def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Table:
+    """Read a manifest, or make one of the single input that was named in its place."""
+    of_one = {name: plain(config[name]) for name in ONE_INPUT[kind] if config[name] is not None}
+    if not config[kind]:
+        if of_one:
+            raise RefusedError(f"{min(of_one)}=… goes with {kind}=…: in a manifest it is a column")
+        return read_manifest(required(config, f"{kind}s"), kind)
+    if config[f"{kind}s"]:
+        raise RefusedError(f"{kind}=… and {kind}s=… exclude each other: give one of them")
+    row = {"uri": str(config[kind]), **of_one}
+    if "face" in row:
+        row["face"] = str(row["face"])
+    try:
+        table = pa.Table.from_pylist([row])
+    except pa.ArrowInvalid as error:
+        raise RefusedError(f"{', '.join(of_one)}: {error}") from error
+    return check_manifest(table, kind, where=f"{kind}={config[kind]}")
 
 
 def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair_table: pa.Table | None) -> Pairs:
@@ -53,10 +78,23 @@ def plan_lines(job: jobs.Job) -> list[str]:
     plan = job.plan
     return [
         f"plan: {len(plan.pair_ids)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
-        f"engine {job.engine}",
+        f"engine {job.engine.label}",
         f"      {plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
         f"{len(plan.todo)} to do",
-        f"      {len(job.templates_needed())} motion templates needed",
+        f"      {len(job.clips_needed())} motion templates needed",
+    ]
+
+
+def result_lines(job: jobs.Job) -> list[str]:
+    """Say what became of a single pair; of many the table tells."""
+    if len(job.plan.pair_ids) != 1:
+        return []
+    rows = results.read_results(job.settings.output).filter(pc.field("pair_id") == job.plan.pair_ids[0]).to_pylist()
+    return [
+        f"{row['status']}:    {storage.display(row['video_uri'])}"
+        if row["status"] == DONE
+        else f"failed in {row['stage']}: {row['error_class']}: {row['error']}"
+        for row in rows
     ]
 
 
@@ -76,10 +114,10 @@ def run(config: DictConfig) -> int:
         return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
     start_ray(config)
     try:
-        summary = jobs.run(job, pools_from(config), reporter)
+        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools_from(config)), reporter)
     finally:
         ray.shutdown()
-    for line in summary_lines(summary, output):
+    for line in [*summary_lines(summary, output), *result_lines(job)]:
         print(line)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 import conf
 from lp_ray.errors import RefusedError
+from lp_ray.options import ALIASES
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
@@ -26,7 +27,10 @@ EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run the job again to do the rest."""
 
 TEXT_KEYS = frozenset(
-    {"sources", "drivings", "pairs", "output", "templates", "input", "folder", "store", "download", "engine.weights"}
+    {
+        *("source", "driving", "sources", "drivings", "pairs", "output", "templates"),
+        *("input", "folder", "store", "download", "engine.weights"),
+    }
 )
 """Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
 
@@ -34,10 +38,14 @@ TEXT_KEYS = frozenset(
 def quote(argument: str) -> str:
     """Quote the value of a `key=value` argument that holds a URI, so that Hydra takes it as typed.
 
+    The reference's names of options become ours.
+
     >>> quote("input=a(1).jpg")
     "input='a(1).jpg'"
     """
     key, equals, value = argument.partition("=")
+    if equals and key in ALIASES:
+        return f"{ALIASES[key]}={value}"
     if not equals or key.lstrip("+") not in TEXT_KEYS or value in ("", "null"):
         return argument
     literal = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", value)  # no OmegaConf interpolation

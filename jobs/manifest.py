@@ -13,11 +13,12 @@ from jobs.cli import EXIT_DONE, main
 from jobs.setup import required
 from lp_ray import storage
 from lp_ray.errors import RefusedError
+from lp_ray.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from lp_ray.manifest import check_manifest
 
 MEDIA_SUFFIXES = {
-    "source": frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".mp4", ".mov", ".mkv", ".webm"}),
-    "driving": frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".jpg", ".jpeg", ".png", ".webp", ".pkl"}),
+    "source": IMAGE_SUFFIXES | VIDEO_SUFFIXES,
+    "driving": IMAGE_SUFFIXES | VIDEO_SUFFIXES | {".pkl"},
 }
 
 

@@ -7,13 +7,17 @@ from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
 from jobs.progress import make_reporter
-from jobs.setup import policy_from, pools_from, required, settings_from, start_ray
+from jobs.setup import plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import storage
 from lp_ray.coordinator.job import identify
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.manifest import read_manifest
-from lp_ray.pipeline import configure_ray_data
+from lp_ray.options import check_options, make_options
+from lp_ray.pipeline import RayExecutor
 from lp_ray.plan import resolve_drivings
+
+CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
+"""Those of a pair's options that change its driving's template."""
 
 
 def run(config: DictConfig) -> int:
@@ -21,26 +25,27 @@ def run(config: DictConfig) -> int:
     templates = storage.normalise(required(config, "templates"))
     table = read_manifest(required(config, "drivings"), "driving")
     settings = settings_from(config, templates, templates)
-    identity, _, needs_crops = identify(settings)
+    options = make_options({name: plain(config[name]) for name in CROP_OPTIONS}, "options")
+    check_options(options, settings.engine.name, settings.engine.variant, "options")
+    identity, engine = identify(settings)
     drivings, unreachable = resolve_drivings(table, policy_from(config))
     ids = table["driving_id"].to_pylist()
-    keys = {identity.template_key(driving): driving for driving in drivings}
-    reachable = {
-        identity.template_key(driving): driving for row, driving in enumerate(drivings) if row not in unreachable
-    }
+    clips = [identity.driving_clip(driving, options) for driving in drivings]
+    reachable = {clip.template_key: clip for row, clip in enumerate(clips) if row not in unreachable}
     reporter = make_reporter()
     start_ray(config)
-    configure_ray_data()
     try:
-        made = make_templates(reachable, settings, identity, needs_crops, pools_from(config), reporter)
+        executor = RayExecutor(settings, engine, pools_from(config))
+        made = make_templates(list(reachable.values()), settings, identity, executor, reporter)
     finally:
         ray.shutdown()
-    failures = {identity.template_key(drivings[row]): failure for row, failure in unreachable.items()} | made.failures
-    for driving_id, driving in zip(ids, drivings, strict=True):
-        failure = failures.get(identity.template_key(driving))
+    failures = {clips[row].template_key: failure for row, failure in unreachable.items()} | made.failures
+    for driving_id, clip in zip(ids, clips, strict=True):
+        failure = failures.get(clip.template_key)
         if failure:
             print(f"failed  {driving_id}: {failure.stage}: {failure.error_class}: {failure.error}")
-    print(f"templates: {made.made} made, {made.reused} there already, {len(failures)} failed, of {len(keys)}")
+    distinct = len({clip.template_key for clip in clips})
+    print(f"templates: {made.made} made, {made.reused} there already, {len(failures)} failed, of {distinct}")
     print(f"store: {templates}")
     return EXIT_SOME_FAILED if failures else EXIT_DONE
 

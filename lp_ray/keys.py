@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from lp_ray.options import PairOptions
 
-OUTPUT_VERSION = 1
+OUTPUT_VERSION = 2
 """Raised when the code makes other videos from the same inputs outside the engine (crop, paste-back, encoder)."""
 
 _BYTES = 16

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from lp_ray import storage
 
+SUFFIXES = {"video": ".mp4", "gif": ".gif", "frames": ".zip", "image": ".png"}
+"""Kind of a result -> ending of its name."""
+
+_SEGMENT_SUFFIXES = {"gif": ".mp4"}
+
 
 @dataclass(frozen=True)
 class OutputLayout:
@@ -43,8 +48,17 @@ class OutputLayout:
         """Parts of the results table on their way to taking the place of smaller ones; see results.py."""
         return storage.join(self.root, ".lp_ray", "compaction")
 
-    def video(self, pair_id: str) -> str:
-        return storage.join(self.videos, f"{pair_id}.mp4")
+    @property
+    def comparisons(self) -> str:
+        """Drivings, sources and results side by side."""
+        return storage.join(self.root, "comparisons")
+
+    def result(self, pair_id: str, kind: str) -> str:
+        """What a pair is made into: a video, GIF, archive of frames or picture."""
+        return storage.join(self.videos, pair_id + SUFFIXES[kind])
+
+    def comparison(self, pair_id: str, kind: str) -> str:
+        return storage.join(self.comparisons, pair_id + _compared(kind))
 
     def row(self, pair_id: str) -> str:
         return storage.join(self.rows, f"{pair_id}.arrow")
@@ -52,8 +66,15 @@ class OutputLayout:
     def staged(self, pair_id: str) -> str:
         return storage.join(self.staging, pair_id)
 
-    def segment(self, pair_id: str, index: int) -> str:
-        return storage.join(self.staged(pair_id), f"{index:07d}.mp4")
+    def segment(self, pair_id: str, index: int, kind: str) -> str:
+        return storage.join(self.staged(pair_id), f"{index:07d}{_SEGMENT_SUFFIXES.get(kind, SUFFIXES[kind])}")
+
+    def compared_segment(self, pair_id: str, index: int, kind: str) -> str:
+        return storage.join(self.staged(pair_id), f"{index:07d}.comparison{_compared(kind)}")
+
+
+def _compared(kind: str) -> str:
+    return SUFFIXES["image" if kind == "image" else "video"]
 
 
 @dataclass(frozen=True)

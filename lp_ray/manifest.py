@@ -6,7 +6,7 @@ row (counted from 0), the column and the remedy, and raises RefusedError before 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from lp_ray import storage
 from lp_ray.errors import InputError, RefusedError
 from lp_ray.face.select import FACE_RULES
-from lp_ray.options import nearest, option_names
+from lp_ray.kinds import MEDIA
+from lp_ray.options import ALIASES, ALL_FACES, nearest, option_names
 
 META_PREFIX = "meta_"
 SUBJECTS = ("human", "animal")
@@ -30,6 +31,8 @@ SOURCE_COLUMNS = {
     "face": pa.string(),
     "box": pa.list_(pa.float64()),
     "subject": pa.string(),
+    "media": pa.string(),
+    "version": pa.string(),
 }
 DRIVING_COLUMNS = {
     "uri": pa.string(),
@@ -37,6 +40,7 @@ DRIVING_COLUMNS = {
     "face": pa.string(),
     "start_s": pa.float64(),
     "end_s": pa.float64(),
+    "version": pa.string(),
 }
 PAIR_COLUMNS = {"source_id": pa.string(), "driving_id": pa.string()}
 _COLUMNS: dict[Kind, dict[str, pa.DataType]] = {
@@ -58,10 +62,14 @@ RESULT_SCHEMA = pa.schema(
         ("error_class", pa.string()),
         ("error", pa.string()),
         ("video_uri", pa.string()),
+        ("kind", pa.string()),
+        ("comparison_uri", pa.string()),
         ("n_frames", pa.int64()),
         ("fps", FPS_TYPE),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("source_width", pa.int32()),
+        ("source_height", pa.int32()),
         ("duration_s", pa.float64()),
         ("has_audio", pa.bool_()),
         ("bytes", pa.int64()),
@@ -71,13 +79,16 @@ RESULT_SCHEMA = pa.schema(
         ("options", pa.string()),
         ("template_uri", pa.string()),
         ("frames_without_face", pa.int64()),
+        ("source_frames_without_face", pa.int64()),
         ("attempts", pa.int32()),
         ("started_at", pa.timestamp("us", tz="UTC")),
         ("finished_at", pa.timestamp("us", tz="UTC")),
         ("seconds", SECONDS_TYPE),
     ]
 )
-"""One row per pair. `options` is JSON; `fps` is exact; `seconds.template` is null where a stored one was used."""
+"""One row per pair. `kind` is what `video_uri` holds: video, gif, frames or image; `source_width` and
+`source_height` are the source's own size, before `source_max_dim`; `options` is JSON; `fps` is exact, and null for
+a still; `seconds.template` is null where a stored one was used."""
 
 DONE, FAILED, FILTERED = "done", "failed", "filtered"
 
@@ -103,6 +114,8 @@ def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
     if table.num_rows == 0:
         raise RefusedError(f"{where}: no rows")
     known = _COLUMNS[kind]
+    if kind == "pair":
+        table = table.rename_columns([ALIASES.get(name, name) for name in table.column_names])
     _check_names(table, kind, where)
     columns = {name: _cast(table, name, type_, where) for name, type_ in known.items()}
     if kind == "pair":
@@ -110,13 +123,15 @@ def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
             _require(columns[name], name, where)
     else:
         _require(columns["uri"], "uri", where)
-        _check_faces(columns["face"], where)
+        _check_faces(columns["face"], where, (ALL_FACES,) if kind == "source" else ())
         id_column = f"{kind}_id"
         columns[id_column] = pc.coalesce(columns[id_column], columns["uri"])
         _check_unique(columns[id_column], id_column, where)
     if kind == "source":
         _check_boxes(columns["box"], where)
-        _check_subjects(columns["subject"], where)
+        _check_words(columns["subject"], "subject", SUBJECTS, where)
+        _check_words(columns["media"], "media", MEDIA, where)
+        _check_boxes_of_all(columns, where)
     if kind == "driving":
         _check_cuts(columns["start_s"], columns["end_s"], where)
     extra = {name: table[name] for name in table.column_names if name not in known}
@@ -209,14 +224,14 @@ def _check_unique(column: pa.ChunkedArray, name: str, where: str) -> None:
         )
 
 
-def _check_faces(column: pa.ChunkedArray, where: str) -> None:
-    rule = pc.is_in(column, pa.array(FACE_RULES))
+def _check_faces(column: pa.ChunkedArray, where: str, more: tuple[str, ...]) -> None:
+    rule = pc.is_in(column, pa.array([*FACE_RULES, *more]))
     index = pc.match_substring_regex(column, r"^\d{1,4}$")
     row = _first(pc.invert(pc.or_(rule, index)))
     if row is not None and column[row].as_py() is not None:
         raise RefusedError(
             f"{where}: row {row}: face={column[row].as_py()!r} must be an index from 0 or one of "
-            f"{', '.join(FACE_RULES)}"
+            f"{', '.join([*FACE_RULES, *more])}"
         )
 
 
@@ -236,10 +251,16 @@ def _is_box(box: Sequence[float | None]) -> bool:
     return x0 < x1 and y0 < y1
 
 
-def _check_subjects(column: pa.ChunkedArray, where: str) -> None:
-    row = _first(pc.and_(column.is_valid(), pc.invert(pc.is_in(column, pa.array(SUBJECTS)))))
+def _check_words(column: pa.ChunkedArray, name: str, words: tuple[str, ...], where: str) -> None:
+    row = _first(pc.and_(column.is_valid(), pc.invert(pc.is_in(column, pa.array(words)))))
     if row is not None:
-        raise RefusedError(f"{where}: row {row}: subject={column[row].as_py()!r} must be one of {SUBJECTS}")
+        raise RefusedError(f"{where}: row {row}: {name}={column[row].as_py()!r} must be one of {', '.join(words)}")
+
+
+def _check_boxes_of_all(columns: Mapping[str, pa.ChunkedArray], where: str) -> None:
+    row = _first(pc.and_(columns["box"].is_valid(), pc.equal(columns["face"], ALL_FACES)))
+    if row is not None:
+        raise RefusedError(f"{where}: row {row}: face={ALL_FACES!r} and a box exclude each other: leave one out")
 
 
 def _check_cuts(start: pa.ChunkedArray, end: pa.ChunkedArray, where: str) -> None:

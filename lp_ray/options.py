@@ -1,7 +1,8 @@
 """Options of a pair: one field each, with its default, its range and its meaning.
 
 The job's configuration gives a value for all pairs; a column of the same name in the pairs manifest overrides
-it for one row. Every option is part of the pair's key.
+it for one row. Every option is part of the pair's key. Where the reference's command line has another name for
+an option, that name works too (ALIASES).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -18,17 +19,38 @@ from lp_ray.errors import RefusedError
 from lp_ray.motion.reference import parse_reference
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
-
 Region = Literal["all", "exp", "pose", "lip", "eyes"]
+OutputFormat = Literal["auto", "mp4", "gif", "frames"]
 
 LIVEPORTRAIT = "liveportrait"
+ALL_FACES = "all"
+"""As a source's `face`: every face of the picture, animated together."""
+
+ALIASES = {
+    "flag_pasteback": "paste_back",
+    "scale": "crop_scale",
+    "vx_ratio": "crop_vx",
+    "vy_ratio": "crop_vy",
+    "scale_crop_driving_video": "driving_crop_scale",
+    "vx_ratio_crop_driving_video": "driving_crop_vx",
+    "vy_ratio_crop_driving_video": "driving_crop_vy",
+    "audio_priority": "audio",
+}
+"""The reference's flag -> our option, where the names differ."""
 
 
 def _option(
-    default: Any, help_text: str, low: float | None = None, high: float | None = None, only: str | None = None
+    default: Any,
+    help_text: str,
+    low: float | None = None,
+    high: float | None = None,
+    only: str | None = None,
+    humans: bool = False,
 ) -> Any:
-    """Declare an option; `only` names the one engine that has it."""
-    return field(default=default, metadata={"help": help_text, "low": low, "high": high, "only": only})
+    """Declare an option; `only` names the one engine that has it, `humans` keeps it from the animals' variant."""
+    return field(
+        default=default, metadata={"help": help_text, "low": low, "high": high, "only": only, "humans": humans}
+    )
 
 
 @dataclass(frozen=True)
@@ -36,27 +58,53 @@ class PairOptions:
     """How one pair is animated and written."""
 
     paste_back: bool = _option(True, "put the animated face back into the whole source picture")
+    flag_do_crop: bool = _option(True, "crop the source around its face; false: it is a crop already")
+    flag_do_rot: bool = _option(True, "turn the source crop so that the face stands upright")
     source_max_dim: int = _option(1280, "longest side of the source, pixels; larger ones shrink", 64, 8192)
+    source_division: int = _option(2, "sides of the source are trimmed to multiples of it", 1, 64)
     crop_scale: float = _option(2.3, "side of the source crop over the extent of the face", 1.0, 5.0)
-    driving_multiplier: float = _option(1.0, "strength of the driving motion", 0.0, 4.0)
-    animation_region: Region = _option("all", "what the driving moves", only=LIVEPORTRAIT)
-    driving_option: Literal["expression-friendly", "pose-friendly"] = _option(
-        "expression-friendly", "rescale the motion to the source's size (changes animals only)", only=LIVEPORTRAIT
+    crop_vx: float = _option(0.0, "move of the source crop to the face's right, of its side", -1.0, 1.0)
+    crop_vy: float = _option(-0.125, "move of the source crop down, of its side", -1.0, 1.0)
+    flag_crop_driving_video: bool = _option(
+        False, "crop square drivings too; one that is not square always is", only=LIVEPORTRAIT
     )
-    flag_relative_motion: bool = _option(True, "motion relative to the driving's reference frame", only=LIVEPORTRAIT)
+    driving_crop_scale: float = _option(2.2, "side of the driving crop over the face", 1.0, 5.0, only=LIVEPORTRAIT)
+    driving_crop_vx: float = _option(0.0, "move of the driving crop to the right", -1.0, 1.0, only=LIVEPORTRAIT)
+    driving_crop_vy: float = _option(-0.1, "move of the driving crop down", -1.0, 1.0, only=LIVEPORTRAIT)
+    driving_multiplier: float = _option(1.0, "strength of the driving motion", 0.0, 4.0)
+    animation_region: Region = _option("all", "what the driving moves", only=LIVEPORTRAIT, humans=True)
+    driving_option: Literal["expression-friendly", "pose-friendly"] = _option(
+        "expression-friendly",
+        "rescale the motion to the source's size (animals always do)",
+        only=LIVEPORTRAIT,
+        humans=True,
+    )
+    driving_smooth_observation_variance: float = _option(
+        3e-7, "smoothing of a source video's motion, larger is smoother", 1e-12, 1.0, only=LIVEPORTRAIT, humans=True
+    )
+    flag_relative_motion: bool = _option(
+        True, "motion relative to the driving's reference frame", only=LIVEPORTRAIT, humans=True
+    )
     flag_stitching: bool = _option(True, "keep the shoulders in place", only=LIVEPORTRAIT)
     flag_eye_retargeting: bool = _option(
-        False, "drive the eyes by their opening (relative mode drops the rest of the motion)", only=LIVEPORTRAIT
+        False, "drive the eyes by their opening (relative mode drops the rest)", only=LIVEPORTRAIT, humans=True
     )
     flag_lip_retargeting: bool = _option(
-        False, "drive the lips by their opening (relative mode drops the rest of the motion)", only=LIVEPORTRAIT
+        False, "drive the lips by their opening (relative mode drops the rest)", only=LIVEPORTRAIT, humans=True
     )
-    flag_normalize_lip: bool = _option(False, "close the source's lips before it moves", only=LIVEPORTRAIT)
-    driving_reference: str = _option(
-        "first", "frame that relative motion is measured from: first, neutral or its number", only=LIVEPORTRAIT
+    flag_source_video_eye_retargeting: bool = _option(
+        False, "hold a source video's eyes as open as in its first frame", only=LIVEPORTRAIT, humans=True
     )
-    audio: Literal["driving", "none"] = _option("driving", "where the sound comes from")
-    crf: int = _option(18, "x264 quality, lower is better", 0, 51)
+    flag_normalize_lip: bool = _option(False, "close the source's lips before it moves", only=LIVEPORTRAIT, humans=True)
+    driving_reference: str = _option("first", "frame that motion is measured from: first, neutral or its number")
+    driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
+        "min", "what a driving shorter than a source video does"
+    )
+    audio: Literal["driving", "source", "none"] = _option("driving", "whose sound comes first; none: no sound")
+    format: OutputFormat = _option("auto", "auto: mp4, or a PNG for a picture driven by a picture")
+    comparison: bool = _option(False, "also write driving, source and result side by side")
+    encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it")
+    crf: int = _option(18, "quality, lower is better (nvenc: cq)", 0, 51)
     preset: Preset = _option("veryfast", "x264 effort")
 
 
@@ -87,12 +135,25 @@ def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
     return options
 
 
-def check_engine(options: PairOptions, engine: str, where: str) -> None:
-    """Raise RefusedError for an option that is set although the engine does not have it."""
+def check_options(options: PairOptions, engine: str, variant: str, where: str) -> None:
+    """Raise RefusedError for options that would have no effect with this engine, or that exclude each other."""
     for option in fields(PairOptions):
-        only, value = option.metadata["only"], getattr(options, option.name)
-        if only not in (None, engine) and value != option.default:
+        value, only = getattr(options, option.name), option.metadata["only"]
+        if value == option.default:
+            continue
+        if only not in (None, engine):
             raise RefusedError(f"{where}: {option.name}={value!r} has no effect with engine={engine}; it needs {only}")
+        if variant == "animal" and option.metadata["humans"]:
+            raise RefusedError(f"{where}: {option.name}={value!r} has no effect on animals; leave it out")
+    if options.paste_back and not (options.flag_stitching and options.flag_do_crop):
+        lacking = "flag_stitching" if options.flag_do_crop else "flag_do_crop"
+        raise RefusedError(f"{where}: paste_back needs {lacking}=true: set paste_back=false for the crop alone")
+
+
+def check_faces(face: str, options: PairOptions, where: str) -> None:
+    """Raise RefusedError for `face: all` where there is no picture to put the faces back into."""
+    if face == ALL_FACES and not options.paste_back:
+        raise RefusedError(f"{where}: face={ALL_FACES!r} needs paste_back=true: each face goes back into the picture")
 
 
 def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOptions:
@@ -101,7 +162,7 @@ def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOp
     return make_options({**asdict(base), **given}, where)
 
 
-def nearest(name: str, known: typing.Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -16,6 +16,9 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
+from lp_ray.coordinator.executor import Finishers
+from lp_ray.coordinator.finishers import RayFinishers
+from lp_ray.engine.factory import EngineIdentity
 from lp_ray.pools import Pool, Pools
 from lp_ray.settings import Settings
 from lp_ray.stages.animate import AnimatePairs
@@ -33,24 +36,32 @@ MAX_BLOCK_ROWS = 64
 R = TypeVar("R", bound=Row)
 
 
-def stream_templates(
-    clips: Sequence[ClipRow], settings: Settings, needs_crops: bool, pools: Pools
-) -> Iterator[StagedMotion]:
-    """Track and extract every clip; yield one tiny row per staged chunk of motion, in any order."""
-    blocks = [[clip] for clip in clips]
-    graph = _dataset(blocks)
-    graph = _stage(graph, TrackClips, (settings, needs_crops), pools["track"])
-    graph = _stage(graph, ExtractMotion, (settings,), pools["extract"])
-    return _rows(graph, StagedMotion)
+class RayExecutor:
+    """Implements `lp_ray.coordinator.executor.Executor` on the running Ray cluster."""
 
+    def __init__(self, settings: Settings, engine: EngineIdentity, pools: Pools) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._pools = pools
+        configure_ray_data()
 
-def stream_pairs(blocks: Sequence[Sequence[SpanRow]], settings: Settings, pools: Pools) -> Iterator[StagedSegment]:
-    """Animate and encode every span; yield one tiny row per staged segment, in any order."""
-    graph = _dataset(blocks)
-    graph = _stage(graph, CropSources, (settings,), pools["source"])
-    graph = _stage(graph, AnimatePairs, (settings,), pools["animate"])
-    graph = _stage(graph, WriteSegments, (settings,), pools["write"])
-    return _rows(graph, StagedSegment)
+    def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
+        settings, pools = self._settings, self._pools
+        graph = _dataset([[clip] for clip in clips])
+        graph = _stage(graph, TrackClips, (settings, self._engine.needs_crops), pools["track"])
+        graph = _stage(graph, ExtractMotion, (settings,), pools["extract"])
+        return _rows(graph, StagedMotion)
+
+    def stream_pairs(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
+        settings, pools = self._settings, self._pools
+        graph = _dataset(block_by_source(spans, pools["animate"].actors))
+        graph = _stage(graph, CropSources, (settings, self._engine.source_size), pools["source"])
+        graph = _stage(graph, AnimatePairs, (settings,), pools["animate"])
+        graph = _stage(graph, WriteSegments, (settings,), pools["write"])
+        return _rows(graph, StagedSegment)
+
+    def finishers(self, task: Callable[..., Any]) -> Finishers:
+        return RayFinishers(task)
 
 
 def block_by_source(spans: Sequence[SpanRow], n_actors: int) -> list[list[SpanRow]]:

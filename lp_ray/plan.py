@@ -8,36 +8,64 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from lp_ray import keys, storage
-from lp_ray.errors import InputError, MissingInputError, RefusedError
+from lp_ray.errors import InputError, MissingInputError, NoFaceError, RefusedError, UnsupportedError
+from lp_ray.face.framing import DrivingFraming, SourceFraming
+from lp_ray.kinds import is_template, is_video
 from lp_ray.manifest import check_meta_names, meta_columns
+from lp_ray.options import ALL_FACES, PairOptions, check_faces
 from lp_ray.pairing import Pairs
-from lp_ray.stages.rows import DrivingRef, Failure, SourceRef
+from lp_ray.stages.media import source_framing
+from lp_ray.stages.rows import ClipRef, ClipRow, DrivingRef, Failure, SourceRef
 
 STAGE = "plan"
 DEFAULT_FACE = "large-small"
-DEFAULT_SUBJECT = "human"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What all pairs of a job share, as it enters the keys."""
+    """What all pairs of a job share, as it enters the keys; `variant` is the engine's, human or animal."""
 
     engine_digest: str
     landmarker_digest: str
-    template_settings: Mapping[str, object]
-
-    def template_key(self, driving: DrivingRef) -> str:
-        return keys.template_key(driving.key, self.engine_digest, self.landmarker_digest, self.template_settings)
+    settings: Mapping[str, object]
+    variant: str = "human"
 
     def work_digest(self) -> str:
-        return keys.work_digest(self.engine_digest, self.landmarker_digest, self.template_settings)
+        return keys.work_digest(self.engine_digest, self.landmarker_digest, self.settings)
+
+    def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
+        """Return what the motion template of a driving is made from, under its key."""
+        framing = DrivingFraming() if is_template(driving.uri) else self._driving_framing(options)
+        clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s)
+        return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
+
+    def source_clip(self, source: SourceRef, options: PairOptions) -> ClipRow | None:
+        """Return what a source video's own motion is made from, under its key; None for a picture."""
+        if not source.is_video:
+            return None
+        framing = source_framing(options)
+        clip = ClipRef(source.uri, source.face, source.box)
+        return ClipRow(self._template_key(source.key, "source", framing), clip, None, framing)
+
+    def _driving_framing(self, options: PairOptions) -> DrivingFraming:
+        return DrivingFraming(
+            track=self.variant == "human" or options.flag_crop_driving_video,
+            crop_square=options.flag_crop_driving_video,
+            scale=options.driving_crop_scale,
+            vx=options.driving_crop_vx,
+            vy=options.driving_crop_vy,
+        )
+
+    def _template_key(self, clip: str, role: str, framing: DrivingFraming | SourceFraming) -> str:
+        settings = {**self.settings, "role": role, "framing": asdict(framing)}
+        return keys.template_key(clip, self.engine_digest, self.landmarker_digest, settings)
 
 
 @dataclass
@@ -72,6 +100,15 @@ class Plan:
             rows.append((self.pair_table, pair))
         return {name: table[name][row].as_py() for table, row in rows for name in meta_columns(table)}
 
+    def options(self, pair: int) -> PairOptions:
+        return self.pairs.option_sets[int(self.pairs.option_index[pair])]
+
+    def source(self, pair: int) -> SourceRef:
+        return self.sources[int(self.pairs.source_index[pair])]
+
+    def driving(self, pair: int) -> DrivingRef:
+        return self.drivings[int(self.pairs.driving_index[pair])]
+
     def source_id(self, pair: int) -> str:
         return str(self.source_table["source_id"][int(self.pairs.source_index[pair])].as_py())
 
@@ -79,22 +116,45 @@ class Plan:
         return str(self.driving_table["driving_id"][int(self.pairs.driving_index[pair])].as_py())
 
 
-def resolve_sources(table: pa.Table, policy: storage.Policy) -> tuple[list[SourceRef], dict[int, Failure]]:
-    """Turn source rows into references with keys; rows that cannot be reached get a failure."""
-    uris, versions, failures = _resolve(table["uri"].to_pylist(), policy)
+def resolve_sources(
+    table: pa.Table, policy: storage.Policy, engine: str, variant: str
+) -> tuple[list[SourceRef], dict[int, Failure]]:
+    """Turn source rows into references with keys; rows that cannot be reached or animated get a failure.
+
+    A row without a subject is of the engine's variant.
+    """
+    uris, versions, failures = _resolve(table, policy)
     refs = []
-    for row, (face, box, subject) in enumerate(
-        zip(*(table[name].to_pylist() for name in ("face", "box", "subject")), strict=True)
-    ):
-        face, subject = face or DEFAULT_FACE, subject or DEFAULT_SUBJECT
+    columns = ("face", "box", "subject", "media")
+    for row, (face, box, subject, media) in enumerate(zip(*(table[name].to_pylist() for name in columns), strict=True)):
+        face, subject = face or DEFAULT_FACE, subject or variant
+        video = media == "video" if media else is_video(uris[row])
+        # What a name already tells stays out of the key: saying it in the manifest makes no other pair.
         key = keys.source_key(uris[row], versions[row], face, box, subject)
-        refs.append(SourceRef(key, uris[row], face, tuple(box) if box else None, subject))
+        refs.append(SourceRef(key, uris[row], face, tuple(box) if box else None, subject, video))
+        unfit = _unfit(refs[row], engine, variant)
+        if unfit and row not in failures:
+            failures[row] = Failure.of(STAGE, unfit)
     return refs, failures
+
+
+def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
+    """Say why a source cannot be animated by this engine, as far as its row tells."""
+    if source.subject != variant:
+        remedy = "use engine=liveportrait engine.variant=animal" if source.subject == "animal" else "say subject=animal"
+        return UnsupportedError(f"subject={source.subject} with engine={engine}, variant {variant}: {remedy}")
+    if source.subject == "animal" and source.box is None:
+        return NoFaceError("an animal's face is not found by itself: give its box [x0, y0, x1, y1] in the manifest")
+    if source.is_video and source.subject == "animal":
+        return UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
+    if source.is_video and source.face == ALL_FACES:
+        return UnsupportedError(f"face={ALL_FACES!r} needs a picture: of a video choose one face")
+    return None
 
 
 def resolve_drivings(table: pa.Table, policy: storage.Policy) -> tuple[list[DrivingRef], dict[int, Failure]]:
     """Turn driving rows into references with keys; rows that cannot be reached get a failure."""
-    uris, versions, failures = _resolve(table["uri"].to_pylist(), policy)
+    uris, versions, failures = _resolve(table, policy)
     refs = []
     for row, (face, start, end) in enumerate(
         zip(*(table[name].to_pylist() for name in ("face", "start_s", "end_s")), strict=True)
@@ -105,8 +165,12 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy) -> tuple[list[Driv
     return refs, failures
 
 
-def _resolve(typed: Sequence[str], policy: storage.Policy) -> tuple[list[str], list[str], dict[int, Failure]]:
-    """Return each row's normalised URI and version tag, and the failures by row."""
+def _resolve(table: pa.Table, policy: storage.Policy) -> tuple[list[str], list[str], dict[int, Failure]]:
+    """Return each row's normalised URI and version tag, and the failures by row.
+
+    A version in the manifest is taken at its word; for the other rows the store is asked.
+    """
+    typed, given = table["uri"].to_pylist(), table["version"].to_pylist()
     uris, failures = list(typed), {}
     for row, uri in enumerate(typed):
         try:
@@ -114,13 +178,13 @@ def _resolve(typed: Sequence[str], policy: storage.Policy) -> tuple[list[str], l
             policy.check(uris[row])
         except InputError as error:
             failures[row] = Failure.of(STAGE, error)
-    reachable = sorted({uri for row, uri in enumerate(uris) if row not in failures})
-    found = storage.versions(reachable)
+    asked = {uri for row, uri in enumerate(uris) if row not in failures and not given[row]}
+    found = storage.versions(sorted(asked))
     tags = []
     for row, uri in enumerate(uris):
         version = found.get(uri)
-        tags.append(version.tag if version else "absent")
-        if version is None and row not in failures:
+        tags.append(given[row] or (version.tag if version else "absent"))
+        if tags[row] == "absent" and row not in failures:
             failures[row] = Failure.of(STAGE, MissingInputError(f"nothing at {typed[row]}"))
     return uris, tags, failures
 
@@ -132,10 +196,12 @@ def make_plan(
     pairs: Pairs,
     identity: Identity,
     policy: storage.Policy,
+    engine: str,
 ) -> Plan:
-    """Key every pair. Raises RefusedError when two pairs are the same work."""
+    """Key every pair. Raises RefusedError when two pairs are the same work, or a pair's options exclude its face."""
     check_meta_names(*(t for t in (source_table, driving_table, pair_table) if t is not None))
-    sources, bad_sources = resolve_sources(source_table, policy)
+    sources, bad_sources = resolve_sources(source_table, policy, engine, identity.variant)
+    _check_faces(sources, pairs)
     drivings, bad_drivings = resolve_drivings(driving_table, policy)
     texts = [keys.options_json(options) for options in pairs.option_sets]
     work = identity.work_digest()
@@ -154,6 +220,15 @@ def make_plan(
     plan = Plan(sources, drivings, source_table, driving_table, pair_table, pairs, pair_ids, texts, failures=failures)
     _refuse_twins(plan)
     return plan
+
+
+def _check_faces(sources: Sequence[SourceRef], pairs: Pairs) -> None:
+    """Refuse `face: all` with options that exclude it, naming the pair."""
+    of_all = np.array([source.face == ALL_FACES for source in sources])[pairs.source_index]
+    for index, options in enumerate(pairs.option_sets):
+        rows = np.flatnonzero(of_all & (pairs.option_index == index))
+        if len(rows):
+            check_faces(ALL_FACES, options, f"pair {rows[0]}")
 
 
 def _refuse_twins(plan: Plan) -> None:

@@ -37,6 +37,9 @@ __all__ = [
     "write_row",
 ]
 
+VIDEO, GIF, FRAMES, IMAGE = "video", "gif", "frames", "image"
+"""What a result can be: an mp4, a GIF, a zip of PNG frames, one PNG."""
+
 ResultRow = dict[str, Any]
 """Column name -> value; columns absent from it are null. `meta_*` columns ride along."""
 

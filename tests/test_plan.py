@@ -24,7 +24,7 @@ def plan_of(folder: Path, n_sources: int = 3, identity: Identity | None = None, 
     sources = check_manifest(pa.table({"uri": uris, **columns}), "source", "s")
     drivings = check_manifest(pa.table({"uri": [str(folder / "d.mp4")], "meta_take": [7]}), "driving", "d")
     pairs = pair_up("cross", n_sources, 1, PairOptions())
-    return make_plan(sources, drivings, None, pairs, identity or Identity("e", "l", {}), Policy())
+    return make_plan(sources, drivings, None, pairs, identity or Identity("e", "l", {}), Policy(), "preview")
 
 
 def test_keys_do_not_depend_on_ids_or_row_order_but_on_bytes_and_engine(tmp_path: Path) -> None:
@@ -50,7 +50,9 @@ def test_twins_are_refused_by_name(tmp_path: Path) -> None:
     table = check_manifest(pa.table({"uri": [uri, uri], "source_id": ["a", "b"]}), "source", "s")
     drivings = check_manifest(pa.table({"uri": [str(tmp_path / "d.mp4")], "driving_id": ["d"]}), "driving", "d")
     with pytest.raises(RefusedError, match=r"pairs 0 and 1 are the same work \('a' with 'd' and 'b' with 'd'\)"):
-        make_plan(table, drivings, None, pair_up("cross", 2, 1, PairOptions()), Identity("e", "l", {}), Policy())
+        make_plan(
+            table, drivings, None, pair_up("cross", 2, 1, PairOptions()), Identity("e", "l", {}), Policy(), "preview"
+        )
 
 
 def test_settled_pairs_are_left_out_and_attempts_go_on(tmp_path: Path) -> None:

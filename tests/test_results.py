@@ -34,7 +34,7 @@ def row(pair_id: str, status: str = DONE, size: int = 3, **more: object) -> Resu
 def layout_with_videos(folder: Path, *pair_ids: str) -> OutputLayout:
     layout = OutputLayout(storage.normalise(str(folder)))
     for pair_id in pair_ids:
-        storage.put_bytes(layout.video(pair_id), b"mp4")
+        storage.put_bytes(layout.result(pair_id, "video"), b"mp4")
     return layout
 
 

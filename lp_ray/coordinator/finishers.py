@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import ray
 
 MAX_IN_FLIGHT = 32
 
-K = TypeVar("K")
 
-
-class Finishers(Generic[K]):
-    """Runs one retryable Ray task per key.
+class RayFinishers:
+    """Runs one retryable Ray task per key; implements `lp_ray.coordinator.executor.Finishers`.
 
     The tasks reserve no CPU: they copy streams and wait for storage, and the pools hold all CPUs already.
     """
 
     def __init__(self, task: Callable[..., Any]) -> None:
         self._task = ray.remote(num_cpus=0, max_retries=3)(task)
-        self._running: dict[Any, K] = {}
+        self._running: dict[Any, str] = {}
 
-    def start(self, key: K, *arguments: Any) -> Iterator[tuple[K, Any]]:
+    def start(self, key: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
         """Start a task; yield (key, answer) of those that had to end first to make room."""
         self._running[self._task.remote(*arguments)] = key
         while len(self._running) > MAX_IN_FLIGHT:
             yield from self.ended(timeout=1.0)
 
-    def ended(self, timeout: float = 0.0) -> Iterator[tuple[K, Any]]:
+    def ended(self, timeout: float = 0.0) -> Iterator[tuple[str, Any]]:
         """Yield (key, answer) of the tasks that have ended. Raises what a task raised."""
         if not self._running:
             return
@@ -38,7 +36,7 @@ class Finishers(Generic[K]):
         for reference in ready:
             yield self._running.pop(reference), ray.get(reference)
 
-    def rest(self) -> Iterator[tuple[K, Any]]:
+    def rest(self) -> Iterator[tuple[str, Any]]:
         """Yield until no task is left."""
         while self._running:
             yield from self.ended(timeout=1.0)

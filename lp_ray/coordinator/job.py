@@ -8,20 +8,19 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lp_ray import results
+from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import TemplatesMade, make_templates
-from lp_ray.engine.factory import identify_engine
+from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.face.factory import create_landmarker
 from lp_ray.layout import OutputLayout
 from lp_ray.manifest import DONE, FAILED
-from lp_ray.options import check_engine
+from lp_ray.options import check_options
 from lp_ray.pairing import Pairs
-from lp_ray.pipeline import configure_ray_data
 from lp_ray.plan import Identity, Plan, leave_out_settled, make_plan
-from lp_ray.pools import Pools
 from lp_ray.settings import Settings
-from lp_ray.stages.rows import DrivingRef
+from lp_ray.stages.rows import ClipRow
 from lp_ray.storage import Policy
 
 
@@ -32,25 +31,33 @@ class Job:
     plan: Plan
     settings: Settings
     identity: Identity
-    engine: str
-    needs_crops: bool
+    engine: EngineIdentity
 
-    def templates_needed(self) -> dict[str, DrivingRef]:
-        """Template key -> driving, for every driving that a pair still to be made uses."""
+    def clips_needed(self) -> list[ClipRow]:
+        """Return every clip, driving or source video, whose template a pair still to be made uses."""
         plan = self.plan
-        rows = {int(plan.pairs.driving_index[p]) for p in plan.todo.tolist() if p not in plan.failures}
-        return {self.identity.template_key(plan.drivings[row]): plan.drivings[row] for row in sorted(rows)}
+        pairs = [pair for pair in plan.todo.tolist() if pair not in plan.failures]
+        clips = [
+            clip
+            for pair in pairs
+            for clip in (
+                self.identity.driving_clip(plan.driving(pair), plan.options(pair)),
+                self.identity.source_clip(plan.source(pair), plan.options(pair)),
+            )
+            if clip is not None
+        ]
+        return list({clip.template_key: clip for clip in clips}.values())
 
 
-def identify(settings: Settings) -> tuple[Identity, str, bool]:
-    """Return what enters the keys, the engine's name for the results, and whether it looks at crops.
+def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
+    """Return what enters the keys, and what the driver knows of the engine.
 
     A missing weight is refused here, before any work.
     """
     engine = identify_engine(settings.engine)
     landmarker = create_landmarker(settings.landmarker)
-    identity = Identity(engine.digest, landmarker.digest, {"max_missing_fraction": settings.max_missing_fraction})
-    return identity, engine.label, engine.needs_crops
+    shared = {"max_missing_fraction": settings.max_missing_fraction}
+    return Identity(engine.digest, landmarker.digest, shared, settings.engine.variant), engine
 
 
 def prepare(
@@ -65,27 +72,25 @@ def prepare(
     """Plan a job. Raises RefusedError for anything that is wrong with it."""
     for index, options in enumerate(pairs.option_sets):
         row = int((pairs.option_index == index).argmax())
-        check_engine(options, settings.engine.name, "options" if pair_table is None else f"pairs manifest row {row}")
-    identity, engine, needs_crops = identify(settings)
-    plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy)
+        where = "options" if pair_table is None else f"pairs manifest row {row}"
+        check_options(options, settings.engine.name, settings.engine.variant, where)
+    identity, engine = identify(settings)
+    plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
     done, others = results.standing(OutputLayout(settings.output))
     leave_out_settled(plan, done, others, retry_failed)
-    return Job(plan, settings, identity, engine, needs_crops)
+    return Job(plan, settings, identity, engine)
 
 
-def run(job: Job, pools: Pools, reporter: Reporter) -> Summary:
-    """Make every pair that the plan lists; every one of them ends with a row. Needs a running Ray."""
+def run(job: Job, executor: Executor, reporter: Reporter) -> Summary:
+    """Make every pair that the plan lists; every one of them ends with a row."""
     started = time.perf_counter()
     layout = OutputLayout(job.settings.output)
     plan = job.plan
-    configure_ray_data()
     results.discard(layout, [plan.pair_ids[pair] for pair in plan.todo.tolist()])
-    drivings = job.templates_needed()
-    made = TemplatesMade()
-    if drivings:
-        made = make_templates(drivings, job.settings, job.identity, job.needs_crops, pools, reporter)
-    pairs = PairsJob(plan, job.settings, job.identity, job.engine, reporter)
-    pairs.run(made, pools)
+    clips = job.clips_needed()
+    made = make_templates(clips, job.settings, job.identity, executor, reporter) if clips else TemplatesMade()
+    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, reporter)
+    pairs.run(made, executor)
     return Summary(
         by_status={DONE: pairs.progress.done, FAILED: pairs.progress.failed},
         before={DONE: plan.n_done, FAILED: plan.n_failed_before},

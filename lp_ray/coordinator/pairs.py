@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from lp_ray import results, storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
-from lp_ray.coordinator.finishers import Finishers
+from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
 from lp_ray.errors import LpRayError
 from lp_ray.layout import OutputLayout, TemplateLayout
 from lp_ray.manifest import FAILED
-from lp_ray.pipeline import block_by_source, stream_pairs
+from lp_ray.motion.rates import output_length
+from lp_ray.options import ALL_FACES, PairOptions
 from lp_ray.plan import Identity, Plan
-from lp_ray.pools import Pools
-from lp_ray.results import ResultRow
+from lp_ray.results import FRAMES, GIF, IMAGE, VIDEO, ResultRow
 from lp_ray.settings import Settings
 from lp_ray.stages.finalize import finalize_pair
-from lp_ray.stages.rows import Failure, PairWork, SpanRow
+from lp_ray.stages.rows import ClipRow, Failure, PairWork, SourceFacts, SpanRow
 
 FLUSH_ROWS = 5000
+
+CHUNKS_OF_ALL = 4
+"""A chunk is so many times shorter where all faces of a picture move: a row holds a crop of each."""
 
 
 class PairsJob:
@@ -40,20 +42,21 @@ class PairsJob:
         self._started = datetime.now(UTC)
         self._progress = Progress("pairs", len(plan.todo))
         self._unwritten: list[ResultRow] = []
+        self._source_facts: dict[str, SourceFacts] = {}
         self.errors: dict[str, int] = {}
 
     @property
     def progress(self) -> Progress:
         return self._progress
 
-    def run(self, templates: TemplatesMade, pools: Pools) -> None:
-        """Animate every pair that can be; leave one row for each. Needs a running Ray."""
+    def run(self, templates: TemplatesMade, executor: Executor) -> None:
+        """Animate every pair that can be; leave one row for each."""
         try:
             work = self._hand_out(templates)
             self._progress.total_frames = sum(item.n_frames for item, _ in work.values())
             self._reporter.update(self._progress)
             if work:
-                self._stream(work, templates, pools)
+                self._stream(work, templates, executor)
         finally:  # interrupted, too: what is settled is in the table
             results.flush(self._output, self._unwritten)
             self._unwritten = []
@@ -63,39 +66,50 @@ class PairsJob:
         plan = self._plan
         work = {}
         for pair in plan.todo.tolist():
-            driving = plan.drivings[int(plan.pairs.driving_index[pair])]
-            key = self._identity.template_key(driving)
-            failure = plan.failures.get(pair) or templates.failures.get(key)
+            driving, source = self._clips(pair)
+            failure = plan.failures.get(pair) or templates.failure(driving, source)
             if failure is not None:
                 self._fail(pair, failure)
-                continue
-            header = templates.headers[key]
-            work[plan.pair_ids[pair]] = (
-                PairWork(
-                    plan.pair_ids[pair],
-                    plan.sources[int(plan.pairs.source_index[pair])],
-                    driving,
-                    key,
-                    asdict(plan.pairs.option_sets[int(plan.pairs.option_index[pair])]),
-                    header.fps_numerator,
-                    header.fps_denominator,
-                    header.n_frames,
-                    math.ceil(header.n_frames / self._settings.chunk_frames),
-                ),
-                pair,
-            )
+            else:
+                work[plan.pair_ids[pair]] = self._work(pair, driving, source, templates), pair
         return work
 
-    def _stream(self, work: dict[str, tuple[PairWork, int]], templates: TemplatesMade, pools: Pools) -> None:
-        assembly, finishers = Assembly(), Finishers[str](finalize_pair)
+    def _clips(self, pair: int) -> tuple[ClipRow, ClipRow | None]:
+        plan, identity = self._plan, self._identity
+        options = plan.options(pair)
+        return identity.driving_clip(plan.driving(pair), options), identity.source_clip(plan.source(pair), options)
+
+    def _work(self, pair: int, driving: ClipRow, source: ClipRow | None, templates: TemplatesMade) -> PairWork:
+        plan, settings = self._plan, self._settings
+        options, ref = plan.options(pair), plan.source(pair)
+        own = None if source is None else templates.length(source)
+        length = output_length(own, templates.length(driving), options.driving_length)
+        several = ref.face == ALL_FACES
+        return PairWork(
+            plan.pair_ids[pair],
+            ref,
+            plan.driving(pair),
+            driving.template_key,
+            "" if source is None else source.template_key,
+            asdict(options),
+            length.fps.numerator,
+            length.fps.denominator,
+            length.n_frames,
+            max(1, settings.chunk_frames // CHUNKS_OF_ALL) if several else settings.chunk_frames,
+            _kind(options, is_still=own is None and length.n_frames == 1),
+        )
+
+    def _stream(self, work: dict[str, tuple[PairWork, int]], templates: TemplatesMade, executor: Executor) -> None:
+        assembly, finishers = Assembly(), executor.finishers(finalize_pair)
         failed: list[str] = []
         for pair_id, (item, _) in work.items():
             assembly.expect(pair_id, item.n_chunks)
             storage.delete_prefix(self._output.staged(pair_id))
         spans = [span for item, _ in work.values() for span in self._spans(item)]
-        blocks = block_by_source(spans, pools["animate"].actors)
-        for piece in stream_pairs(blocks, self._settings, pools):
+        for piece in executor.stream_pairs(spans):
             item, pair = work[piece.pair_id]
+            if piece.facts is not None:
+                self._source_facts[piece.pair_id] = piece.facts
             seconds = {
                 "source": piece.seconds_source,
                 "animate": piece.seconds_animate,
@@ -120,7 +134,7 @@ class PairsJob:
             raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")
 
     def _spans(self, work: PairWork) -> Iterable[SpanRow]:
-        step = self._settings.chunk_frames * self._settings.span_chunks
+        step = work.chunk * self._settings.span_chunks
         for start in range(0, work.n_frames, step):
             yield SpanRow(work, start, min(start + step, work.n_frames))
 
@@ -140,25 +154,30 @@ class PairsJob:
         self._keep(row)
 
     def _row(self, pair: int, templates: TemplatesMade | None, seconds: dict[str, float]) -> ResultRow:
-        """What is known of a pair before its video is; a failed pair's row holds nothing more."""
+        """What is known of a pair before its result is; a failed pair's row holds nothing more."""
         plan = self._plan
-        key = self._identity.template_key(plan.drivings[int(plan.pairs.driving_index[pair])])
+        pair_id = plan.pair_ids[pair]
+        facts = self._source_facts.pop(pair_id, None)
         row: ResultRow = {
-            "pair_id": plan.pair_ids[pair],
+            "pair_id": pair_id,
             "source_id": plan.source_id(pair),
             "driving_id": plan.driving_id(pair),
+            "source_width": facts and facts.width,
+            "source_height": facts and facts.height,
             "engine": self._engine,
             "engine_digest": self._identity.engine_digest,
             "options": plan.option_texts[int(plan.pairs.option_index[pair])],
-            "attempts": plan.attempts.get(plan.pair_ids[pair], 0) + 1,
+            "attempts": plan.attempts.get(pair_id, 0) + 1,
             "started_at": self._started,
             "seconds": seconds,
             **plan.meta(pair),
         }
         if templates is not None:
-            row["template_uri"] = self._store.template(key)
-            row["frames_without_face"] = len(templates.headers[key].missing_frames)
-            row["seconds"] = {"template": templates.seconds.get(key), **seconds}
+            driving, source = self._clips(pair)
+            row["template_uri"] = self._store.template(driving.template_key)
+            row["frames_without_face"] = templates.missing(driving)
+            row["source_frames_without_face"] = None if source is None else templates.missing(source)
+            row["seconds"] = {"template": templates.seconds.get(driving.template_key), **seconds}
         return row
 
     def _keep(self, row: ResultRow) -> None:
@@ -166,3 +185,10 @@ class PairsJob:
         if len(self._unwritten) >= FLUSH_ROWS:
             results.flush(self._output, self._unwritten)
             self._unwritten = []
+
+
+def _kind(options: PairOptions, is_still: bool) -> str:
+    """Return what a pair is made into."""
+    if options.format == "auto":
+        return IMAGE if is_still else VIDEO
+    return {"mp4": VIDEO, "gif": GIF, "frames": FRAMES}[options.format]

@@ -1,26 +1,26 @@
-"""Filling the template store: each distinct driving is tracked once, however many pairs and jobs use it."""
+"""Filling the template store: each distinct clip is tracked once, however many pairs and jobs use it."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lp_ray import storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
-from lp_ray.coordinator.finishers import Finishers
+from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.errors import LpRayError, TemplateError
+from lp_ray.kinds import is_template
 from lp_ray.layout import TemplateLayout
+from lp_ray.motion.rates import Length
 from lp_ray.motion.template import TemplateHeader, read_header
-from lp_ray.pipeline import stream_templates
 from lp_ray.plan import Identity
-from lp_ray.pools import Pools
 from lp_ray.settings import Settings
 from lp_ray.stages.finalize import finalize_template
-from lp_ray.stages.imported import import_template, is_template_file
-from lp_ray.stages.rows import ClipFacts, ClipRow, DrivingRef, Failure, StagedMotion
+from lp_ray.stages.imported import import_template
+from lp_ray.stages.rows import ClipFacts, ClipRow, Failure, StagedMotion
 
 
 @dataclass
@@ -36,34 +36,43 @@ class TemplatesMade:
     def made(self) -> int:
         return len(self.seconds)
 
+    def failure(self, driving: ClipRow, source: ClipRow | None) -> Failure | None:
+        """Why a pair of these clips cannot start, if it cannot."""
+        found = self.failures.get(driving.template_key)
+        return found if found or source is None else self.failures.get(source.template_key)
+
+    def length(self, clip: ClipRow) -> Length:
+        """Frames and rate of a clip whose template is there."""
+        header = self.headers[clip.template_key]
+        return Length(header.n_frames, header.fps)
+
+    def missing(self, clip: ClipRow) -> int:
+        """How many frames of a clip are without a face."""
+        return len(self.headers[clip.template_key].missing_frames)
+
 
 def make_templates(
-    drivings: Mapping[str, DrivingRef],
-    settings: Settings,
-    identity: Identity,
-    needs_crops: bool,
-    pools: Pools,
-    reporter: Reporter,
+    clips: Sequence[ClipRow], settings: Settings, identity: Identity, executor: Executor, reporter: Reporter
 ) -> TemplatesMade:
-    """Make the templates (template key -> driving) that the store does not hold yet.
+    """Make the templates, of drivings and of source videos, that the store does not hold yet.
 
-    A clip that fails is reported and keeps no other from being made. Needs a running Ray.
+    A clip that fails is reported and keeps no other from being made.
     """
     made = TemplatesMade()
-    missing = _take_stock(drivings, settings, made)
-    _import([clip for clip in missing if is_template_file(clip.driving.uri)], settings, made)
-    clips = [clip for clip in missing if not is_template_file(clip.driving.uri)]
-    if clips:
-        _make(clips, settings, identity, needs_crops, pools, reporter, made)
+    missing = _take_stock(clips, settings, made)
+    _import([clip for clip in missing if is_template(clip.clip.uri)], settings, executor, made)
+    films = [clip for clip in missing if not is_template(clip.clip.uri)]
+    if films:
+        _make(films, settings, identity, executor, reporter, made)
     return made
 
 
-def _import(files: Sequence[ClipRow], settings: Settings, made: TemplatesMade) -> None:
+def _import(files: Sequence[ClipRow], settings: Settings, executor: Executor, made: TemplatesMade) -> None:
     """Take template files over as they are, several at a time."""
-    finishers = Finishers[str](import_template)
+    finishers = executor.finishers(import_template)
     started = time.perf_counter()
     ended: Iterable[tuple[str, Failure | None]] = itertools.chain.from_iterable(
-        [*(finishers.start(clip.template_key, settings, clip.template_key, clip.driving) for clip in files)]
+        [*(finishers.start(clip.template_key, settings, clip.template_key, clip.clip) for clip in files)]
     )
     for key, failure in itertools.chain(ended, finishers.rest()):
         if failure is None:
@@ -73,11 +82,12 @@ def _import(files: Sequence[ClipRow], settings: Settings, made: TemplatesMade) -
             made.failures[key] = failure
 
 
-def _take_stock(drivings: Mapping[str, DrivingRef], settings: Settings, made: TemplatesMade) -> list[ClipRow]:
+def _take_stock(clips: Sequence[ClipRow], settings: Settings, made: TemplatesMade) -> list[ClipRow]:
     layout = TemplateLayout(settings.templates)
     present = {info.uri for info in storage.list_files(layout.root)}
     missing = []
-    for key, driving in drivings.items():
+    for clip in clips:
+        key = clip.template_key
         if layout.template(key) in present:
             _read_header(layout, key, made)
         if key in made.headers:
@@ -85,7 +95,7 @@ def _take_stock(drivings: Mapping[str, DrivingRef], settings: Settings, made: Te
             continue
         if made.failures.pop(key, None):  # a damaged template is made again
             storage.delete(layout.template(key))
-        missing.append(ClipRow(key, driving))
+        missing.append(clip)
     return missing
 
 
@@ -105,17 +115,16 @@ def _make(
     clips: Sequence[ClipRow],
     settings: Settings,
     identity: Identity,
-    needs_crops: bool,
-    pools: Pools,
+    executor: Executor,
     reporter: Reporter,
     made: TemplatesMade,
 ) -> None:
     layout = TemplateLayout(settings.templates)
-    assembly, finishers = Assembly(), Finishers[str](finalize_template)
+    assembly, finishers = Assembly(), executor.finishers(finalize_template)
     progress = Progress("templates", len(clips))
     before = len(made.headers)
     digests = (identity.engine_digest, identity.landmarker_digest)
-    for piece in stream_templates(clips, settings, needs_crops, pools):
+    for piece in executor.stream_templates(clips):
         key = piece.template_key
         outcome = _take_in(assembly, piece)
         if outcome is Outcome.FAILED and piece.failure is not None:

@@ -37,6 +37,7 @@ class EngineIdentity:
     label: str
     digest: str
     needs_crops: bool
+    source_size: int
 
 
 def identify_engine(spec: EngineSpec) -> EngineIdentity:
@@ -51,9 +52,10 @@ def identify_engine(spec: EngineSpec) -> EngineIdentity:
         weights = identify_weights(spec.weights, spec.size, spec.variant)
         published = weights.label.startswith(PUBLISHED)
         label = spec.name if published else f"{spec.name} ({weights.label})"
-        return EngineIdentity(label, engine_digest(weights, spec.precision), LivePortraitEngine.needs_crops)
+        kind = LivePortraitEngine
+        return EngineIdentity(label, engine_digest(weights, spec.precision), kind.needs_crops, kind.source_size)
     engine = create_engine(spec)
-    return EngineIdentity(engine.name, engine.digest, engine.needs_crops)
+    return EngineIdentity(engine.name, engine.digest, engine.needs_crops, engine.source_size)
 
 
 def create_engine(spec: EngineSpec) -> Engine:

@@ -14,26 +14,41 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.face.protocol import Image, Points
+from lp_ray.motion.rates import Indices
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.options import PairOptions
 
 FRAME_SIZE = 512
-"""Side of the square crop that engines animate, pixels."""
+"""Side of the square crop that engines animate, and that landmarks of a source belong to, pixels."""
 
 CROP_SIZE = 256
 """Side of the square driving crop that motion is extracted from, pixels."""
 
 
 @dataclass(frozen=True)
-class SourceCrop:
-    """A portrait, cropped upright around its face.
+class SourceCrops:
+    """A portrait, cropped around its face: one row of a picture, n consecutive ones of a video.
 
-    `image` is FRAME_SIZE x FRAME_SIZE x 3 RGB; `points` are the landmarks in pixels of that crop.
+    `images` is n x S x S x 3 RGB with S the engine's `source_size`; `points` n x K x (2|3), the landmarks in
+    pixels of a FRAME_SIZE crop (K = 0 where there are none).
     """
 
-    image: Image
-    points: Points
+    images: NDArray[np.uint8]
+    points: NDArray[np.float64]
+    is_video: bool = False
+
+
+@dataclass(frozen=True)
+class PairMotion:
+    """The motion of a whole pair: a driving's, and a source video's own.
+
+    Output frame i takes driving frame `driving_frames[i]`, and of a source video its frame i; `source` is None for a
+    picture.
+    """
+
+    driving: TemplateReader
+    driving_frames: Indices
+    source: TemplateReader | None = None
 
 
 @dataclass(frozen=True)
@@ -51,32 +66,41 @@ class Span:
 
 
 class Engine(Protocol):
-    """Turns driving frames into motion, and motion plus a source into frames. One per actor."""
+    """Turns frames into motion, and motion plus a source into frames. One per actor."""
 
     name: str
     digest: str
     """Covers weights, sizes and the output version of the code: part of every key."""
     needs_crops: bool
     """Whether `extract` reads pictures, or landmarks alone."""
+    source_size: int
+    """Side of the source crops that `prepare` reads, pixels."""
 
     def extract(self, crops: NDArray[np.uint8] | None, points: NDArray[np.float64]) -> MotionFrames:
-        """Return the motion of n consecutive driving frames.
+        """Return the motion of n consecutive frames of a driving, or of a source video.
 
         `crops` is n x CROP_SIZE x CROP_SIZE x 3 RGB (None unless `needs_crops`), `points` n x K x (2|3) in
-        pixels of the full driving frame. Every array of the answer has n rows, float32.
+        pixels of the full driving frame, or of the source's crop. Every array of the answer has n rows, float32.
+        Of a source video only engines that read pictures are asked.
         """
         ...
 
-    def prepare(self, source: SourceCrop) -> Any:
-        """Return all that depends on the source alone, computed once and kept in the actor's cache."""
+    def prepare(self, source: SourceCrops) -> Any:
+        """Return all that depends on these source frames alone. Of a picture it is kept in the actor's cache."""
         ...
 
-    def animate(
-        self, prepared: Any, template: TemplateReader, options: PairOptions, span: Span
-    ) -> Iterator[NDArray[np.uint8]]:
+    def direct(self, motion: PairMotion, options: PairOptions) -> Any:
+        """Return all of a pair's motion that needs the whole clip; kept while the pair is animated.
+
+        Raises UnsupportedError for an option that this motion cannot serve, TemplateError for motion that is not
+        this engine's.
+        """
+        ...
+
+    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of each chunk of `span`: n x FRAME_SIZE x FRAME_SIZE x 3 RGB.
 
-        Raises EngineOutputError for a black or non-finite picture, UnsupportedError for an option that this
-        engine does not have.
+        `source` is what `prepare` gave, of a video for exactly the frames of `span`; `direction` what `direct` gave.
+        Raises EngineOutputError for a black or non-finite picture.
         """
         ...

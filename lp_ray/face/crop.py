@@ -91,20 +91,22 @@ class DrivingCrop:
     """Side of the crops handed out, pixels."""
 
     @classmethod
-    def of_clip(cls, points: NDArray[np.float64], size: int) -> DrivingCrop:
+    def of_clip(
+        cls,
+        points: NDArray[np.float64],
+        size: int,
+        scale: float = DRIVING_SCALE,
+        vx: float = DRIVING_VX,
+        vy: float = DRIVING_VY,
+    ) -> DrivingCrop:
         """Place the crop by the points of all frames, n x K x (2|3), read piece by piece."""
         starts = range(0, len(points), _FRAMES_AT_ONCE)
-        boxes = np.concatenate([driving_boxes(points[i : i + _FRAMES_AT_ONCE]) for i in starts])
+        boxes = np.concatenate([driving_boxes(points[i : i + _FRAMES_AT_ONCE], scale, vx, vy) for i in starts])
         return cls(Rectangle.of_box(mean_box(boxes)).to_crop(DRIVING_WARP_SIZE), size)
 
     def cut(self, image: Image) -> Image:
         """Return the crop of one frame, size x size x 3."""
         return resize(cut(image, self.matrix, DRIVING_WARP_SIZE), self.size)
-
-
-def source_matrix(points: Points, size: int, scale: float = SOURCE_SCALE) -> Matrix:
-    """Return the matrix from a source picture to its size x size crop, in which the face stands upright."""
-    return Rectangle.of_points(points, scale, SOURCE_VX, SOURCE_VY).to_crop(size)
 
 
 def invert(matrix: Matrix) -> Matrix:

@@ -17,6 +17,8 @@ CROP_SIZE = 512
 FADE = 16
 """Width of the rim over which a crop fades out, pixels."""
 
+_WHOLE = np.dtype((np.void, 3))  # a pixel as one value: three times as fast to put as three values
+
 
 @cache
 def soft_mask() -> NDArray[np.uint8]:
@@ -33,16 +35,17 @@ def soft_mask() -> NDArray[np.uint8]:
 
 
 class PasteBack:
-    """Blends crops of one source into its picture. Not thread safe: buffers are reused.
+    """Blends crops into pictures, all in one place of them. Not thread safe: buffers are reused.
 
     Only the rectangle that the crop can reach is touched, and only the rim where it fades is blended: inside,
-    the warped crop is copied as it is. Weights are warped once.
+    the warped crop is copied as it is. Weights are warped once, with one channel; making one is cheap enough
+    to do so for every frame of a video source, whose places differ.
     """
 
-    def __init__(self, original: Image, crop_to_original: Matrix) -> None:
-        """`original` is H x W x 3, `crop_to_original` the 2 x 3 matrix from crop pixels to its pixels."""
-        self._original = original
-        x0, y0, x1, y1 = _reach(crop_to_original, original.shape[:2])
+    def __init__(self, shape: tuple[int, int], crop_to_original: Matrix) -> None:
+        """`shape` is the height and width of the pictures, `crop_to_original` 2 x 3, crop pixels to theirs."""
+        self._shape = (*shape, 3)
+        x0, y0, x1, y1 = _reach(crop_to_original, shape)
         self._empty = x0 >= x1 or y0 >= y1
         if self._empty:
             return
@@ -50,30 +53,43 @@ class PasteBack:
         self._matrix = crop_to_original.astype(np.float64)
         self._matrix[:, 2] -= (x0, y0)
         self._size = x1 - x0, y1 - y0
-        self._warped = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+        self._warped = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
         self._mask = _as_bytes(cv2.warpAffine(soft_mask(), self._matrix, self._size, flags=cv2.INTER_LINEAR))
-        weights = self._mask.reshape(-1, 1)
-        self._rim = np.flatnonzero((weights > 0) & (weights < 255))
-        self._weights = weights[self._rim] / np.float32(255)
-        self._behind = original[self._window].reshape(-1, 3)[self._rim] * (1 - self._weights)
-        self._blend = np.empty_like(self._behind)
+        flat = self._mask.reshape(-1)
+        self._rim = np.flatnonzero(flat - np.uint8(1) < 254)  # 0 wraps around: neither 0 nor 255
+        down = self._rim // self._size[0]
+        self._behind = self._rim + down * (shape[1] - self._size[0]) + (y0 * shape[1] + x0)
+        self._weights = np.repeat(flat[self._rim] / np.float32(255), 3).reshape(-1, 3)
+        self._rests = 1 - self._weights
+        self._pixels = np.empty(self._weights.shape, np.uint8)
+        self._front, self._back = np.empty_like(self._weights), np.empty_like(self._weights)
 
-    def apply(self, frame: Image) -> Image:
-        """Return the whole picture with `frame` (CROP_SIZE x CROP_SIZE x 3) in its place, as a new array.
+    def blend(self, frame: Image, picture: Image) -> None:
+        """Blend `frame` (CROP_SIZE x CROP_SIZE x 3) into `picture` (H x W x 3), in place.
 
-        Raises ValueError for a frame of another shape.
+        The rim is mixed with what `picture` holds, so that several faces can go in one after another. Raises
+        ValueError for a frame or a picture of another shape, or a picture that is not writable in one piece.
         """
-        if frame.shape != (CROP_SIZE, CROP_SIZE, 3):
-            raise ValueError(f"frame of shape {frame.shape}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3")
-        result = self._original.copy()
-        if not self._empty:
-            cv2.warpAffine(frame, self._matrix, self._size, dst=self._warped, flags=cv2.INTER_LINEAR)
-            flat = self._warped.reshape(-1, 3)
-            np.multiply(flat[self._rim], self._weights, out=self._blend)
-            self._blend += self._behind
-            flat[self._rim] = self._blend  # truncates, as the reference does
-            cv2.copyTo(self._warped, self._mask, result[self._window])
-        return result
+        if frame.shape != (CROP_SIZE, CROP_SIZE, 3) or frame.dtype != np.uint8:
+            raise ValueError(
+                f"frame of shape {frame.shape}, {frame.dtype}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3"
+            )
+        if picture.shape != self._shape or picture.dtype != np.uint8:
+            raise ValueError(f"picture of shape {picture.shape}, {picture.dtype}; expected uint8, {self._shape}")
+        if not (picture.flags.c_contiguous and picture.flags.writeable):
+            raise ValueError("paste-back writes into the picture: give a writable array in one piece, or a copy")
+        if self._empty:
+            return
+        cv2.warpAffine(frame, self._matrix, self._size, dst=self._warped, flags=cv2.INTER_LINEAR)
+        flat = self._warped.reshape(-1, 3)
+        np.take(flat, self._rim, 0, out=self._pixels, mode="clip")  # "clip": any other mode copies
+        np.multiply(self._pixels, self._weights, out=self._front)
+        np.take(picture.reshape(-1, 3), self._behind, 0, out=self._pixels, mode="clip")
+        np.multiply(self._pixels, self._rests, out=self._back)
+        self._front += self._back
+        np.copyto(self._pixels, self._front, casting="unsafe")  # truncates, as the reference does
+        np.put(flat.view(_WHOLE), self._rim, self._pixels.view(_WHOLE))
+        cv2.copyTo(self._warped, self._mask, picture[self._window])
 
 
 def _as_bytes(array: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -1,13 +1,34 @@
-"""From a whole picture to the upright crop of one face."""
+"""From a whole picture to the upright crops of its faces."""
 
 from __future__ import annotations
 
-from lp_ray.errors import NoFaceError
-from lp_ray.face.crop import SOURCE_SCALE, Matrix, cut, source_matrix, transform_points
+from dataclasses import dataclass
+
+import numpy as np
+
+from lp_ray.errors import NoFaceError, UnsupportedError
+from lp_ray.face.crop import Matrix, transform_points
+from lp_ray.face.framing import Box, SourceFraming
 from lp_ray.face.protocol import Face, Image, Landmarker, Points
 from lp_ray.face.select import select_face
 
-Box = tuple[float, float, float, float]
+FULL_SIZE = 512
+"""Side of the crop that matrices and landmarks belong to, pixels."""
+
+MAX_FACES = 16
+"""Faces of one picture that are animated together: what a row between the stages may hold."""
+
+NO_POINTS: Points = np.empty((0, 3))
+"""Landmarks of a face that only a box vouches for."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """One face: its crop S x S x 3, its landmarks in pixels of a crop of FULL_SIZE, the original -> crop matrix."""
+
+    crop: Image
+    points: Points
+    to_crop: Matrix
 
 
 def find_face(image: Image, landmarker: Landmarker, rule: str, box: Box | None) -> Face:
@@ -21,12 +42,46 @@ def find_face(image: Image, landmarker: Landmarker, rule: str, box: Box | None) 
 
 
 def crop_portrait(
-    image: Image, landmarker: Landmarker, rule: str, box: Box | None, size: int, scale: float = SOURCE_SCALE
-) -> tuple[Image, Points, Matrix]:
-    """Return the crop (size x size x 3), its landmarks in crop pixels, and the original -> crop matrix.
+    image: Image, landmarker: Landmarker, rule: str, box: Box | None, framing: SourceFraming, size: int
+) -> Portrait:
+    """Return the chosen face of a picture, its crop size x size x 3.
 
-    Raises NoFaceError.
+    A picture that is a crop already may be without a face: it has no landmarks then. Raises NoFaceError.
     """
-    face = find_face(image, landmarker, rule, box)
-    matrix = source_matrix(face.crop_points, size, scale)
-    return cut(image, matrix, size), transform_points(face.points, matrix), matrix
+    if not framing.crop:
+        return _whole(image, landmarker, rule, box, framing, size)
+    return _portrait(image, find_face(image, landmarker, rule, box), framing, size)
+
+
+def crop_portraits(image: Image, landmarker: Landmarker, framing: SourceFraming, size: int) -> list[Portrait]:
+    """Return every face of a picture, from left to right. Raises NoFaceError, UnsupportedError over MAX_FACES."""
+    faces = sorted(landmarker.detect(image), key=lambda face: face.box[0] + face.box[2])
+    if not faces:
+        raise NoFaceError("no face was found in the picture; give one that shows faces")
+    if len(faces) > MAX_FACES:
+        raise UnsupportedError(
+            f"{len(faces)} faces in the picture, at most {MAX_FACES} are animated together: give a part of it"
+        )
+    return [_portrait(image, face, framing, size) for face in faces]
+
+
+def crop_box(image: Image, box: Box, framing: SourceFraming, size: int) -> Portrait:
+    """Return the face that only a box knows (an animal's), its crop upright and without landmarks."""
+    matrix = framing.matrix_of_box(box, FULL_SIZE)
+    return Portrait(framing.cut(image, matrix, FULL_SIZE, size), NO_POINTS, matrix)
+
+
+def _portrait(image: Image, face: Face, framing: SourceFraming, size: int) -> Portrait:
+    matrix = framing.matrix(face.crop_points, FULL_SIZE)
+    return Portrait(framing.cut(image, matrix, FULL_SIZE, size), transform_points(face.points, matrix), matrix)
+
+
+def _whole(
+    image: Image, landmarker: Landmarker, rule: str, box: Box | None, framing: SourceFraming, size: int
+) -> Portrait:
+    matrix = framing.matrix_of_whole(image, FULL_SIZE)
+    try:
+        points = transform_points(find_face(image, landmarker, rule, box).points, matrix)
+    except NoFaceError:
+        points = NO_POINTS
+    return Portrait(framing.cut(image, matrix, FULL_SIZE, size), points, matrix)

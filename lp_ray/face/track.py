@@ -9,7 +9,7 @@ import numpy as np
 
 from lp_ray.errors import NoFaceError, TooManyMissingFacesError
 from lp_ray.face.protocol import Face, Image, Landmarker, Points
-from lp_ray.face.select import select_face
+from lp_ray.face.select import Box, select_face
 
 MAX_GAP = 250
 """Frames after which a lost face's place is forgotten: about ten seconds."""
@@ -29,11 +29,16 @@ class TrackedFrame:
 
 
 def track_clip(
-    frames: Iterable[Image], landmarker: Landmarker, rule: str | int, max_gap: int = MAX_GAP
+    frames: Iterable[Image],
+    landmarker: Landmarker,
+    rule: str | int,
+    box: Box | None = None,
+    max_gap: int = MAX_GAP,
 ) -> Iterator[TrackedFrame]:
     """Yield one TrackedFrame per frame; no picture is kept.
 
-    The first frame with faces chooses one by `rule` (see `select_face`), which is followed after that. When it
+    The first frame with faces chooses one by `rule` (see `select_face`), or the first frame with a face in `box` that
+    one, which is followed after that. When it
     is lost, each frame is searched again, and the face nearest to its last place is taken; after more than
     `max_gap` frames without any, the rule decides anew. A frame that shows fewer faces than the rule's index
     asks for counts as one without.
@@ -43,7 +48,7 @@ def track_clip(
     for frame in frames:
         face = landmarker.follow(frame, last) if last is not None and gap == 0 else None
         if face is None:
-            face = _find(frame, landmarker, rule, last if gap <= max_gap else None)
+            face = _find(frame, landmarker, rule, box, last if gap <= max_gap else None)
         if face is None:
             gap += 1
             yield TrackedFrame(np.empty((0, 3)), False)
@@ -97,7 +102,9 @@ def describe_ranges(numbers: Sequence[int]) -> str:
     return ", ".join(texts) + (f" and {more} more ranges" if more else "")
 
 
-def _find(frame: Image, landmarker: Landmarker, rule: str | int, last: Face | None) -> Face | None:
+def _find(frame: Image, landmarker: Landmarker, rule: str | int, box: Box | None, last: Face | None) -> Face | None:
+    if last is None and box is not None:
+        return landmarker.detect_in_box(frame, box)
     faces = landmarker.detect(frame)
     if not faces:
         return None

@@ -1,4 +1,4 @@
-"""A cut of a video file, ready to be read as often as needed."""
+"""A cut of a video file, or one picture, ready to be read as often as needed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,40 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
+from lp_ray.errors import UnsupportedError
 from lp_ray.face.protocol import Image
 from lp_ray.limits import Limits
 from lp_ray.media.decode import cut_frames, frames
+from lp_ray.media.images import probe_image, read_image
 from lp_ray.media.probe import VideoInfo, probe_video
+from lp_ray.media.sniff import is_video
+
+STILL_FPS = Fraction(25)
+"""Rate that a single picture is given: that of what becomes of it where nothing else sets one."""
+
+
+class Footage(Protocol):
+    """Frames to be read in order, once or again."""
+
+    @property
+    def fps(self) -> Fraction: ...
+
+    @property
+    def n_frames(self) -> int: ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as shown."""
+        ...
+
+    @property
+    def has_audio(self) -> bool: ...
+
+    def frames(self, first: int = 0, count: int | None = None) -> Generator[Image, None, None]:
+        """Stream all frames, or `count` of them from index `first`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,6 +58,11 @@ class Clip:
         return self.info.fps
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as shown."""
+        return self.info.width, self.info.height
+
+    @property
     def has_audio(self) -> bool:
         """Whether the file has sound."""
         return self.info.has_audio
@@ -42,6 +76,23 @@ class Clip:
         return frames(self.path, self.info, self.limits, max_dim=max_dim, first=start, count=count)
 
 
+@dataclass(frozen=True)
+class Still:
+    """A picture as a clip of one frame."""
+
+    path: Path
+    limits: Limits
+    size: tuple[int, int]
+    fps: Fraction = STILL_FPS
+    n_frames: int = 1
+    has_audio: bool = False
+
+    def frames(self, first: int = 0, count: int | None = None) -> Generator[Image, None, None]:
+        """Yield the picture, unless the range leaves it out."""
+        if first == 0 and count != 0:
+            yield read_image(self.path, self.limits)
+
+
 def open_clip(path: Path, limits: Limits, start_s: float | None = None, end_s: float | None = None) -> Clip:
     """Probe a local video and cut it to the frames with start_s <= time < end_s.
 
@@ -50,3 +101,16 @@ def open_clip(path: Path, limits: Limits, start_s: float | None = None, end_s: f
     info = probe_video(path, limits)
     first, n_frames = cut_frames(info, limits, start_s, end_s)
     return Clip(path, info, limits, first, n_frames)
+
+
+def open_footage(path: Path, limits: Limits, start_s: float | None = None, end_s: float | None = None) -> Clip | Still:
+    """Open a video as `open_clip` does, or a picture; the content tells which.
+
+    Raises UnsupportedError for a picture that is to be cut in time, and what `probe_image` raises.
+    """
+    if is_video(path):
+        return open_clip(path, limits, start_s, end_s)
+    info = probe_image(path, limits)
+    if start_s or end_s is not None:
+        raise UnsupportedError(f"{path.name} is a picture: start_s and end_s cut clips, leave them out")
+    return Still(path, limits, (info.width, info.height))

@@ -20,7 +20,8 @@ from lp_ray.media.timing import cut
 # the clip counts as truncated; up to then the last frame stands still, as in a player.
 _MAX_OWED = 2
 _MAX_OWED_SHARE = 0.01
-_SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
+SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
+"""Options of the scale filter wherever pictures leave YUV."""
 
 
 def cut_frames(
@@ -146,7 +147,7 @@ def _arguments(path: Path, info: VideoInfo, limits: Limits, low: int, high: int,
     bounds = _bounds(info, low, high)
     chain = f"trim={bounds}," if bounds else ""
     opened = ffmpeg.input_args(path, info.demuxer, "-copyts", "-max_pixels", str(limits.max_pixels), *seek)
-    scale = f"scale={size[0]}:{size[1]}:flags={_SCALER}"
+    scale = f"scale={size[0]}:{size[1]}:flags={SCALER}"
     return [
         *opened,
         *("-map", "0:V:0", "-filter_threads", "1", "-vf", f"{chain}{scale}"),

@@ -7,14 +7,33 @@ import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 
+from lp_ray.errors import InputError, RefusedError
 from lp_ray.face.protocol import Image
 from lp_ray.media import ffmpeg
 
 _TIMEOUT_S = 600.0
 _MIN_TIMESCALE = 10_000  # ticks per second, at least: players expect a fine clock
+
+Encoder = Literal["x264", "nvenc"]
+"""x264 on the CPU, or NVENC, the encoder on NVIDIA GPUs (not on those for computing only: A100, H100, H200)."""
+
+# x264's presets -> NVENC's, both from fast to thorough: the reference has names for x264's only.
+NVENC_PRESETS = {
+    "ultrafast": "p1",
+    "superfast": "p2",
+    "veryfast": "p3",
+    "faster": "p4",
+    "fast": "p5",
+    "medium": "p5",
+    "slow": "p6",
+    "slower": "p7",
+}
+_NVENC_REMEDY = "use encoder=x264, or a machine whose GPU has NVENC and whose driver libraries are visible"
 
 # RGB in, limited-range BT.709 out, and said so in the stream.
 _BT709 = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp+bitexact,format=yuv420p"
@@ -26,55 +45,85 @@ def even_size(width: int, height: int) -> tuple[int, int]:
     return width - width % 2, height - height % 2
 
 
-def encode_segment(path: Path, frames: Iterable[Image], fps: Fraction, crf: int, preset: str, threads: int = 1) -> int:
+def encode_segment(
+    path: Path,
+    frames: Iterable[Image],
+    fps: Fraction,
+    crf: int,
+    preset: str,
+    threads: int = 1,
+    encoder: Encoder = "x264",
+) -> int:
     """Write RGB frames (n x H x W x 3 uint8, an array or an iterator of pictures) to an mp4 file; return n.
 
     H.264 yuv420p, BT.709, exact rate; odd sides lose a row or column. The clock ticks a whole number of times
-    per frame and is the same for every segment of a rate, so that `join_segments` loses nothing. Raises
-    ValueError for no frames or a wrong or changing shape, and InputError if ffmpeg fails (disk full); no file
-    is left then.
+    per frame and is the same for every segment of a rate, so that `join_segments` loses nothing. `crf` (0 to
+    51, lower is better) and `preset` are x264's; for NVENC they become its -cq and the nearest of its presets,
+    and `threads` has no meaning. Raises ValueError for no frames or a wrong or changing shape, and InputError
+    if ffmpeg fails (disk full; no NVENC: there is no fallback); no file is left then.
     """
     pictures = iter(frames)
     first = next(pictures, None)
     if first is None:
         raise ValueError(f"{path.name}: no frames to encode")
-    height, width = _checked(first, first.shape).shape[:2]
+    height, width = checked(first, first.shape).shape[:2]
     width, height = even_size(width, height)
     if min(width, height) < 2:
         raise ValueError(f"frames of {first.shape[1]} x {first.shape[0]} pixels are too small for H.264")
-    timescale = fps.numerator * math.ceil(_MIN_TIMESCALE / fps.numerator)
-    args = [
-        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}"),
-        *(
-            "-framerate",
-            f"{fps.numerator}/{fps.denominator}",
-            "-protocol_whitelist",
-            "pipe,file",
-            "-i",
-            "pipe:0",
-        ),
-        *("-filter_threads", "1", "-vf", f"{_BT709},{_TAGS}"),
-        *("-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-threads", str(threads)),
-        *("-fps_mode", "passthrough", "-video_track_timescale", str(timescale), "-f", "mp4"),
-        *("-y", ffmpeg.file_url(path)),
-    ]
+    args = [*_raw_input(width, height, fps), *_codec(encoder, crf, preset, threads), *_container(fps, path)]
     n = 0
 
     def raw() -> Iterator[memoryview]:
         nonlocal n
         for picture in itertools.chain([first], pictures):
             n += 1
-            yield ffmpeg.raw_bytes(_checked(picture, first.shape)[:height, :width])
+            yield ffmpeg.raw_bytes(checked(picture, first.shape)[:height, :width])
 
     try:
-        ffmpeg.feed(args, raw(), _TIMEOUT_S, f"encoding {path.name}")
-    except BaseException:
+        # CUDA reserves more address space than the machine has memory.
+        ffmpeg.feed(args, raw(), _TIMEOUT_S, f"encoding {path.name}", bounded=encoder != "nvenc")
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if encoder == "nvenc" and isinstance(error, InputError):
+            raise InputError(f"{error}; {_NVENC_REMEDY}") from error
         raise
     return n
 
 
-def _checked(picture: Image, shape: tuple[int, ...]) -> Image:
+def check_encoder(encoder: Encoder) -> None:
+    """Encode two frames. Raises RefusedError with the reason if the encoder cannot be used on this machine."""
+    frames = np.zeros((2, 256, 256, 3), np.uint8)
+    with TemporaryDirectory(prefix="lp_ray-encoder-") as folder:
+        try:
+            encode_segment(Path(folder) / "check.mp4", frames, Fraction(25), 23, "veryfast", encoder=encoder)
+        except InputError as error:
+            raise RefusedError(f"encoder={encoder} does not work on this machine: {error}") from error
+
+
+def _raw_input(width: int, height: int, fps: Fraction) -> list[str]:
+    kind = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}"]
+    rate = ["-framerate", f"{fps.numerator}/{fps.denominator}"]
+    return [*kind, *rate, "-protocol_whitelist", "pipe,file", "-i", "pipe:0"]
+
+
+def _codec(encoder: Encoder, crf: int, preset: str, threads: int) -> list[str]:
+    colours = ["-filter_threads", "1", "-vf", f"{_BT709},{_TAGS}"]
+    if encoder == "x264":
+        return [*colours, "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-threads", str(threads)]
+    if preset not in NVENC_PRESETS:
+        raise ValueError(f"preset {preset!r} has no counterpart in NVENC; known: {', '.join(NVENC_PRESETS)}")
+    quality = ["-rc", "vbr", "-cq", str(max(crf, 1)), "-b:v", "0"]  # 0 would mean: choose for me
+    return [*colours, "-c:v", "h264_nvenc", "-preset", NVENC_PRESETS[preset], "-tune", "hq", *quality]
+
+
+def _container(fps: Fraction, path: Path) -> list[str]:
+    timescale = fps.numerator * math.ceil(_MIN_TIMESCALE / fps.numerator)
+    exact = ["-fps_mode", "passthrough", "-video_track_timescale", str(timescale)]
+    return [*exact, "-f", "mp4", "-y", ffmpeg.file_url(path)]
+
+
+def checked(picture: Image, shape: tuple[int, ...]) -> Image:
+    """Return a frame if it is an RGB picture of this shape. Raises ValueError."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.shape != shape:
         raise ValueError(f"frame of shape {picture.shape}, {picture.dtype}; expected uint8 like {shape}")
     return picture

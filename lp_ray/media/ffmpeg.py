@@ -58,10 +58,10 @@ class Child:
     """A running ffmpeg; a context manager that kills it on the way out.
 
     `args` follow the common options. stdout is read with `read_into` or `lines`, or not at all; a `fed` child
-    takes its input from `write`, until `end`.
+    takes its input from `write`, until `end`. `bounded` holds its address space to 16 GiB.
     """
 
-    def __init__(self, args: Sequence[str], loglevel: str = "error", fed: bool = False) -> None:
+    def __init__(self, args: Sequence[str], loglevel: str = "error", fed: bool = False, bounded: bool = True) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
             _command(args, loglevel),
@@ -70,8 +70,9 @@ class Child:
             stderr=self._log,
             bufsize=0,
         )
-        with contextlib.suppress(OSError, ValueError):  # the child may be gone already
-            resource.prlimit(self._process.pid, resource.RLIMIT_AS, (_MAX_CHILD_BYTES, _MAX_CHILD_BYTES))
+        if bounded:
+            with contextlib.suppress(OSError, ValueError):  # the child may be gone already
+                resource.prlimit(self._process.pid, resource.RLIMIT_AS, (_MAX_CHILD_BYTES, _MAX_CHILD_BYTES))
         assert self._process.stdout is not None
         self._fd = self._process.stdout.fileno()
         with contextlib.suppress(OSError):  # the user's pipe allowance may be used up
@@ -177,9 +178,11 @@ def _raise_failure(what: str, log: str) -> NoReturn:
     raise InputError(f"{what}: ffmpeg failed: {'; '.join(reasons[:3])}")
 
 
-def feed(args: Sequence[str], pictures: Iterable[memoryview], timeout_s: float, what: str) -> None:
+def feed(
+    args: Sequence[str], pictures: Iterable[memoryview], timeout_s: float, what: str, bounded: bool = True
+) -> None:
     """Run ffmpeg on raw pixels given to its stdin one picture at a time. Raises InputError as `run` does."""
-    with Child(args, fed=True) as child:
+    with Child(args, fed=True, bounded=bounded) as child:
         try:
             for picture in pictures:
                 child.write(picture, timeout_s)

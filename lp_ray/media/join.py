@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from lp_ray.errors import EngineOutputError, InputError, UnreadableMediaError
-from lp_ray.limits import OURS
 from lp_ray.media import ffmpeg, sniff
-from lp_ray.media.probe import probe_video
+from lp_ray.media.facts import VideoFacts, video_facts
 
 _TIMEOUT_S = 3600.0
 _AUDIO_RATE = "128k"
+_SEEKABLE = {"mov", "matroska"}  # with an index that says where the sound is; others are read from the start
+_SEEK_EARLY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,6 @@ class AudioCut:
     path: Path
     start_s: float = 0.0
     duration_s: float | None = None
-
-
-@dataclass(frozen=True)
-class VideoFacts:
-    """What a finished file holds, by probing it."""
-
-    n_frames: int
-    fps: Fraction
-    width: int
-    height: int
-    duration_s: float
-    has_audio: bool
-    bytes: int
-    sha256: str
 
 
 def join_segments(
@@ -76,15 +62,6 @@ def join_segments(
     return facts
 
 
-def video_facts(path: Path) -> VideoFacts:
-    """Probe a finished video of ours. Raises UnreadableMediaError or TruncatedMediaError for a broken one."""
-    info = probe_video(path, OURS)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = path.stat().st_size
-    return VideoFacts(info.n_frames, info.fps, info.width, info.height, info.duration_s, info.has_audio, size, digest)
-
-
 def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
     # Links of plain names: the concat script then needs no quoting, whatever the segments are called.
     script = folder / "segments.txt"
@@ -103,21 +80,32 @@ def _sound_args(audio: AudioCut | None, pictures_s: float) -> list[str]:
         raise UnreadableMediaError(f"{audio.path.name}: not a video file, so there is no sound to take from it")
     duration_s = min(pictures_s, audio.duration_s or pictures_s)
     start_s = _first_picture_s(audio.path, demuxer) + audio.start_s
-    cut = ["-seek_timestamp", "1", "-ss", f"{start_s:.6f}", "-t", f"{duration_s:.6f}", "-vn"]
-    # Sound that begins after the picture is led in by silence, so that it keeps its place.
+    seek: list[str] = []
+    if demuxer in _SEEKABLE and start_s > 2 * _SEEK_EARLY_S:
+        seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{start_s - _SEEK_EARLY_S:.6f}"]
+    # Cut by the file's own clock (-copyts): without it ffmpeg moves the sound of some containers to 0. Sound that
+    # begins after the picture is led in by silence, so that it keeps its place.
+    cut = f"atrim=start={start_s:.6f}:duration={duration_s:.6f},asetpts=PTS-({start_s:.6f})/TB"
     fill = "aresample=async=1:first_pts=0"
-    coded = ["-c:a", "aac", "-b:a", _AUDIO_RATE, "-t", f"{duration_s:.6f}"]
-    opened = ffmpeg.input_args(audio.path, demuxer, *cut)
-    return [*opened, "-map", "0:v:0", "-map", "1:a:0?", "-af", fill, *coded]
+    coded = ["-c:a", "aac", "-b:a", _AUDIO_RATE]
+    opened = ffmpeg.input_args(audio.path, demuxer, *seek, "-vn")
+    return ["-copyts", *opened, "-map", "0:v:0", "-map", "1:a:0?", "-af", f"{cut},{fill}", *coded]
 
 
 def _first_picture_s(path: Path, demuxer: str) -> float:
-    """Time of the first picture on the file's clock, on which its sound is placed too."""
-    args = [*ffmpeg.input_args(path, demuxer, "-copyts"), "-map", "0:V:0", "-frames:v", "1"]
-    with ffmpeg.Child([*args, "-c", "copy", "-f", "framecrc", "pipe:1"]) as child:
+    """Time of the first picture that is shown, on the file's clock, on which its sound is placed too.
+
+    It is decoded, because packets before it may be hidden by an edit list; but AVI has no presentation times,
+    and its first packet stands for its first picture.
+    """
+    how = ["-vf", "scale=16:16", "-c:v", "rawvideo", "-fps_mode", "passthrough", "-enc_time_base", "demux"]
+    if demuxer == "avi":
+        how = ["-c", "copy"]
+    args = [*ffmpeg.input_args(path, demuxer, "-copyts"), "-map", "0:V:0", "-frames:v", "1", *how]
+    with ffmpeg.Child([*args, "-f", "framecrc", "pipe:1"]) as child:
         lines = list(child.lines(_TIMEOUT_S))
     base = [line.split(":")[1] for line in lines if line.startswith("#tb 0:")]
     rows = [line for line in lines if line.startswith("0,")]
     if not base or not rows:
         raise InputError(f"{path.name}: holds no picture to place its sound by")
-    return float(int(rows[0].split(",")[2]) * Fraction(base[0].strip()))
+    return float(int(rows[0].split(",")[1]) * Fraction(base[0].strip()))

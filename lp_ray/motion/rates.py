@@ -15,11 +15,40 @@ forth, or stays on its last frame."""
 Indices = NDArray[np.intp]
 
 
+class Length(NamedTuple):
+    """Frames of a clip and their exact rate."""
+
+    n_frames: int
+    fps: Fraction
+
+
 class Schedule(NamedTuple):
     """For every output frame the source frame and the driving frame it is made of."""
 
     source: Indices
     driving: Indices
+
+
+def output_length(source: Length | None, driving: Length, policy: LengthPolicy) -> Length:
+    """Return how many frames a pair has and at which rate, without listing them; see `schedule`."""
+    if source is None:
+        return driving
+    n_driving = _resampled_length(driving.n_frames, driving.fps / source.fps)
+    shortened = policy == "min" and driving.n_frames > 1
+    return Length(min(source.n_frames, n_driving) if shortened else source.n_frames, source.fps)
+
+
+def schedule(source: Length | None, driving: Length, policy: LengthPolicy) -> Schedule:
+    """Return which source and driving frame every output frame is made of.
+
+    A picture (None) takes the driving's frames as they are; a video keeps its own rate, the driving is resampled
+    to it, and `policy` says what a shorter driving does. One driving frame serves all.
+    """
+    if source is None:
+        return drive_picture(np.arange(driving.n_frames))
+    still = driving.n_frames == 1
+    frames = np.zeros(1, np.intp) if still else resample(driving.n_frames, driving.fps, source.fps)
+    return drive_video(output_length(source, driving, policy).n_frames, frames, "hold" if still else policy)
 
 
 def resample(n_frames: int, rate_in: Fraction, rate_out: Fraction) -> Indices:
@@ -33,7 +62,7 @@ def resample(n_frames: int, rate_in: Fraction, rate_out: Fraction) -> Indices:
     if rate_in == rate_out:
         return np.arange(n_frames)
     step = rate_in / rate_out
-    n_out = max(1, _rounded_half_down(n_frames / step))
+    n_out = _resampled_length(n_frames, step)
     middle, half = step.numerator, 2 * step.denominator
     last = n_frames - 1
     return np.fromiter((min((2 * i + 1) * middle // half, last) for i in range(n_out)), np.intp, n_out)
@@ -66,6 +95,10 @@ def _extended(frames: Indices, n: int, policy: LengthPolicy) -> Indices:
         phase = frames % period
         return np.minimum(phase, period - phase) if n > 1 else phase
     return np.minimum(frames, n - 1)
+
+
+def _resampled_length(n_frames: int, step: Fraction) -> int:
+    return max(1, _rounded_half_down(n_frames / step))
 
 
 def _rounded_half_down(value: Fraction) -> int:

@@ -35,7 +35,9 @@ MotionFrames = dict[str, NDArray[np.float32]]
 class TemplateHeader:
     """What a template is and where it came from.
 
-    `missing_frames` are the frames in which no face was found and the last good one was held.
+    `missing_frames` are the frames in which no face was found and the last good one was held; `size` is the
+    clip's (width, height), `crop` the 2 x 3 matrix, row by row, from its frames to the 512 x 512 crop that motion
+    was extracted from (None: whole frames, or not known).
     """
 
     engine: str
@@ -45,11 +47,18 @@ class TemplateHeader:
     fps_denominator: int
     n_frames: int
     missing_frames: tuple[int, ...] = ()
+    size: tuple[int, int] | None = None
+    crop: tuple[float, ...] | None = None
     format_version: int = FORMAT_VERSION
 
     @property
     def fps(self) -> Fraction:
         return Fraction(self.fps_numerator, self.fps_denominator)
+
+    @property
+    def matrix(self) -> NDArray[np.float64] | None:
+        """`crop` as a 2 x 3 matrix."""
+        return None if self.crop is None else np.array(self.crop).reshape(2, 3)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -60,6 +69,9 @@ class TemplateHeader:
         try:
             fields = json.loads(text)
             fields["missing_frames"] = tuple(int(i) for i in fields["missing_frames"])
+            for name, length, kind in (("size", 2, int), ("crop", 6, float)):
+                if fields.get(name) is not None:
+                    fields[name] = _numbers(name, fields[name], length, kind)
             header = cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise TemplateError(f"not a motion template header: {error}") from error
@@ -70,6 +82,13 @@ class TemplateHeader:
         if header.n_frames < 1 or header.fps_numerator < 1 or header.fps_denominator < 1:
             raise TemplateError("template header without frames or with an impossible rate")
         return header
+
+
+def _numbers(name: str, values: Any, length: int, kind: type) -> tuple[Any, ...]:
+    numbers = tuple(kind(value) for value in values)
+    if len(numbers) != length or not np.isfinite(numbers).all():
+        raise ValueError(f"{name} of {len(numbers)} numbers")
+    return numbers
 
 
 def write_template(path: Path, header: TemplateHeader, parts: Iterable[Mapping[str, NDArray[Any]]]) -> None:

@@ -4,41 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from lp_ray import storage
 from lp_ray.engine.factory import create_engine
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop, Span
+from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import RefusedError
-from lp_ray.layout import TemplateLayout
-from lp_ray.limits import OURS
-from lp_ray.motion.template import TemplateReader
-from lp_ray.options import make_options
+from lp_ray.options import PairOptions, make_options
 from lp_ray.settings import Settings
-from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, SourcedSpan, empty
+from lp_ray.stages.media import TemplateCache, driving_frames
+from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, PairWork, SourcedSpan, empty
 
 STAGE = "animate"
-TEMPLATE_CACHE = 8
 
 
 class AnimatePairs:
     """Ray Data callable: SourcedSpan -> AnimatedChunk, one per chunk, or one with a failure.
 
-    Rows come ordered by source, so one prepared source serves its whole block of pairs.
+    Rows come ordered by source, so one prepared picture serves its whole block of pairs.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._layout = TemplateLayout(settings.templates)
         self._engine = create_engine(settings.engine)
+        self._templates = TemplateCache(settings.templates)
         self._prepared_key: tuple[Any, ...] = ()
-        self._prepared: Any = None
-        self._template = lru_cache(TEMPLATE_CACHE)(self._fetch_template)
+        self._prepared: list[Any] = []
+        self._directed_key = ""
+        self._directed: Any = None
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         for row in SourcedSpan.from_batch(batch):
@@ -57,32 +50,41 @@ class AnimatePairs:
             yield self._failed(row, Failure.of(STAGE, error))
 
     def _failed(self, row: SourcedSpan, failure: Failure) -> AnimatedChunk:
-        none = empty(FRAME_SIZE, FRAME_SIZE, 3, dtype=np.uint8)
-        index = row.start // self._settings.chunk_frames
-        return AnimatedChunk(row.work, index, none, row.to_crop, row.seconds_source, 0.0, failure)
+        none = empty(0, FRAME_SIZE, FRAME_SIZE, 3, dtype=np.uint8)
+        index = row.start // row.work.chunk
+        return AnimatedChunk(row.work, index, none, row.to_crop, row.facts, row.seconds_source, 0.0, failure)
 
     def _animate(self, row: SourcedSpan) -> Iterator[AnimatedChunk]:
         work, seconds_source = row.work, row.seconds_source
-        span = Span(row.start, row.stop, self._settings.chunk_frames)
+        span = Span(row.start, row.stop, work.chunk)
         started = time.perf_counter()
-        options = make_options(work.options, f"pair {work.pair_id}")
-        template = self._template(work.template_key)
-        chunks = self._engine.animate(self._prepare(row), template, options, span)
-        for index, frames in enumerate(chunks, row.start // span.chunk):
+        direction = self._direct(work)
+        faces = [self._engine.animate(prepared, direction, span) for prepared in self._prepare(row)]
+        for index, frames in enumerate(zip(*faces, strict=True), row.start // work.chunk):
             seconds = time.perf_counter() - started
-            yield AnimatedChunk(work, index, frames, row.to_crop, seconds_source, seconds, None)
+            yield AnimatedChunk(work, index, np.stack(frames), row.to_crop, row.facts, seconds_source, seconds, None)
             seconds_source, started = 0.0, time.perf_counter()
 
-    def _prepare(self, row: SourcedSpan) -> Any:
-        key = (row.work.source.key, row.to_crop.tobytes())
+    def _prepare(self, row: SourcedSpan) -> list[Any]:
+        """Return what is prepared of each face; a picture's is kept for the pairs that follow."""
+        if row.work.source.is_video:
+            return [self._engine.prepare(SourceCrops(np.array(row.crops), np.array(row.points), is_video=True))]
+        key = (row.work.source.key, row.to_crop.tobytes(), row.crops.shape)
         if key != self._prepared_key:
-            self._prepared = self._engine.prepare(SourceCrop(np.array(row.crop), np.array(row.points)))
+            rows = range(len(row.crops))
+            crops = [SourceCrops(np.array(row.crops[i : i + 1]), np.array(row.points[i : i + 1])) for i in rows]
+            self._prepared = [self._engine.prepare(face) for face in crops]
             self._prepared_key = key
         return self._prepared
 
-    def _fetch_template(self, key: str) -> TemplateReader:
-        """Keep the template's bytes in a file of this actor's own: the store may be remote, reads are ranges."""
-        with TemporaryDirectory(prefix="lp_ray-template-") as folder:
-            path = Path(folder) / "template.npz"
-            storage.fetch(self._layout.template(key), path, OURS)
-            return TemplateReader(path)  # it maps the bytes: the name may go, and the space with the cache's entry
+    def _direct(self, work: PairWork) -> Any:
+        """Return the pair's motion; a source video's chunks share it."""
+        if work.pair_id != self._directed_key:
+            options = make_options(work.options, f"pair {work.pair_id}")
+            self._directed = self._engine.direct(self._motion(work, options), options)
+            self._directed_key = work.pair_id
+        return self._directed
+
+    def _motion(self, work: PairWork, options: PairOptions) -> PairMotion:
+        driving, source = self._templates.of_pair(work)
+        return PairMotion(driving, driving_frames(work, options, source, driving), source)

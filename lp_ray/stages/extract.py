@@ -1,18 +1,26 @@
-"""Stage `extract` (engine): tracked driving frames in, their motion into the template store's staging."""
+"""Stage `extract` (engine): tracked frames in, their motion into the template store's staging."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 
+import numpy as np
+
 from lp_ray import storage
 from lp_ray.engine.factory import create_engine
+from lp_ray.errors import RefusedError
 from lp_ray.layout import TemplateLayout
-from lp_ray.motion.template import pack_part
+from lp_ray.motion.template import MotionFrames, pack_part
 from lp_ray.settings import Settings
 from lp_ray.stages.rows import Batch, Failure, StagedMotion, TrackedChunk
 
 STAGE = "extract"
+
+TO_CROP = "to_crop"
+"""Array of a source video's template: the 2 x 3 matrix from each frame to its crop of 512."""
+CROP_POINTS = "crop_points"
+"""Array of a source video's template: its landmarks in each crop, K x D."""
 
 
 class ExtractMotion:
@@ -31,10 +39,20 @@ class ExtractMotion:
         failure = chunk.failure
         if failure is None:
             try:
-                motion = self._engine.extract(chunk.crops if self._engine.needs_crops else None, chunk.points)
+                motion = self._motion(chunk)
+            except RefusedError:
+                raise
             except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
                 failure = Failure.of(STAGE, error)
             else:
                 storage.put_bytes(self._layout.part(chunk.template_key, chunk.index), pack_part(motion))
         seconds = chunk.seconds + time.perf_counter() - started
         return StagedMotion(chunk.template_key, chunk.index, chunk.facts, seconds, failure)
+
+    def _motion(self, chunk: TrackedChunk) -> MotionFrames:
+        crops = chunk.crops if self._engine.needs_crops else None
+        if not len(chunk.to_crop):
+            return self._engine.extract(crops, chunk.points)
+        motion = self._engine.extract(crops, chunk.points) if self._engine.needs_crops else {}
+        own = {TO_CROP: chunk.to_crop.astype(np.float32), CROP_POINTS: chunk.points.astype(np.float32)}
+        return {**motion, **own}

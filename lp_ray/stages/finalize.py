@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lp_ray import storage
 from lp_ray.errors import RefusedError
-from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray.kinds import is_template
+from lp_ray.layout import SUFFIXES, OutputLayout, TemplateLayout
 from lp_ray.limits import OURS
 from lp_ray.manifest import DONE
-from lp_ray.media.clip import open_clip
+from lp_ray.media.clip import open_footage
+from lp_ray.media.facts import MediaFacts, still_facts
+from lp_ray.media.frames_zip import join_frames
+from lp_ray.media.gif import make_gif
 from lp_ray.media.join import AudioCut, join_segments
 from lp_ray.motion.template import MotionFrames, TemplateHeader, unpack_part, write_template
-from lp_ray.results import ResultRow, read_row, write_row
+from lp_ray.results import FRAMES, GIF, IMAGE, VIDEO, ResultRow, read_row, write_row
 from lp_ray.settings import Settings
-from lp_ray.stages.imported import is_template_file
 from lp_ray.stages.rows import ClipFacts, Failure, PairWork
 
 STAGE = "finalize"
+
+DRIVING, SOURCE = "driving", "source"
 
 
 def finalize_template(
@@ -56,6 +61,8 @@ def _join_template(layout: TemplateLayout, key: str, facts: ClipFacts, engine: s
         fps_denominator=facts.fps_denominator,
         n_frames=facts.n_frames,
         missing_frames=facts.missing_frames,
+        size=facts.size,
+        crop=facts.crop,
     )
     with TemporaryDirectory(prefix="lp_ray-template-") as folder:
         path = Path(folder) / "template.npz"
@@ -69,7 +76,7 @@ def _parts(layout: TemplateLayout, key: str, n_parts: int) -> Iterator[MotionFra
 
 
 def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultRow | Failure:
-    """Join a pair's staged segments, add the sound, put the video, then its row, then drop the staging.
+    """Join a pair's staged segments, add the sound, put the result, then its row, then drop the staging.
 
     `row` holds what is known already; the answer adds what the finished file says of itself.
     """
@@ -96,30 +103,49 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultR
 
 @contextmanager
 def _sound(settings: Settings, work: PairWork) -> Iterator[AudioCut | None]:
-    """Give the driving's sound where it is wanted and there is some."""
-    driving = work.driving
-    if work.options["audio"] != "driving" or is_template_file(driving.uri):
+    """Give the sound of whom the options name first, or of the other where that one has none."""
+    order = {"driving": (DRIVING, SOURCE), "source": (SOURCE, DRIVING), "none": ()}[work.options["audio"]]
+    with ExitStack() as stack:
+        for whose in order:
+            cut = stack.enter_context(_sound_of(settings, work, whose))
+            if cut is not None:
+                yield cut
+                return
+        yield None
+
+
+@contextmanager
+def _sound_of(settings: Settings, work: PairWork, whose: str) -> Iterator[AudioCut | None]:
+    driving, source = work.driving, work.source
+    if is_template(driving.uri) if whose == DRIVING else not source.is_video:
         yield None
         return
-    with storage.local_copy(driving.uri, settings.limits) as path:
-        clip = open_clip(path, settings.limits, driving.start_s, driving.end_s)
-        yield AudioCut(path, driving.start_s or 0.0) if clip.has_audio else None
+    uri = driving.uri if whose == DRIVING else source.uri
+    cut = (driving.start_s, driving.end_s) if whose == DRIVING else (None, None)
+    with storage.local_copy(uri, settings.limits) as path:
+        clip = open_footage(path, settings.limits, *cut)
+        duration_s = float(clip.n_frames / clip.fps)
+        yield AudioCut(path, cut[0] or 0.0, duration_s) if clip.has_audio else None
 
 
 def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> ResultRow:
-    segments = []
-    for index in range(work.n_chunks):
-        segments.append(folder / f"{index:07d}.mp4")
-        storage.fetch(layout.segment(work.pair_id, index), segments[-1], OURS)
-    video = folder / "video.mp4"
-    with _sound(settings, work) as sound:
-        facts = join_segments(segments, video, work.fps, work.n_frames, sound)
-    uri = layout.video(work.pair_id)
-    storage.put_file(video, uri)
+    indices = range(work.n_chunks)
+    segments = _fetch(folder, [layout.segment(work.pair_id, index, work.kind) for index in indices])
+    output = folder / f"result{SUFFIXES[work.kind]}"
+    facts = _JOINERS[work.kind](settings, work, segments, output)
+    uri = layout.result(work.pair_id, work.kind)
+    compared = None
+    if work.options["comparison"]:
+        compared = layout.comparison(work.pair_id, work.kind)
+        parts = [layout.compared_segment(work.pair_id, index, work.kind) for index in indices]
+        _join_comparison(work, _fetch(folder, parts), folder / "comparison.mp4", compared)
+    storage.put_file(output, uri)
     return {
         "video_uri": uri,
+        "kind": work.kind,
+        "comparison_uri": compared,
         "n_frames": facts.n_frames,
-        "fps": {"numerator": facts.fps.numerator, "denominator": facts.fps.denominator},
+        "fps": facts.fps and {"numerator": facts.fps.numerator, "denominator": facts.fps.denominator},
         "width": facts.width,
         "height": facts.height,
         "duration_s": facts.duration_s,
@@ -127,3 +153,46 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
         "bytes": facts.bytes,
         "sha256": facts.sha256,
     }
+
+
+def _fetch(folder: Path, uris: list[str]) -> list[Path]:
+    paths = [folder / uri.rpartition("/")[2] for uri in uris]
+    for uri, path in zip(uris, paths, strict=True):
+        storage.fetch(uri, path, OURS)
+    return paths
+
+
+def _join_video(settings: Settings, work: PairWork, segments: list[Path], output: Path) -> MediaFacts:
+    with _sound(settings, work) as sound:
+        return join_segments(segments, output, work.fps, work.n_frames, sound)
+
+
+def _join_gif(settings: Settings, work: PairWork, segments: list[Path], output: Path) -> MediaFacts:
+    video = output.with_suffix(".mp4")
+    join_segments(segments, video, work.fps, work.n_frames)
+    return make_gif(video, output, work.fps)
+
+
+def _join_frames(settings: Settings, work: PairWork, segments: list[Path], output: Path) -> MediaFacts:
+    return join_frames(segments, output, work.n_frames, work.fps)
+
+
+def _take_image(settings: Settings, work: PairWork, segments: list[Path], output: Path) -> MediaFacts:
+    segments[0].rename(output)
+    return still_facts(output)
+
+
+_JOINERS: dict[str, Callable[[Settings, PairWork, list[Path], Path], MediaFacts]] = {
+    VIDEO: _join_video,
+    GIF: _join_gif,
+    FRAMES: _join_frames,
+    IMAGE: _take_image,
+}
+
+
+def _join_comparison(work: PairWork, segments: list[Path], output: Path, uri: str) -> None:
+    if work.kind == IMAGE:
+        storage.put_file(segments[0], uri)
+        return
+    join_segments(segments, output, work.fps, work.n_frames)
+    storage.put_file(output, uri)

@@ -1,33 +1,44 @@
-"""Drivings that are motion templates already: LivePortrait's own `.pkl` files."""
+"""Drivings that are motion templates already: LivePortrait's own `.pkl` files, and our `.npz`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from lp_ray import storage
 from lp_ray.errors import RefusedError, TemplateError, UnsupportedError
+from lp_ray.kinds import suffix_of
 from lp_ray.layout import TemplateLayout
+from lp_ray.limits import Limits
 from lp_ray.media.timing import cut
 from lp_ray.motion.pickle_io import import_pickle
-from lp_ray.motion.template import write_template
-from lp_ray.options import LIVEPORTRAIT
+from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
 from lp_ray.settings import Settings
-from lp_ray.stages.rows import DrivingRef, Failure
+from lp_ray.stages.rows import ClipRef, Failure
 
 STAGE = "template"
 
-
-def is_template_file(uri: str) -> bool:
-    """Whether a driving is a motion template file and not a picture: by its name, as users see it."""
-    return uri.lower().endswith(".pkl")
+PART_FRAMES = 256
+"""Frames copied at a time: a long template is never whole in memory."""
 
 
-def import_template(settings: Settings, key: str, driving: DrivingRef) -> Failure | None:
-    """Read a `.pkl` template safely and store it as one of ours; return why not, if it cannot be."""
+def import_template(settings: Settings, key: str, driving: ClipRef) -> Failure | None:
+    """Read a template file safely and store it under a key of ours; return why not, if it cannot be."""
     try:
-        _import(settings, key, driving)
+        with storage.local_copy(driving.uri, settings.limits) as path, TemporaryDirectory(prefix="lp_ray-t-") as folder:
+            header, parts = _read(path, driving, settings.limits)
+            if header.engine != settings.engine.name:
+                raise UnsupportedError(
+                    f"this template holds the motion of engine={header.engine}, which engine={settings.engine.name} "
+                    f"cannot use: give the clip itself, or engine={header.engine}"
+                )
+            file = Path(folder) / "template.npz"
+            write_template(file, header, parts)
+            storage.put_if_absent(TemplateLayout(settings.templates).template(key), file)
     except RefusedError:
         raise
     except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
@@ -35,19 +46,32 @@ def import_template(settings: Settings, key: str, driving: DrivingRef) -> Failur
     return None
 
 
-def _import(settings: Settings, key: str, driving: DrivingRef) -> None:
-    if settings.engine.name != LIVEPORTRAIT:
-        raise UnsupportedError(
-            f"a .pkl template holds LivePortrait's motion, which engine={settings.engine.name} cannot use: "
-            f"give the clip itself, or engine={LIVEPORTRAIT}"
-        )
-    with storage.local_copy(driving.uri, settings.limits) as path:
-        header, frames = import_pickle(path.read_bytes())
+def _read(path: Path, driving: ClipRef, limits: Limits) -> tuple[TemplateHeader, Iterator[MotionFrames]]:
+    """Return the header of the cut, and its motion piece by piece."""
+    if suffix_of(driving.uri) == ".pkl":
+        header, frames = import_pickle(path.read_bytes(), limits)
+        first, header = _cut(header, driving)
+        whole = {name: array[first : first + header.n_frames] for name, array in frames.items()}
+        return header, iter([whole])
+    reader = TemplateReader(path)
+    if reader.header.n_frames > limits.max_frames:
+        raise TemplateError(f"{reader.header.n_frames} frames of motion, limits.max_frames is {limits.max_frames}")
+    first, header = _cut(reader.header, driving)
+    return header, _pieces(reader, first, first + header.n_frames)
+
+
+def _cut(header: TemplateHeader, driving: ClipRef) -> tuple[int, TemplateHeader]:
     first, n_frames = cut(header.fps, header.n_frames, driving.start_s, driving.end_s)
     if n_frames < 1:
         raise TemplateError(f"start_s and end_s leave none of the template's {header.n_frames} frames")
-    with TemporaryDirectory(prefix="lp_ray-template-") as folder:
-        file = Path(folder) / "template.npz"
-        kept = {name: array[first : first + n_frames] for name, array in frames.items()}
-        write_template(file, replace(header, n_frames=n_frames), [kept])
-        storage.put_if_absent(TemplateLayout(settings.templates).template(key), file)
+    missing = tuple(i - first for i in header.missing_frames if first <= i < first + n_frames)
+    return first, replace(header, n_frames=n_frames, missing_frames=missing)
+
+
+def _pieces(reader: TemplateReader, first: int, stop: int) -> Iterator[MotionFrames]:
+    for start in range(first, stop, PART_FRAMES):
+        piece = reader.read(start, min(start + PART_FRAMES, stop))
+        for name, rows in piece.items():
+            if not np.isfinite(rows).all():
+                raise TemplateError(f"{name} holds values that are not finite")
+        yield piece

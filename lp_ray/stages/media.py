@@ -1,23 +1,121 @@
-"""Reading a source picture the same way wherever a stage needs it."""
+"""Reading sources and templates the same way wherever a stage needs them."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from lp_ray import storage
 from lp_ray.errors import UnsupportedError
-from lp_ray.face.crop import limit_size
+from lp_ray.face.framing import SourceFraming
 from lp_ray.face.protocol import Image
-from lp_ray.limits import Limits
+from lp_ray.layout import TemplateLayout
+from lp_ray.limits import OURS, Limits
+from lp_ray.media.clip import Clip, Still, open_footage
 from lp_ray.media.images import read_image
 from lp_ray.media.sniff import is_video
-from lp_ray.stages.rows import SourceRef
+from lp_ray.motion.rates import Indices, Length, schedule
+from lp_ray.motion.template import TemplateReader
+from lp_ray.options import PairOptions
+from lp_ray.stages.rows import PairWork, SourceFacts
+
+TEMPLATE_CACHE = 8
+CLIP_CACHE = 2
 
 
-def read_source(source: SourceRef, max_dim: int, limits: Limits) -> Image:
-    """Read a portrait and shrink it to `max_dim` and even sides.
+@dataclass(frozen=True)
+class Picture:
+    """A source picture as a pair works on it, and its own size."""
 
-    `crop_to_original` matrices belong to the picture in this size. Raises InputError.
-    """
-    with storage.local_copy(source.uri, limits) as path:
+    image: Image
+    facts: SourceFacts
+
+
+def source_framing(options: PairOptions) -> SourceFraming:
+    """Return those of a pair's options that say how its source is cropped."""
+    return SourceFraming(
+        max_dim=options.source_max_dim,
+        division=options.source_division,
+        crop=options.flag_do_crop,
+        rotate=options.flag_do_rot,
+        scale=options.crop_scale,
+        vx=options.crop_vx,
+        vy=options.crop_vy,
+    )
+
+
+def read_picture(uri: str, framing: SourceFraming, limits: Limits) -> Picture:
+    """Read a portrait and limit its size. Raises InputError, UnsupportedError for a video."""
+    with storage.local_copy(uri, limits) as path:
         if is_video(path):
-            raise UnsupportedError("the source is a video; give an image")
-        return limit_size(read_image(path, limits), max_dim)
+            raise UnsupportedError(
+                "the source is a video under a picture's name: say media='video' in the sources manifest"
+            )
+        image = read_image(path, limits)
+    height, width = image.shape[:2]
+    return Picture(framing.limit(image), SourceFacts(width, height))
+
+
+class OpenClips:
+    """Clips that an actor reads again and again, a piece at a time: fetched and probed once each.
+
+    Remote files are copied to local disk and removed when another clip takes their place.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: dict[tuple[str, float | None, float | None], tuple[Clip | Still, ExitStack]] = {}
+
+    def get(self, uri: str, start_s: float | None = None, end_s: float | None = None) -> Clip | Still:
+        """Return the clip, or the picture, at a URI. Raises InputError."""
+        key = (uri, start_s, end_s)
+        if key not in self._open:
+            while len(self._open) >= CLIP_CACHE:
+                _, stack = self._open.pop(next(iter(self._open)))
+                stack.close()
+            with ExitStack() as stack:
+                path = stack.enter_context(storage.local_copy(uri, self._limits))
+                footage = open_footage(path, self._limits, start_s, end_s)
+                self._open[key] = footage, stack.pop_all()
+        return self._open[key][0]
+
+    def video(self, uri: str) -> Clip:
+        """Return the source video at a URI. Raises UnsupportedError for a picture."""
+        footage = self.get(uri)
+        if isinstance(footage, Still):
+            raise UnsupportedError("the source is a picture under a video's name: say media='image' in the manifest")
+        return footage
+
+
+class TemplateCache:
+    """Templates that an actor reads by range, each fetched once: the store may be remote."""
+
+    def __init__(self, root: str) -> None:
+        self._layout = TemplateLayout(root)
+        self._cached = lru_cache(TEMPLATE_CACHE)(self._fetch)
+
+    def get(self, key: str) -> TemplateReader:
+        """Return the template of a key. Raises InputError when it is gone."""
+        return self._cached(key)
+
+    def of_pair(self, work: PairWork) -> tuple[TemplateReader, TemplateReader | None]:
+        """Return a pair's driving motion, and a source video's own."""
+        return self.get(work.template_key), self.get(work.source_template) if work.source_template else None
+
+    def _fetch(self, key: str) -> TemplateReader:
+        with TemporaryDirectory(prefix="lp_ray-template-") as folder:
+            path = Path(folder) / "template.npz"
+            storage.fetch(self._layout.template(key), path, OURS)
+            return TemplateReader(path)  # it maps the bytes: the name may go, and the space with the cache's entry
+
+
+def driving_frames(
+    work: PairWork, options: PairOptions, source: TemplateReader | None, driving: TemplateReader
+) -> Indices:
+    """Return which driving frame every frame of a pair takes."""
+    own = None if source is None else Length(len(source), source.header.fps)
+    whole = schedule(own, Length(len(driving), driving.header.fps), options.driving_length)
+    return whole.driving[: work.n_frames]

@@ -15,6 +15,8 @@ from typing import Any, Self, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.face.framing import DrivingFraming, SourceFraming
+
 Batch = dict[str, NDArray[Any]]
 """A Ray Data batch in numpy format."""
 
@@ -54,13 +56,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class SourceRef:
-    """One source row of the manifest, as the stages need it. `face` is a rule or an index in digits."""
+    """One source row of the manifest, as the stages need it. `face` is a rule, an index in digits, or `all`."""
 
     key: str
     uri: str
     face: str
     box: tuple[float, float, float, float] | None
     subject: str
+    is_video: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,36 +78,53 @@ class DrivingRef:
 
 
 @dataclass(frozen=True)
+class ClipRef:
+    """A file to be tracked: a driving, or a source video (which has no cut)."""
+
+    uri: str
+    face: str
+    box: tuple[float, float, float, float] | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
 class ClipRow(Row):
-    """A driving whose motion template is to be made."""
+    """A clip whose motion template is to be made: a driving or a source video, by which framing it has."""
 
     template_key: str
-    driving: DrivingRef
+    clip: ClipRef
+    driving: DrivingFraming | None
+    source: SourceFraming | None
 
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What tracking a whole clip found out."""
+    """What tracking a whole clip found out: `size` is its frames' (width, height), `crop` a driving's matrix to
+    512 x 512, row by row, or None for whole frames."""
 
     fps_numerator: int
     fps_denominator: int
     n_frames: int
     n_chunks: int
     missing_frames: tuple[int, ...]
-
-    @property
-    def fps(self) -> Fraction:
-        return Fraction(self.fps_numerator, self.fps_denominator)
+    size: tuple[int, int]
+    crop: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
 class TrackedChunk(Row):
-    """Consecutive driving frames: landmarks n x K x D, crops n x 256 x 256 x 3 (n = 0 where unused)."""
+    """Consecutive frames: landmarks n x K x D, crops n x 256 x 256 x 3 (n = 0 where unused).
+
+    Of a source video the landmarks are in pixels of its crop, `to_crop` is n x 2 x 3; of a driving they are in
+    pixels of the frame, and `to_crop` has no rows.
+    """
 
     template_key: str
     index: int
     facts: ClipFacts | None
     points: NDArray[np.float64]
+    to_crop: NDArray[np.float64]
     crops: NDArray[np.uint8]
     seconds: float
     failure: Failure | None
@@ -123,21 +143,31 @@ class StagedMotion(Row):
 
 @dataclass(frozen=True)
 class PairWork:
-    """All that is fixed about a pair before it is animated; rides along with its rows."""
+    """All that is fixed about a pair before it is animated; rides along with its rows.
+
+    `source_template` is the key of a source video's own motion, empty for a picture; `chunk` the number of
+    frames animated and encoded at a time; `kind` what the result is (see `lp_ray.manifest.RESULT_SCHEMA`).
+    """
 
     pair_id: str
     source: SourceRef
     driving: DrivingRef
     template_key: str
+    source_template: str
     options: dict[str, Any]
     fps_numerator: int
     fps_denominator: int
     n_frames: int
-    n_chunks: int
+    chunk: int
+    kind: str
 
     @property
     def fps(self) -> Fraction:
         return Fraction(self.fps_numerator, self.fps_denominator)
+
+    @property
+    def n_chunks(self) -> int:
+        return -(-self.n_frames // self.chunk)
 
 
 @dataclass(frozen=True)
@@ -150,30 +180,48 @@ class SpanRow(Row):
 
 
 @dataclass(frozen=True)
+class SourceFacts:
+    """A source's own size in pixels, before `source_max_dim`."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class SourcedSpan(Row):
-    """A span with its source: crop 512 x 512 x 3, landmarks in it, and the 2 x 3 original -> crop matrix."""
+    """A span with its source: crops F x S x S x 3, landmarks in them F x K x D (in a crop of 512), and F
+    original -> crop matrices.
+
+    Of a picture there is one row for each face, of a video one for each of the span's frames (one chunk then).
+    """
 
     work: PairWork
     start: int
     stop: int
-    crop: NDArray[np.uint8]
+    crops: NDArray[np.uint8]
     points: NDArray[np.float64]
     to_crop: NDArray[np.float64]
+    facts: SourceFacts | None
     seconds_source: float
     failure: Failure | None
 
 
 @dataclass(frozen=True)
 class AnimatedChunk(Row):
-    """Animated crops n x 512 x 512 x 3 of one chunk."""
+    """Animated crops of one chunk, faces x n x 512 x 512 x 3; `to_crop` as in SourcedSpan."""
 
     work: PairWork
     index: int
     frames: NDArray[np.uint8]
     to_crop: NDArray[np.float64]
+    facts: SourceFacts | None
     seconds_source: float
     seconds_animate: float
     failure: Failure | None
+
+    @property
+    def n_frames(self) -> int:
+        return int(self.frames.shape[1])
 
 
 @dataclass(frozen=True)
@@ -183,6 +231,7 @@ class StagedSegment(Row):
     pair_id: str
     index: int
     n_frames: int
+    facts: SourceFacts | None
     seconds_source: float
     seconds_animate: float
     seconds_write: float

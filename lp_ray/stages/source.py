@@ -1,4 +1,8 @@
-"""Stage `source` (CPU): the portrait of each span, found and cropped once however many pairs share it."""
+"""Stage `source` (CPU): the source of each span, found and cropped once however many pairs share it.
+
+Of a picture one row with a crop for each face; of a video a row for each chunk of the span, its frames cropped as
+the source's own template says.
+"""
 
 from __future__ import annotations
 
@@ -10,55 +14,112 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
+from lp_ray.engine.protocol import FRAME_SIZE, Span
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import create_landmarker
-from lp_ray.face.portrait import crop_portrait
-from lp_ray.options import make_options
+from lp_ray.face.framing import SourceFraming
+from lp_ray.face.portrait import Portrait, crop_box, crop_portrait, crop_portraits
+from lp_ray.options import ALL_FACES, make_options
 from lp_ray.settings import Settings
-from lp_ray.stages.media import read_source
-from lp_ray.stages.rows import Batch, Failure, SourcedSpan, SourceRef, SpanRow, empty
+from lp_ray.stages.extract import CROP_POINTS, TO_CROP
+from lp_ray.stages.media import OpenClips, Picture, TemplateCache, read_picture, source_framing
+from lp_ray.stages.rows import Batch, Failure, PairWork, SourcedSpan, SourceFacts, SourceRef, SpanRow, empty
 
 STAGE = "source"
 
 
 @dataclass(frozen=True)
-class _Portrait:
-    crop: SourceCrop
+class _Crops:
+    """See SourcedSpan."""
+
+    images: NDArray[np.uint8]
+    points: NDArray[np.float64]
     to_crop: NDArray[np.float64]
+    facts: SourceFacts
 
 
 class CropSources:
-    """Ray Data callable: SpanRow -> SourcedSpan, one for one."""
+    """Ray Data callable: SpanRow -> SourcedSpan, one for one, or one per chunk of a source video."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, source_size: int) -> None:
+        """`source_size` is the side of the crops that the engine reads."""
         self._settings = settings
+        self._size = source_size
         self._landmarker = create_landmarker(settings.landmarker)
-        self._portrait = lru_cache(settings.source_cache)(self._find_portrait)
+        self._portraits = lru_cache(settings.source_cache)(self._find_portraits)
+        self._clips = OpenClips(settings.limits)
+        self._templates = TemplateCache(settings.templates)
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         for row in SpanRow.from_batch(batch):
-            yield self._source(row).to_batch()
+            for sourced in self._source(row):
+                yield sourced.to_batch()
 
-    def _source(self, row: SpanRow) -> SourcedSpan:
-        started = time.perf_counter()
+    def _source(self, row: SpanRow) -> Iterator[SourcedSpan]:
         work = row.work
-        options = make_options(work.options, f"pair {work.pair_id}")
-        found = self._portrait(work.source, options.source_max_dim, options.crop_scale)
-        seconds = time.perf_counter() - started
-        if isinstance(found, Failure):
-            crop = empty(FRAME_SIZE, 3, dtype=np.uint8)
-            points = empty(3, dtype=np.float64)
-            return SourcedSpan(work, row.start, row.stop, crop, points, np.zeros((2, 3)), seconds, found)
-        return SourcedSpan(work, row.start, row.stop, found.crop.image, found.crop.points, found.to_crop, seconds, None)
+        framing = source_framing(make_options(work.options, f"pair {work.pair_id}"))
+        if work.source.is_video:
+            yield from self._video(row, framing)
+            return
+        started = time.perf_counter()
+        found = self._portraits(work.source, framing)
+        yield self._sourced(work, row.start, row.stop, found, time.perf_counter() - started)
 
-    def _find_portrait(self, source: SourceRef, max_dim: int, scale: float) -> _Portrait | Failure:
+    def _video(self, row: SpanRow, framing: SourceFraming) -> Iterator[SourcedSpan]:
+        """Go through the span's frames once, a chunk at a time; the first error ends it."""
+        work, started = row.work, time.perf_counter()
+        start, stop = row.start, row.stop
+        try:
+            for (start, stop), crops in self._video_crops(work, framing, Span(row.start, row.stop, work.chunk)):
+                yield self._sourced(work, start, stop, crops, time.perf_counter() - started)
+                started = time.perf_counter()
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
+            yield self._sourced(work, start, stop, Failure.of(STAGE, error), time.perf_counter() - started)
+
+    def _video_crops(
+        self, work: PairWork, framing: SourceFraming, span: Span
+    ) -> Iterator[tuple[tuple[int, int], _Crops]]:
+        clip = self._clips.video(work.source.uri)
+        template = self._templates.get(work.source_template)
+        frames = clip.frames(span.start, span.stop - span.start)
+        facts = SourceFacts(*clip.size)
+        for start, stop in span.chunks():
+            kept = template.read(start, stop, (TO_CROP, CROP_POINTS))
+            matrices = kept[TO_CROP].astype(np.float64)
+            images = [framing.cut(framing.limit(next(frames)), matrix, FRAME_SIZE, self._size) for matrix in matrices]
+            yield (start, stop), _Crops(np.stack(images), kept[CROP_POINTS].astype(np.float64), matrices, facts)
+        frames.close()
+
+    def _sourced(self, work: PairWork, start: int, stop: int, found: _Crops | Failure, seconds: float) -> SourcedSpan:
+        if isinstance(found, Failure):
+            images = empty(self._size, self._size, 3, dtype=np.uint8)
+            nothing = empty(0, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
+            return SourcedSpan(work, start, stop, images, *nothing, None, seconds, found)
+        return SourcedSpan(work, start, stop, found.images, found.points, found.to_crop, found.facts, seconds, None)
+
+    def _find_portraits(self, source: SourceRef, framing: SourceFraming) -> _Crops | Failure:
         """A failure is an answer too: it is cached, so a bad picture is read once, not once per pair."""
         try:
-            image = read_source(source, max_dim, self._settings.limits)
-            crop, points, to_crop = crop_portrait(image, self._landmarker, source.face, source.box, FRAME_SIZE, scale)
+            picture = read_picture(source.uri, framing, self._settings.limits)
+            portraits = self._faces(picture, source, framing)
         except RefusedError:
             raise
         except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
             return Failure.of(STAGE, error)
-        return _Portrait(SourceCrop(crop, points), to_crop)
+        return _Crops(
+            np.stack([portrait.crop for portrait in portraits]),
+            np.stack([portrait.points for portrait in portraits]),
+            np.stack([portrait.to_crop for portrait in portraits]),
+            picture.facts,
+        )
+
+    def _faces(self, picture: Picture, source: SourceRef, framing: SourceFraming) -> list[Portrait]:
+        image, facts = picture.image, picture.facts
+        box = None if source.box is None else framing.limit_box(source.box, facts.width, facts.height)
+        if source.subject == "animal" and box is not None:
+            return [crop_box(image, box, framing, self._size)]
+        if source.face == ALL_FACES:
+            return crop_portraits(image, self._landmarker, framing, self._size)
+        return [crop_portrait(image, self._landmarker, source.face, box, framing, self._size)]

@@ -1,4 +1,4 @@
-"""Stage `track` (CPU): a driving clip in, its landmarks and face crops out, chunk by chunk.
+"""Stage `track` (CPU): a driving or a source video in, its landmarks and face crops out, chunk by chunk.
 
 Two passes over the file keep memory flat in the clip's length: the first finds the face in every frame and
 spools the landmarks to disk, the second (only for engines that look at pictures) cuts the crops.
@@ -7,8 +7,9 @@ spools the landmarks to disk, the second (only for engines that look at pictures
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,17 +17,84 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.engine.protocol import CROP_SIZE, Span
-from lp_ray.errors import RefusedError
-from lp_ray.face.crop import DrivingCrop
+from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, Span
+from lp_ray.errors import RefusedError, UnsupportedError
+from lp_ray.face.crop import Matrix, transform_points
 from lp_ray.face.factory import create_landmarker
+from lp_ray.face.framing import Box, ClipCrop, DrivingFraming, SourceFraming
 from lp_ray.face.protocol import Image
 from lp_ray.face.track import check_missing, fill_gaps, track_clip
-from lp_ray.media.clip import Clip, open_clip
+from lp_ray.media.clip import Clip, Footage, Still, open_footage
 from lp_ray.settings import Settings
-from lp_ray.stages.rows import Batch, ClipFacts, ClipRow, DrivingRef, Failure, TrackedChunk, empty
+from lp_ray.stages.rows import Batch, ClipFacts, ClipRef, ClipRow, Failure, TrackedChunk, empty
 
 STAGE = "track"
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What a chunk is made of: see TrackedChunk."""
+
+    points: NDArray[np.float64]
+    to_crop: NDArray[np.float64]
+    crops: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Driving:
+    """Frames as they are, one crop for the whole clip."""
+
+    framing: DrivingFraming
+
+    @property
+    def tracks(self) -> bool:
+        return self.framing.track
+
+    def frames(self, clip: Footage) -> Iterator[Image]:
+        return clip.frames()
+
+    def box(self, ref: ClipRef, clip: Footage) -> Box | None:
+        return ref.box
+
+    def crop(self, points: NDArray[np.float64], size: tuple[int, int]) -> ClipCrop:
+        return self.framing.place(points, *size, CROP_SIZE)
+
+    def pieces(self, clip: Footage, points: NDArray[np.float64], span: Span, pictures: bool) -> Iterator[_Piece]:
+        crop = self.crop(points, clip.size)
+        frames = clip.frames() if pictures else iter(())
+        for start, stop in span.chunks():
+            crops = [crop.cut(frame) for frame in islice(frames, stop - start)]
+            yield _Piece(np.array(points[start:stop]), empty(2, 3, dtype=np.float64), _stack(crops))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Frames limited in size, each with a crop of its own."""
+
+    framing: SourceFraming
+    tracks: bool = True
+
+    def frames(self, clip: Footage) -> Iterator[Image]:
+        return (self.framing.limit(frame) for frame in clip.frames())
+
+    def box(self, ref: ClipRef, clip: Footage) -> Box | None:
+        return None if ref.box is None else self.framing.limit_box(ref.box, *clip.size)
+
+    def crop(self, points: NDArray[np.float64], size: tuple[int, int]) -> None:
+        return None
+
+    def pieces(self, clip: Footage, points: NDArray[np.float64], span: Span, pictures: bool) -> Iterator[_Piece]:
+        frames = self.frames(clip)
+        whole = (
+            None if self.framing.crop else _stored(self.framing.matrix_of_whole(next(self.frames(clip)), FRAME_SIZE))
+        )
+        for start, stop in span.chunks():
+            shown = points[start:stop]
+            matrices = [_stored(self.framing.matrix(face, FRAME_SIZE)) if whole is None else whole for face in shown]
+            seen = zip(islice(frames, len(shown)), matrices, strict=True) if pictures else ()
+            crops = [self.framing.cut(frame, matrix, FRAME_SIZE, CROP_SIZE) for frame, matrix in seen]
+            placed = [transform_points(face, matrix) for face, matrix in zip(shown, matrices, strict=True)]
+            yield _Piece(np.stack(placed), np.stack(matrices), _stack(crops))
 
 
 @dataclass(frozen=True)
@@ -60,52 +128,65 @@ class TrackClips:
             yield self._failed(row, error)
 
     def _failed(self, row: ClipRow, error: Exception) -> TrackedChunk:
-        none = empty(self._landmarker.n_points, 3, dtype=np.float64)
+        points = empty(self._landmarker.n_points, 3, dtype=np.float64)
+        to_crop = empty(2, 3, dtype=np.float64)
         crops = empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)
-        return TrackedChunk(row.template_key, 0, None, none, crops, 0.0, Failure.of(STAGE, error))
+        return TrackedChunk(row.template_key, 0, None, points, to_crop, crops, 0.0, Failure.of(STAGE, error))
 
     def _track(self, row: ClipRow) -> Iterator[TrackedChunk]:
-        settings = self._settings
+        settings, ref = self._settings, row.clip
         started = time.perf_counter()
-        with storage.local_copy(row.driving.uri, settings.limits) as path, TemporaryDirectory() as spool:
-            clip = open_clip(path, settings.limits, row.driving.start_s, row.driving.end_s)
-            track = self._find_faces(clip, row.driving, Path(spool))
+        with storage.local_copy(ref.uri, settings.limits) as path, TemporaryDirectory() as spool:
+            clip = open_footage(path, settings.limits, ref.start_s, ref.end_s)
+            role = _role(row, clip)
+            track = self._find_faces(role, clip, ref, Path(spool))
             check_missing(track.missing, len(track.points), settings.max_missing_fraction)
             span = Span(0, len(track.points), settings.chunk_frames)
+            crop = role.crop(track.points, clip.size)
             facts = ClipFacts(
-                clip.fps.numerator, clip.fps.denominator, span.stop, len(list(span.chunks())), track.missing
+                clip.fps.numerator,
+                clip.fps.denominator,
+                span.stop,
+                len(list(span.chunks())),
+                track.missing,
+                clip.size,
+                None if crop is None or crop.matrix is None else tuple(crop.matrix.ravel().tolist()),
             )
-            for index, ((start, stop), crops) in enumerate(
-                zip(span.chunks(), self._crops(clip, track.points, span), strict=True)
-            ):
+            for index, piece in enumerate(role.pieces(clip, track.points, span, self._needs_crops)):
                 seconds = time.perf_counter() - started
-                points = np.array(track.points[start:stop])
-                yield TrackedChunk(row.template_key, index, facts, points, crops, seconds, None)
+                yield TrackedChunk(
+                    row.template_key, index, facts, piece.points, piece.to_crop, piece.crops, seconds, None
+                )
                 started = time.perf_counter()
 
-    def _find_faces(self, clip: Clip, driving: DrivingRef, spool: Path) -> _Track:
+    def _find_faces(self, role: _Driving | _Source, clip: Footage, ref: ClipRef, spool: Path) -> _Track:
+        if not role.tracks:
+            return _Track(np.empty((clip.n_frames, 0, 3)), ())
         file = spool / "points.f8"
         missing: list[int] = []
         shape: tuple[int, ...] = ()
-        tracked = track_clip(clip.frames(), self._landmarker, driving.face)
+        tracked = track_clip(role.frames(clip), self._landmarker, ref.face, role.box(ref, clip))
         with file.open("wb") as sink:
             for frame in fill_gaps(tracked, missing):
                 shape = frame.points.shape
                 sink.write(np.ascontiguousarray(frame.points, np.float64).tobytes())
         return _Track(np.memmap(file, np.float64, "r").reshape(-1, *shape), tuple(missing))
 
-    def _crops(self, clip: Clip, points: NDArray[np.float64], span: Span) -> Iterator[NDArray[np.uint8]]:
-        """Yield the crops of each chunk, or empty arrays for an engine that reads landmarks alone."""
-        if not self._needs_crops:
-            for _ in span.chunks():
-                yield empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)
-            return
-        crop = DrivingCrop.of_clip(points, CROP_SIZE)
-        frames = clip.frames()
-        for start, stop in span.chunks():
-            yield np.stack([crop.cut(frame) for frame in _take(frames, stop - start)])
+
+def _role(row: ClipRow, clip: Clip | Still) -> _Driving | _Source:
+    if row.driving is not None:
+        return _Driving(row.driving)
+    if row.source is None:
+        raise ValueError("a clip is a driving or a source")
+    if isinstance(clip, Still):
+        raise UnsupportedError("the source is a picture under a video's name: say media='image' in the manifest")
+    return _Source(row.source)
 
 
-def _take(frames: Iterator[Image], n: int) -> Iterable[Image]:
-    for _ in range(n):
-        yield next(frames)
+def _stored(matrix: Matrix) -> Matrix:
+    """A matrix as the template keeps it, so that later stages cut the very same crop."""
+    return matrix.astype(np.float32).astype(np.float64)
+
+
+def _stack(crops: list[Image]) -> NDArray[np.uint8]:
+    return np.stack(crops) if crops else empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,27 +12,55 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from lp_ray import storage
+from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.errors import RefusedError
+from lp_ray.face.compare import fit, side_by_side
 from lp_ray.face.crop import invert
+from lp_ray.face.framing import SourceFraming, crop_of
 from lp_ray.face.paste_back import PasteBack
 from lp_ray.face.protocol import Image
+from lp_ray.kinds import is_template
 from lp_ray.layout import OutputLayout
 from lp_ray.media.encode import encode_segment
-from lp_ray.options import PairOptions, make_options
+from lp_ray.media.frames_zip import write_frames
+from lp_ray.media.gather import gather
+from lp_ray.media.images import write_image
+from lp_ray.options import ALL_FACES, PairOptions, make_options
 from lp_ray.settings import Settings
-from lp_ray.stages.media import read_source
-from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, SourceRef, StagedSegment
+from lp_ray.stages.media import OpenClips, Picture, TemplateCache, driving_frames, read_picture, source_framing
+from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, PairWork, StagedSegment
 
 STAGE = "write"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A chunk with what its pair's options say."""
+
+    chunk: AnimatedChunk
+    options: PairOptions
+    framing: SourceFraming
+
+    @property
+    def work(self) -> PairWork:
+        return self.chunk.work
+
+    @property
+    def first(self) -> int:
+        """Output frame that the chunk begins with."""
+        return self.chunk.index * self.work.chunk
 
 
 class WriteSegments:
     """Ray Data callable: AnimatedChunk -> StagedSegment, one for one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._limits = settings.limits
         self._layout = OutputLayout(settings.output)
-        self._paste_back = lru_cache(settings.source_cache)(self._make_paste_back)
+        self._templates = TemplateCache(settings.templates)
+        self._clips = OpenClips(settings.limits)
+        self._picture = lru_cache(settings.source_cache)(self._read_picture)
+        self._paste_back = lru_cache(4 * settings.source_cache)(_make_paste_back)
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         for chunk in AnimatedChunk.from_batch(batch):
@@ -50,7 +79,8 @@ class WriteSegments:
         return StagedSegment(
             chunk.work.pair_id,
             chunk.index,
-            len(chunk.frames),
+            chunk.n_frames,
+            chunk.facts,
             chunk.seconds_source,
             chunk.seconds_animate,
             time.perf_counter() - started,
@@ -59,21 +89,96 @@ class WriteSegments:
 
     def _stage(self, chunk: AnimatedChunk) -> None:
         options = make_options(chunk.work.options, f"pair {chunk.work.pair_id}")
+        job = _Job(chunk, options, source_framing(options))
+        work = job.work
+        self._put(self._layout.segment(work.pair_id, chunk.index, work.kind), self._pictures(job), job)
+        if options.comparison:
+            self._put(self._layout.compared_segment(work.pair_id, chunk.index, work.kind), self._comparisons(job), job)
+
+    def _put(self, uri: str, pictures: Iterator[Image], job: _Job) -> None:
+        """Write pictures as the ending of `uri` says, and put them there."""
         with TemporaryDirectory(prefix="lp_ray-segment-") as folder:
-            path = Path(folder) / "segment.mp4"
-            encode_segment(path, self._pictures(chunk, options), chunk.work.fps, options.crf, options.preset)
-            storage.put_file(path, self._layout.segment(chunk.work.pair_id, chunk.index))
+            path = Path(folder) / uri.rpartition("/")[2]
+            _WRITERS[path.suffix](path, pictures, job)
+            storage.put_file(path, uri)
 
-    def _pictures(self, chunk: AnimatedChunk, options: PairOptions) -> Iterator[Image]:
+    def _pictures(self, job: _Job) -> Iterator[Image]:
         """Yield finished pictures one by one: a chunk of pasted-back frames would be many times its crops."""
-        if not options.paste_back:
-            yield from chunk.frames
+        if not job.options.paste_back:
+            yield from job.chunk.frames[0]
             return
-        matrix = tuple(chunk.to_crop.ravel().tolist())
-        paste = self._paste_back(chunk.work.source, options.source_max_dim, matrix)
-        for frame in chunk.frames:
-            yield paste.apply(frame)
+        for i, picture in enumerate(self._sources(job)):
+            for frame, paste in zip(job.chunk.frames[:, i], self._pastes(job, i, picture), strict=True):
+                paste.blend(frame, picture)
+            yield picture
 
-    def _make_paste_back(self, source: SourceRef, max_dim: int, to_crop: tuple[float, ...]) -> PasteBack:
-        picture = read_source(source, max_dim, self._settings.limits)
-        return PasteBack(picture, invert(np.reshape(to_crop, (2, 3))))
+    def _sources(self, job: _Job) -> Iterator[Image]:
+        """Yield the source's picture of every frame of the chunk, each an array of its own."""
+        work, n_frames = job.work, job.chunk.n_frames
+        if work.source.is_video:
+            for frame in self._clips.video(work.source.uri).frames(job.first, n_frames):
+                yield job.framing.limit(frame).copy()
+            return
+        picture = self._picture(work.source.uri, work.source.key, job.framing).image
+        for _ in range(n_frames):
+            yield picture.copy()
+
+    def _pastes(self, job: _Job, frame: int, picture: Image) -> list[PasteBack]:
+        """Return what pastes each face of a frame: of a picture the same for all frames."""
+        shape = (picture.shape[0], picture.shape[1])
+        if job.work.source.is_video:
+            return [PasteBack(shape, invert(job.chunk.to_crop[frame]))]
+        return [self._paste_back(shape, tuple(matrix.ravel().tolist())) for matrix in job.chunk.to_crop]
+
+    def _read_picture(self, uri: str, key: str, framing: SourceFraming) -> Picture:
+        return read_picture(uri, framing, self._limits)
+
+    def _comparisons(self, job: _Job) -> Iterator[Image]:
+        """Yield driving, source and result side by side; a motion template has no picture to show."""
+        drivings = self._driving_pictures(job)
+        for i, (source, result) in enumerate(self._source_and_result(job)):
+            panels = [source, result] if drivings is None else [drivings[i], source, result]
+            yield side_by_side(panels, FRAME_SIZE)
+
+    def _source_and_result(self, job: _Job) -> Iterator[tuple[Image, Image]]:
+        """Yield the crops of source and result, or the whole pictures where several faces move."""
+        if job.work.source.face == ALL_FACES:
+            for source, result in zip(self._sources(job), self._pictures(job), strict=True):
+                yield fit(source, FRAME_SIZE), fit(result, FRAME_SIZE)
+            return
+        for i, source in enumerate(self._sources(job)):
+            matrix = job.chunk.to_crop[i if job.work.source.is_video else 0]
+            yield job.framing.cut(source, matrix, FRAME_SIZE, FRAME_SIZE), job.chunk.frames[0, i]
+
+    def _driving_pictures(self, job: _Job) -> list[Image] | None:
+        work = job.work
+        if is_template(work.driving.uri):
+            return None
+        driving, source = self._templates.of_pair(work)
+        shown = driving_frames(work, job.options, source, driving)[job.first :][: job.chunk.n_frames]
+        clip = self._clips.get(work.driving.uri, work.driving.start_s, work.driving.end_s)
+        return gather(clip, shown, crop_of(driving.header.matrix, FRAME_SIZE).cut)
+
+
+def _make_paste_back(shape: tuple[int, int], to_crop: tuple[float, ...]) -> PasteBack:
+    return PasteBack(shape, invert(np.reshape(to_crop, (2, 3))))
+
+
+def _write_video(path: Path, pictures: Iterator[Image], job: _Job) -> None:
+    options = job.options
+    encode_segment(path, pictures, job.work.fps, options.crf, options.preset, encoder=options.encoder)
+
+
+def _write_frames(path: Path, pictures: Iterator[Image], job: _Job) -> None:
+    write_frames(path, pictures, job.first)
+
+
+def _write_image(path: Path, pictures: Iterator[Image], job: _Job) -> None:
+    write_image(path, next(pictures))
+
+
+_WRITERS: dict[str, Callable[[Path, Iterator[Image], _Job], None]] = {
+    ".mp4": _write_video,
+    ".zip": _write_frames,
+    ".png": _write_image,
+}

@@ -17,9 +17,9 @@ from lp_ray.face.crop import (
     invert,
     limit_size,
     shrink,
-    source_matrix,
     transform_points,
 )
+from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import two_points
 from lp_ray.face.protocol import Image
@@ -36,7 +36,7 @@ def test_a_source_crop_stands_upright_around_the_face(
     """Eyes above the mouth in the middle, landmarks where the landmarker finds them in the crop itself."""
     image = portrait(name)
     face = landmarker.detect(image)[0]
-    to_crop = source_matrix(face.points, 512)
+    to_crop = SourceFraming().matrix(face.points, 512)
     crop, points = cut(image, to_crop, 512), transform_points(face.points, to_crop)
     eyes, mouth = two_points(points)
     assert eyes[0] == pytest.approx(mouth[0], abs=1e-6)
@@ -65,14 +65,14 @@ def test_shifts_move_the_face_the_other_way() -> None:
 
 def test_there_and_back() -> None:
     points = _points(2)[0]
-    matrix = source_matrix(points, 512)
+    matrix = SourceFraming().matrix(points, 512)
     np.testing.assert_allclose(transform_points(transform_points(points, matrix), invert(matrix)), points)
 
 
 def test_transforming_leaves_its_input_alone() -> None:
     points = _points(3)[0]
     before = points.copy()
-    transform_points(points, source_matrix(points, 512))
+    transform_points(points, SourceFraming().matrix(points, 512))
     np.testing.assert_array_equal(points, before)
 
 

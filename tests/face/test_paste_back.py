@@ -38,36 +38,57 @@ def _back(centre: tuple[float, float], side: float, angle: float) -> np.ndarray:
     return invert(Rectangle(centre, side, angle).to_crop(CROP_SIZE))
 
 
+def _pasted(paste: PasteBack, original: Image, frame: Image) -> Image:
+    picture = original.copy()
+    paste.blend(frame, picture)
+    return picture
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_same_pixels_as_the_plain_formulation(place: tuple[tuple[float, float], float, float]) -> None:
-    original, matrix = _noise(0, HEIGHT, WIDTH), _back(*place)
-    paste = PasteBack(original, matrix)
-    for seed in (1, 2):  # the second frame finds used buffers
-        frame = _noise(seed, CROP_SIZE, CROP_SIZE)
+    matrix = _back(*place)
+    paste = PasteBack((HEIGHT, WIDTH), matrix)
+    for seed in (1, 2):  # the second frame finds used buffers, and another picture
+        original, frame = _noise(10 + seed, HEIGHT, WIDTH), _noise(seed, CROP_SIZE, CROP_SIZE)
         expected = plain(original, matrix, frame)
         assert (expected != original).any()
-        assert np.abs(paste.apply(frame).astype(int) - expected).max() <= 1
+        assert np.abs(_pasted(paste, original, frame).astype(int) - expected).max() <= 1
 
 
-def test_the_source_and_earlier_results_stay_as_they_are() -> None:
-    """Every result is an array of its own, and the source may be read-only."""
-    original = _noise(0, HEIGHT, WIDTH)
-    before = original.copy()
-    original.setflags(write=False)
-    paste = PasteBack(original, _back(*PLACES[1]))
-    first = paste.apply(_noise(1, CROP_SIZE, CROP_SIZE))
-    kept = first.copy()
-    paste.apply(_noise(2, CROP_SIZE, CROP_SIZE))
-    np.testing.assert_array_equal(first, kept)
-    np.testing.assert_array_equal(original, before)
+def test_several_faces_go_into_one_picture_over_each_other() -> None:
+    """Rims of the second face lie on pixels of the first, and are mixed with those."""
+    picture = _noise(0, HEIGHT, WIDTH)
+    expected = picture.copy()
+    for seed, place in enumerate((((250, 200), 200, 0.1), ((330, 220), 180, -0.3), ((250, 200), 200, 0.1))):
+        matrix, frame = _back(*place), _noise(seed, CROP_SIZE, CROP_SIZE)
+        expected = plain(expected, matrix, frame)
+        PasteBack((HEIGHT, WIDTH), matrix).blend(frame, picture)
+    assert np.abs(picture.astype(int) - expected).max() <= 3  # one level for each
+
+
+def test_frames_and_pictures_may_be_read_only_or_slices_where_that_does_no_harm() -> None:
+    frame = _noise(1, CROP_SIZE, CROP_SIZE)
+    paste = PasteBack((HEIGHT, WIDTH), _back(*PLACES[1]))
+    expected = _pasted(paste, _noise(0, HEIGHT, WIDTH), frame)
+    held = np.repeat(frame, 2, 1)[:, ::2]
+    held.setflags(write=False)
+    np.testing.assert_array_equal(_pasted(paste, _noise(0, HEIGHT, WIDTH), held), expected)
+    wide = np.zeros((HEIGHT, 2 * WIDTH, 3), np.uint8)
+    locked = _noise(0, HEIGHT, WIDTH)
+    locked.setflags(write=False)
+    for picture in (wide[:, :WIDTH], locked):
+        with pytest.raises(ValueError, match="writable array in one piece"):
+            paste.blend(frame, picture)
 
 
 def test_outside_of_the_crop_nothing_changes() -> None:
     original = _noise(0, HEIGHT, WIDTH)
-    pasted = PasteBack(original, _back((300, 200), 200, 0.0)).apply(_noise(1, CROP_SIZE, CROP_SIZE))
+    paste = PasteBack((HEIGHT, WIDTH), _back((300, 200), 200, 0.0))
+    pasted = _pasted(paste, original, _noise(1, CROP_SIZE, CROP_SIZE))
     outside = np.ones((HEIGHT, WIDTH), bool)
     outside[100:301, 200:401] = False
     np.testing.assert_array_equal(pasted[outside], original[outside])
+    assert (pasted != original).any()
 
 
 def test_a_crop_of_the_source_itself_changes_next_to_nothing() -> None:
@@ -76,19 +97,24 @@ def test_a_crop_of_the_source_itself_changes_next_to_nothing() -> None:
     square = Rectangle((400, 350), CROP_SIZE)
     to_crop = square.to_crop(CROP_SIZE)
     frame = cv2.warpAffine(original, to_crop, (CROP_SIZE, CROP_SIZE))
-    pasted = PasteBack(original, invert(to_crop)).apply(frame.astype(np.uint8))
+    pasted = _pasted(PasteBack((700, 800), invert(to_crop)), original, frame.astype(np.uint8))
     assert np.abs(pasted.astype(int) - original).max() <= 1
 
 
 def test_a_crop_off_the_picture_leaves_it_alone() -> None:
     original = _noise(0, HEIGHT, WIDTH)
-    pasted = PasteBack(original, _back((5000, -900), 200, 0.3)).apply(_noise(1, CROP_SIZE, CROP_SIZE))
-    np.testing.assert_array_equal(pasted, original)
-    assert pasted is not original
+    paste = PasteBack((HEIGHT, WIDTH), _back((5000, -900), 200, 0.3))
+    np.testing.assert_array_equal(_pasted(paste, original, _noise(1, CROP_SIZE, CROP_SIZE)), original)
 
 
 @pytest.mark.parametrize("shape", [(256, 256, 3), (512, 512), (512, 512, 4)])
 def test_frames_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    paste = PasteBack(_noise(0, HEIGHT, WIDTH), _back(*PLACES[0]))
+    paste = PasteBack((HEIGHT, WIDTH), _back(*PLACES[0]))
     with pytest.raises(ValueError, match="paste-back takes 512"):
-        paste.apply(np.zeros(shape, np.uint8))
+        paste.blend(np.zeros(shape, np.uint8), _noise(0, HEIGHT, WIDTH))
+
+
+def test_pictures_of_other_shapes_are_refused() -> None:
+    paste = PasteBack((HEIGHT, WIDTH), _back(*PLACES[0]))
+    with pytest.raises(ValueError, match=r"expected uint8, \(400, 600, 3\)"):
+        paste.blend(_noise(0, CROP_SIZE, CROP_SIZE), _noise(0, WIDTH, HEIGHT))

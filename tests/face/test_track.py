@@ -99,7 +99,7 @@ def test_after_a_long_gap_the_rule_decides_anew(landmarker: MediaPipeLandmarker,
     blank = np.full_like(group_photo, 127)
     clip = [group_photo[:, :1100], blank, blank, group_photo]
     for max_gap, nose in ((1, 1180), (2, 935)):
-        first, *_, last = track_clip(clip, landmarker, "right-left", max_gap)
+        first, *_, last = track_clip(clip, landmarker, "right-left", max_gap=max_gap)
         assert _nose(first)[0] == pytest.approx(935, abs=30)
         assert _nose(last)[0] == pytest.approx(nose, abs=30)
 

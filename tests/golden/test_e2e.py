@@ -38,7 +38,7 @@ def source(goldens: Path) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def features(predictor: Predictor, source: NDArray[np.uint8]) -> SourceFeatures:
-    return predictor.features(source)
+    return predictor.features(source[None])
 
 
 @pytest.mark.parametrize("index", [0, 1])

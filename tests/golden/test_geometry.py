@@ -178,7 +178,8 @@ def test_paste_back(geometry: Arrays, geometry_cv410: Arrays, picture: Image) ->
     for name in placed:
         matrix = geometry[f"{name}/M_c2o"][:2]
         mask = cv2.warpAffine(soft_mask(), matrix, picture.shape[1::-1], flags=cv2.INTER_LINEAR)
-        pasted = PasteBack(picture, matrix).apply(frame)
+        pasted = picture.copy()
+        PasteBack((picture.shape[0], picture.shape[1]), matrix).blend(frame, pasted)
         for ours, kind in ((mask.astype(np.uint8), "mask_u8"), (pasted, "result")):
             alike(ours, geometry[f"{name}/{kind}"])
             alike(ours, geometry_cv410[f"{name}/{kind}"], 4)

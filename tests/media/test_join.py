@@ -13,7 +13,8 @@ from lp_ray.errors import EngineOutputError, InputError
 from lp_ray.media import ffmpeg
 from lp_ray.media.decode import frames
 from lp_ray.media.encode import encode_segment
-from lp_ray.media.join import AudioCut, join_segments, video_facts
+from lp_ray.media.facts import video_facts
+from lp_ray.media.join import AudioCut, join_segments
 from lp_ray.media.probe import probe_video
 
 from .cards import LIMITS, RATES, card, make_clip, numbers, remake

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.pose import angles_of
 from lp_ray.engine.preview.source import PreparedSource
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
+from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
+from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
 from lp_ray.performance import Curves, curves, perform
@@ -39,8 +40,8 @@ def landmarker() -> MediaPipeLandmarker:
 
 @pytest.fixture(scope="session")
 def astronaut(landmarker: MediaPipeLandmarker) -> PreparedSource:
-    crop, points, _ = crop_portrait(skimage.data.astronaut(), landmarker, "large-small", None, FRAME_SIZE)
-    return PreviewEngine().prepare(SourceCrop(crop, points))
+    portrait = crop_portrait(skimage.data.astronaut(), landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)
+    return PreviewEngine().prepare(SourceCrops(portrait.crop[None], portrait.points[None]))[0]
 
 
 @pytest.fixture(scope="session")

@@ -21,11 +21,13 @@ WORK = PairWork(
     SourceRef("k", "file:///照片/a 1.jpg", "0", (0.0, 1.0, 2.0, 3.5), "human"),
     DrivingRef("d", "file:///{x},y.mp4", "large-small", None, 2.5),
     "t",
+    "",
     {"crf": 18, "paste_back": True},
     30000,
     1001,
     33,
-    2,
+    32,
+    "video",
 )
 
 
@@ -37,13 +39,13 @@ def test_a_row_comes_back_equal() -> None:
 def test_absent_parts_stay_absent() -> None:
     row = StagedMotion("t", 3, None, 1.5, Failure("track", "NoFaceError", "no face 😀"))
     assert list(StagedMotion.from_batch(row.to_batch())) == [row]
-    whole = StagedMotion("t", 3, ClipFacts(25, 1, 10, 1, (3, 4)), 1.5, None)
+    whole = StagedMotion("t", 3, ClipFacts(25, 1, 10, 1, (3, 4), (640, 480), (1.0, 0.0, 2.5, 0.0, 1.0, 3.0)), 1.5, None)
     assert list(StagedMotion.from_batch(whole.to_batch())) == [whole]
 
 
 def test_chunks_of_different_lengths_share_a_batch() -> None:
     rows = [
-        AnimatedChunk(WORK, i, np.full((n, 4, 4, 3), i, np.uint8), np.eye(2, 3), 0.0, 0.0, None)
+        AnimatedChunk(WORK, i, np.full((1, n, 4, 4, 3), i, np.uint8), np.eye(2, 3)[None], None, 0.0, 0.0, None)
         for i, n in enumerate((2, 1))
     ]
     batches = [row.to_batch() for row in rows]
@@ -51,7 +53,7 @@ def test_chunks_of_different_lengths_share_a_batch() -> None:
     frames[:] = [row.frames for row in rows]
     merged = {name: np.concatenate([b[name] for b in batches]) for name in batches[0] if name != "frames"}
     back = list(AnimatedChunk.from_batch({**merged, "frames": frames}))
-    assert [chunk.frames.shape[0] for chunk in back] == [2, 1]
+    assert [chunk.n_frames for chunk in back] == [2, 1]
     assert [int(chunk.frames.max()) for chunk in back] == [0, 1]
 
 

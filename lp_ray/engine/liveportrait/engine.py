@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,18 +14,18 @@ from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import choose_device, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor, SourceFeatures
 from lp_ray.engine.liveportrait.weight_set import Variant, WeightIdentity, WeightSet
-from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, SourceCrop, Span
+from lp_ray.engine.protocol import CROP_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import UnsupportedError
 from lp_ray.face.points import eye_ratios, lip_ratio
-from lp_ray.motion.records import DrivingMotion, SourceMotion
+from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
 from lp_ray.motion.reference import parse_reference, reference_index
 from lp_ray.motion.template import MotionFrames, TemplateReader
-from lp_ray.motion.transfer import TransferOptions, transfer
+from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfer
 from lp_ray.options import PairOptions
 
 NAME = "liveportrait"
 
-OUTPUT_VERSION = 1
+OUTPUT_VERSION = 2
 """Raised whenever the same template, source and weights would give other frames."""
 
 RATIO_POINTS = (203, 478)
@@ -35,10 +34,28 @@ RATIO_POINTS = (203, 478)
 
 @dataclass(frozen=True)
 class PreparedSource:
-    """A source's features on the device, and its motion record of one row."""
+    """Features of a picture (1 row) or of a video's frames (n rows) on the device; a picture's own motion."""
 
     features: SourceFeatures
-    motion: SourceMotion
+    motion: SourceMotion | None
+
+
+@dataclass(frozen=True)
+class Direction:
+    """The motion of a pair: how it is transferred, from where, and, of a source video, its smoothed whole."""
+
+    motion: PairMotion
+    options: TransferOptions
+    reference: DrivingMotion
+    source: SourceMotion | None
+    tracks: MotionTracks | None
+
+    def driving(self, start: int, stop: int) -> DrivingMotion:
+        """Return the driving's motion for output frames [start, stop)."""
+        reader, frames = self.motion.driving, self.motion.driving_frames[start:stop]
+        first = int(frames.min())
+        stretch = _read(reader, first, int(frames.max()) + 1)
+        return stretch.take(frames - first)
 
 
 def engine_digest(identity: WeightIdentity, precision: str) -> str:
@@ -52,6 +69,7 @@ class LivePortraitEngine:
 
     name = NAME
     needs_crops = True
+    source_size = CROP_SIZE
 
     def __init__(self, weights: WeightSet, device: str = "cpu", precision: str = "float32") -> None:
         """Raises RefusedError for a device that is not there or a precision it does not have."""
@@ -72,29 +90,50 @@ class LivePortraitEngine:
             raise UnsupportedError(f"the liveportrait engine reads n x {CROP_SIZE} x {CROP_SIZE} x 3 crops, got {got}")
         return {**self._predictor.motion(crops), **_ratios(points)}
 
-    def prepare(self, source: SourceCrop) -> PreparedSource:
-        """Run F and M on a portrait. Raises UnsupportedError unless it is 512 x 512 x 3."""
-        if source.image.shape != (FRAME_SIZE, FRAME_SIZE, 3):
-            raise UnsupportedError(f"a source crop is {FRAME_SIZE} x {FRAME_SIZE} x 3, not {source.image.shape}")
-        crop = cv2.resize(source.image, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8)
-        motion = {**self._predictor.motion(crop[None]), **_ratios(source.points[None])}
-        return PreparedSource(self._predictor.features(crop), SourceMotion.from_frames(motion, is_video=False))
+    def prepare(self, source: SourceCrops) -> PreparedSource:
+        """Run F, and M on a picture. Raises UnsupportedError unless crops are 256 x 256 x 3."""
+        if source.images.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
+            raise UnsupportedError(f"source crops are {CROP_SIZE} x {CROP_SIZE} x 3, not {source.images.shape[1:]}")
+        features = self._predictor.features(source.images)
+        if source.is_video:
+            return PreparedSource(features, None)
+        motion = {**self._predictor.motion(source.images), **_ratios(source.points)}
+        return PreparedSource(features, SourceMotion.from_frames(motion, is_video=False))
 
-    def animate(
-        self, prepared: PreparedSource, template: TemplateReader, options: PairOptions, span: Span
-    ) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB.
+    def direct(self, motion: PairMotion, options: PairOptions) -> Direction:
+        """Choose the reference frame; smooth a source video's tracks over the whole pair.
 
         Raises TemplateError for a template without this engine's motion, UnsupportedError for options that this
-        template cannot serve, EngineOutputError for a black or non-finite picture.
+        template cannot serve.
         """
-        source = prepared.motion
-        at = reference_index(parse_reference(options.driving_reference), template.read(names=_judged(template)))
-        reference = _read(template, at, at + 1)
+        driving = motion.driving
+        at = reference_index(parse_reference(options.driving_reference), driving.read(names=_judged(driving)))
+        reference = _read(driving, at, at + 1)
         how = transfer_options(options, self._variant)
+        if motion.source is None:
+            return Direction(motion, how, reference, None, None)
+        n = len(motion.driving_frames)
+        names = motion.source.names & TAILS.keys()
+        source = SourceMotion.from_frames(motion.source.read(0, n, names), is_video=True)
+        whole = Direction(motion, how, reference, source, None).driving(0, n)
+        return Direction(motion, how, reference, source, carry(source, whole, reference, how))
+
+    def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB.
+
+        Raises EngineOutputError for a black or non-finite picture, UnsupportedError for what these inputs cannot
+        serve.
+        """
         for start, stop in span.chunks():
-            x_d = transfer(source, _read(template, start, stop), reference, self._predictor.heads, how)
-            yield self._predictor.frames(prepared.features, source.x_s, x_d)
+            own, tracks, features = source.motion, None, source.features
+            if own is None and direction.source is not None and direction.tracks is not None:
+                own, tracks = direction.source.take(slice(start, stop)), direction.tracks.take(slice(start, stop))
+                features = features.rows(start - span.start, stop - span.start)
+            if own is None:
+                raise ValueError("a source video needs the direction of a source video")
+            driving = direction.driving(start, stop)
+            x_d = transfer(own, driving, direction.reference, self._predictor.heads, direction.options, tracks)
+            yield self._predictor.frames(features, own.x_s, x_d)
 
 
 def _judged(template: TemplateReader) -> frozenset[str]:

@@ -28,10 +28,20 @@ BLACK = 4 / 255
 
 @dataclass(frozen=True)
 class SourceFeatures:
-    """What warping needs of a source, on the device: volume 1 x C x D x 64 x 64 and the same compressed."""
+    """What warping needs of a source, on the device: volume n x C x D x 64 x 64 and the same compressed.
+
+    One row for a picture, shared by all its frames; a row per frame for a source video.
+    """
 
     volume: Tensor
     compressed: Tensor
+
+    def __len__(self) -> int:
+        return len(self.volume)
+
+    def rows(self, start: int, stop: int) -> SourceFeatures:
+        """Return rows [start, stop) without copying."""
+        return SourceFeatures(self.volume[start:stop], self.compressed[start:stop])
 
 
 class Predictor:
@@ -66,19 +76,35 @@ class Predictor:
             }
             return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
 
-    def features(self, crop: NDArray[np.uint8]) -> SourceFeatures:
-        """Run F on a source's 256 x 256 x 3 RGB crop."""
+    def features(self, crops: NDArray[np.uint8]) -> SourceFeatures:
+        """Run F on n x 256 x 256 x 3 RGB: a source picture's crop (n = 1), or those of a source video's frames."""
         with exact_inference():
-            volume = self._networks.appearance(self._pictures(crop[None]))
-            return SourceFeatures(volume, self._networks.warping.compress(volume))
+            volumes = [self._networks.appearance(self._pictures(batch)) for batch in self._batches(crops)]
+            compressed = [self._networks.warping.compress(volume) for volume in volumes]
+            # Cloned, so that rows of padding are let go.
+            return SourceFeatures(*(torch.cat(parts)[: len(crops)].clone() for parts in (volumes, compressed)))
 
     def frames(self, source: SourceFeatures, x_s: F32, x_d: F32) -> NDArray[np.uint8]:
-        """Run W and G: keypoints of the source (1 x 21 x 3) and of n frames -> n x 512 x 512 x 3 RGB.
+        """Run W and G: keypoints x_d of n frames (n x 21 x 3) -> n x 512 x 512 x 3 RGB.
 
-        Raises EngineOutputError when a picture is black or not finite.
+        `source` and its keypoints `x_s` have one row, shared by all frames, or n: row i for frame i.
+        Raises EngineOutputError when a picture is black or not finite, ValueError for another number of rows.
         """
-        rendered = [self._render(source, x_s, batch) for batch in self._batches(x_d)]
-        return np.concatenate(rendered)[: len(x_d)]
+        n = len(x_d)
+        if len(source) != len(x_s) or len(source) not in (1, n):
+            raise ValueError(f"{n} frames take a source of 1 or {n} rows, not {len(source)} features, {len(x_s)} x_s")
+        rendered = [self._render(*part) for part in self._parts(source, x_s, x_d)]
+        return np.concatenate(rendered)[:n]
+
+    def _parts(self, source: SourceFeatures, x_s: F32, x_d: F32) -> Iterator[tuple[SourceFeatures, F32, F32]]:
+        """Cut frames into passes, each with the rows of the source that it needs."""
+        for start, batch in zip(range(0, len(x_d), self._batch), self._batches(x_d), strict=True):
+            if len(source) == 1:
+                yield source, x_s, batch
+            else:
+                rows = np.minimum(np.arange(start, start + self._batch), len(x_d) - 1)
+                at = torch.from_numpy(rows).to(self._device)
+                yield SourceFeatures(source.volume[at], source.compressed[at]), x_s[rows], batch
 
     def _render(self, source: SourceFeatures, x_s: F32, x_d: F32) -> NDArray[np.uint8]:
         n = len(x_d)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.engine.preview.pose import fit_poses, nearest_rotation, to_canonical
 from lp_ray.engine.preview.source import PreparedSource, prepare_source
+from lp_ray.engine.preview.still import neutral_of
 from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.preview.transfer import DriverFrame, Transfer
 from lp_ray.engine.preview.warp import render
-from lp_ray.engine.protocol import SourceCrop, Span
+from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import EngineOutputError, TemplateError, UnsupportedError
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.points import eye_ratios, lip_ratio
+from lp_ray.motion.rates import Indices
+from lp_ray.motion.reference import parse_reference, reference_index
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.options import PairOptions
 
-OUTPUT_VERSION = 1
+OUTPUT_VERSION = 2
 """Raised whenever the same template and source would give other frames."""
 
 MOTION_SHAPES = {"scale": (), "rotation": (3, 3), "translation": (3,), "canonical": (N_POINTS, 3)}
@@ -31,11 +35,21 @@ SMOOTHING_REACH = 2
 """Temporal Gaussian over 2 * reach + 1 frames, frames; it removes the jitter of the landmarks."""
 
 
+@dataclass(frozen=True)
+class Direction:
+    """The motion of a pair, the frame it is measured from, and its strength."""
+
+    motion: PairMotion
+    rest: DriverFrame
+    multiplier: float
+
+
 class PreviewEngine:
     """Implements `lp_ray.engine.protocol.Engine` by warping the source along 478 face landmarks."""
 
     name = "preview"
     needs_crops = False
+    source_size = FRAME_SIZE
 
     def __init__(self) -> None:
         self.model = canonical_mesh()
@@ -48,10 +62,7 @@ class PreviewEngine:
         n x 478 x 3, `eye_ratio` n x 2, `lip_ratio` n x 1. Raises UnsupportedError for other landmarks.
         """
         if points.ndim != 3 or points.shape[1:] != (N_POINTS, 3):
-            raise UnsupportedError(
-                f"the preview engine needs n x {N_POINTS} x 3 landmarks and got {points.shape}: "
-                "choose the mediapipe landmarker"
-            )
+            raise _other_landmarks(points)
         points = np.asarray(points, np.float64)
         rigid = self.model.rigid_indices
         poses = fit_poses(points[:, rigid], self.model.vertices[rigid], self.model.rigid_weights)
@@ -65,22 +76,54 @@ class PreviewEngine:
         }
         return {name: np.asarray(array, np.float32) for name, array in motion.items()}
 
-    def prepare(self, source: SourceCrop) -> PreparedSource:
-        """Lay the mesh over a portrait. Raises UnsupportedError unless it has 478 x 3 landmarks."""
-        return prepare_source(source, self.model)
+    def prepare(self, source: SourceCrops) -> list[PreparedSource]:
+        """Lay the mesh over each portrait. Raises UnsupportedError unless it has 478 x 3 landmarks."""
+        return [
+            prepare_source(image, points, self.model)
+            for image, points in zip(source.images, source.points, strict=True)
+        ]
 
-    def animate(
-        self, prepared: PreparedSource, template: TemplateReader, options: PairOptions, span: Span
-    ) -> Iterator[NDArray[np.uint8]]:
+    def direct(self, motion: PairMotion, options: PairOptions) -> Direction:
+        """Find the frame that motion is measured from.
+
+        Raises TemplateError for a template without this engine's motion, UnsupportedError for a reference frame
+        that the driving does not have.
+        """
+        driving = motion.driving
+        _check_arrays(driving)
+        judged = driving.read(names={"eye_ratio", "lip_ratio"})
+        at = reference_index(parse_reference(options.driving_reference), judged)
+        (frame,) = _smoothed(driving, np.array([at]))
+        rest = neutral_of(frame, self.model) if len(driving) == 1 else frame
+        return Direction(motion, rest, options.driving_multiplier)
+
+    def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB.
 
-        Raises TemplateError for a template without this engine's motion, EngineOutputError for motion that is
-        not finite.
+        Raises EngineOutputError for motion that is not finite.
         """
-        rest = _smoothed(template, 0, 1)[0]
-        transfer = Transfer(prepared, rest, self.model, options.driving_multiplier)
+        rest, multiplier = direction.rest, direction.multiplier
+        transfers = [Transfer(prepared, rest, self.model, multiplier) for prepared in source]
         for start, stop in span.chunks():
-            yield np.stack([render(prepared, transfer.motion(f)) for f in _smoothed(template, start, stop)])
+            frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
+            shown = [transfers[0 if len(transfers) == 1 else i - span.start] for i in range(start, stop)]
+            yield np.stack([render(t.source, t.motion(frame)) for t, frame in zip(shown, frames, strict=True)])
+
+
+def _other_landmarks(points: NDArray[np.float64]) -> UnsupportedError:
+    return UnsupportedError(
+        f"the preview engine needs n x {N_POINTS} x 3 landmarks and got {points.shape}: choose the mediapipe landmarker"
+    )
+
+
+def _check_arrays(template: TemplateReader) -> None:
+    found = template.read(0, 1, MOTION_SHAPES)
+    for name, shape in MOTION_SHAPES.items():
+        if found[name].shape[1:] != shape:
+            raise TemplateError(
+                f"template array {name} has rows of {found[name].shape[1:]} where the preview engine stores "
+                f"{shape}: make the template again with this engine"
+            )
 
 
 def _digest(model: CanonicalMesh) -> str:
@@ -90,32 +133,26 @@ def _digest(model: CanonicalMesh) -> str:
     return state.hexdigest()
 
 
-def _smoothed(template: TemplateReader, start: int, stop: int) -> list[DriverFrame]:
-    """Frames [start, stop) after temporal smoothing; the clip's ends are held beyond it.
+def _smoothed(template: TemplateReader, indices: Indices) -> list[DriverFrame]:
+    """Return the driving frames of `indices` after temporal smoothing; the clip's ends are held beyond it.
 
     Each frame is made from the same neighbours in the same order whatever the range, so that a clip may be
     cut anywhere.
     """
-    first = max(start - SMOOTHING_REACH, 0)
-    raw = template.read(first, stop + SMOOTHING_REACH, MOTION_SHAPES)
-    for name, shape in MOTION_SHAPES.items():
-        if raw[name].shape[1:] != shape:
-            raise TemplateError(
-                f"template array {name} has rows of {raw[name].shape[1:]} where the preview engine stores "
-                f"{shape}: make the template again with this engine"
-            )
+    first = max(int(indices.min()) - SMOOTHING_REACH, 0)
+    raw = template.read(first, int(indices.max()) + 1 + SMOOTHING_REACH, MOTION_SHAPES)
     taps = np.arange(-SMOOTHING_REACH, SMOOTHING_REACH + 1)
     weights = np.exp(-(taps**2) / (2 * SMOOTHING_SIGMA**2))
     weights /= weights.sum()
-    frames = []
-    for index in range(start, min(stop, len(template))):
+    made: dict[int, DriverFrame] = {}
+    for index in np.unique(indices).tolist():
         rows = np.clip(index + taps, 0, len(template) - 1) - first
         mean = {
             name: sum(weight * array[row].astype(np.float64) for weight, row in zip(weights, rows, strict=True))
             for name, array in raw.items()
         }
-        frames.append(_driver_frame(mean))
-    return frames
+        made[index] = _driver_frame(mean)
+    return [made[index] for index in indices.tolist()]
 
 
 def _driver_frame(motion: dict[str, NDArray[np.float64]]) -> DriverFrame:

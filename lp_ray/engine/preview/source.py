@@ -29,10 +29,10 @@ from lp_ray.engine.preview.topology import (
     neighbours,
     strip_triangles,
 )
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
+from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.errors import UnsupportedError
 from lp_ray.face.mediapipe.mesh import CanonicalMesh
-from lp_ray.face.protocol import Image
+from lp_ray.face.protocol import Image, Points
 
 N_OVAL = len(OVAL)
 
@@ -89,14 +89,17 @@ class PreparedSource:
     mouth: MouthLook
 
 
-def prepare_source(source: SourceCrop, model: CanonicalMesh) -> PreparedSource:
-    """Fit the head pose and lay the mesh. Raises UnsupportedError for landmarks of another kind."""
-    if source.points.shape != (N_POINTS, 3):
+def prepare_source(image: Image, points: Points, model: CanonicalMesh) -> PreparedSource:
+    """Fit the head pose and lay the mesh over a 512 x 512 crop and its landmarks.
+
+    Raises UnsupportedError for landmarks of another kind.
+    """
+    if points.shape != (N_POINTS, 3):
         raise UnsupportedError(
-            f"the preview engine needs {N_POINTS} x 3 landmarks and got {source.points.shape}: "
-            "choose the mediapipe landmarker"
+            f"the preview engine needs {N_POINTS} x 3 landmarks and got {points.shape}: a face that the mediapipe "
+            "landmarker finds"
         )
-    points = np.asarray(source.points, np.float64)
+    points = np.asarray(points, np.float64)
     poses = fit_poses(points[None, model.rigid_indices], model.vertices[model.rigid_indices], model.rigid_weights)
     scale, rotation, translation = float(poses.scale[0]), poses.rotation[0], poses.translation[0]
     if not np.isfinite(scale) or scale <= 0:
@@ -104,13 +107,13 @@ def prepare_source(source: SourceCrop, model: CanonicalMesh) -> PreparedSource:
     canonical = to_canonical(points[None], poses)[0]
     mesh = _lay_mesh(canonical, scale, rotation, translation, model)
     return PreparedSource(
-        np.ascontiguousarray(source.image),
+        np.ascontiguousarray(image),
         scale,
         rotation,
         translation,
         canonical,
         mesh,
-        look_at_mouth(source.image, mesh.rest[:N_VERTICES], points),
+        look_at_mouth(image, mesh.rest[:N_VERTICES], points),
     )
 
 

@@ -33,8 +33,8 @@ _Network = TypeVar("_Network")
 class DetectedFace(Face):
     """A face found in a single picture: its 203 points, and the 106 that they were found by (106 x 2).
 
-    As the reference does, cut a source image by `source_matrix(face.crop_points, ...)`, the frames of clips by
-    `points`; ratios of eyes and lips are those of `points` in both.
+    As the reference does, a source image is cut by `crop_points`, the frames of clips by `points`; ratios of eyes and
+    lips are those of `points` in both.
     """
 
     points_106: Points

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lp_ray.engine.liveportrait.engine import LivePortraitEngine, PreparedSource
 from lp_ray.engine.liveportrait.weight_set import WeightSet
-from lp_ray.engine.protocol import CROP_SIZE, SourceCrop
+from lp_ray.engine.protocol import CROP_SIZE, SourceCrops
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
 from lp_ray.weights.load import load_weights
 
@@ -32,9 +32,10 @@ def engine(weights: WeightSet) -> LivePortraitEngine:
 
 
 @pytest.fixture(scope="session")
-def source() -> SourceCrop:
-    """A portrait of 512 x 512; its landmarks only matter for the ratios."""
-    return SourceCrop(skimage.data.astronaut(), np.random.default_rng(0).uniform(0, 512, (478, 3)))
+def source() -> SourceCrops:
+    """A portrait's crop; its landmarks only matter for the ratios."""
+    crop = cv2.resize(skimage.data.astronaut(), (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
+    return SourceCrops(crop[None], np.random.default_rng(0).uniform(0, 512, (1, 478, 3)))
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def motion(engine: LivePortraitEngine, crops: NDArray[np.uint8], points: NDArray
 
 
 @pytest.fixture(scope="session")
-def prepared(engine: LivePortraitEngine, source: SourceCrop) -> PreparedSource:
+def prepared(engine: LivePortraitEngine, source: SourceCrops) -> PreparedSource:
     return engine.prepare(source)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lp_ray.engine.liveportrait.engine import LivePortraitEngine, PreparedSource
 from lp_ray.engine.liveportrait.networks import Model
 from lp_ray.engine.liveportrait.weight_set import WeightSet
-from lp_ray.engine.protocol import Engine, SourceCrop, Span
+from lp_ray.engine.protocol import Engine, PairMotion, SourceCrops, Span
 from lp_ray.errors import EngineOutputError, RefusedError, TemplateError, UnsupportedError
 from lp_ray.motion.records import TAILS
 from lp_ray.motion.template import MotionFrames, TemplateReader
@@ -27,7 +27,14 @@ OPTIONS = PairOptions()
 def frames(
     engine: Engine, prepared: PreparedSource, template: TemplateReader, span: Span, options: PairOptions = OPTIONS
 ) -> NDArray[np.uint8]:
-    return np.concatenate(list(engine.animate(prepared, template, options, span)))
+    return np.concatenate(list(chunks(engine, prepared, template, span, options)))
+
+
+def chunks(
+    engine: Engine, prepared: PreparedSource, template: TemplateReader, span: Span, options: PairOptions = OPTIONS
+) -> Iterator[NDArray[np.uint8]]:
+    direction = engine.direct(PairMotion(template, np.arange(len(template))), options)
+    return engine.animate(prepared, direction, span)
 
 
 def test_motion_has_the_templates_arrays(motion: MotionFrames) -> None:
@@ -48,10 +55,10 @@ def test_motion_does_not_depend_on_how_a_clip_is_cut(
 def test_frames_come_in_chunks_of_the_span(
     engine: LivePortraitEngine, prepared: PreparedSource, motion: MotionFrames, make_template: MakeTemplate
 ) -> None:
-    chunks = list(engine.animate(prepared, make_template(motion), OPTIONS, Span(1, 10, 4)))
-    assert [chunk.shape for chunk in chunks] == [(4, 512, 512, 3), (4, 512, 512, 3), (1, 512, 512, 3)]
-    assert all(chunk.dtype == np.uint8 and chunk.flags.c_contiguous for chunk in chunks)
-    picture = np.concatenate(chunks)
+    cut = list(chunks(engine, prepared, make_template(motion), Span(1, 10, 4)))
+    assert [chunk.shape for chunk in cut] == [(4, 512, 512, 3), (4, 512, 512, 3), (1, 512, 512, 3)]
+    assert all(chunk.dtype == np.uint8 and chunk.flags.c_contiguous for chunk in cut)
+    picture = np.concatenate(cut)
     assert 40 < picture.mean() < 215 and picture.std() > 10, "seeded weights give a lively picture"
 
 
@@ -67,7 +74,7 @@ def test_frames_do_not_depend_on_how_a_clip_is_cut(
 
 def test_the_same_again_from_a_fresh_engine(
     weights: WeightSet,
-    source: SourceCrop,
+    source: SourceCrops,
     engine: LivePortraitEngine,
     prepared: PreparedSource,
     motion: MotionFrames,
@@ -95,24 +102,24 @@ def test_a_driving_picture_animates_too(
 
 
 def test_the_animals_engine_takes_their_nine_points_and_rescales(
-    source: SourceCrop, crops: NDArray[np.uint8], make_template: MakeTemplate
+    source: SourceCrops, crops: NDArray[np.uint8], make_template: MakeTemplate
 ) -> None:
     animals = LivePortraitEngine(load_weights("seeded", "tiny", "animal"))
     motion = animals.extract(crops, np.zeros((len(crops), 9, 2)))
     assert motion.keys() == TAILS.keys() - {"eye_ratio", "lip_ratio"}
-    prepared = animals.prepare(SourceCrop(source.image, np.zeros((9, 2))))
+    prepared = animals.prepare(SourceCrops(source.images, np.zeros((1, 9, 2))))
     assert frames(animals, prepared, make_template(motion), Span(0, 2, 2)).shape == (2, 512, 512, 3)
 
 
 def test_inputs_of_another_form_are_refused(
-    engine: LivePortraitEngine, source: SourceCrop, points: NDArray[np.float64]
+    engine: LivePortraitEngine, source: SourceCrops, points: NDArray[np.float64]
 ) -> None:
     with pytest.raises(UnsupportedError, match="reads n x 256 x 256 x 3 crops, got none"):
         engine.extract(None, points)
     with pytest.raises(UnsupportedError, match=r"got \(11, 512, 512, 3\)"):
         engine.extract(np.zeros((11, 512, 512, 3), np.uint8), points)
-    with pytest.raises(UnsupportedError, match="512 x 512 x 3, not"):
-        engine.prepare(SourceCrop(source.image[:500], source.points))
+    with pytest.raises(UnsupportedError, match="256 x 256 x 3, not"):
+        engine.prepare(SourceCrops(source.images[:, :200], source.points))
 
 
 def test_a_template_of_another_engine_is_refused(
@@ -140,7 +147,7 @@ def altered(weights: WeightSet, model: Model, key: str, value: float) -> WeightS
 )
 def test_damaged_pictures_are_errors_not_videos(
     weights: WeightSet,
-    source: SourceCrop,
+    source: SourceCrops,
     motion: MotionFrames,
     make_template: MakeTemplate,
     model: Model,

@@ -15,7 +15,8 @@ from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.pose import PICTURE_AXES, rotation_from_angles
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import LOWER_LIP_ROWS
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
+from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
+from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
@@ -32,23 +33,23 @@ def landmarker() -> MediaPipeLandmarker:
 
 
 @pytest.fixture(scope="session")
-def astronaut(landmarker: MediaPipeLandmarker) -> SourceCrop:
+def astronaut(landmarker: MediaPipeLandmarker) -> SourceCrops:
     """Looks at the camera, smiles with teeth."""
-    crop, points, _ = crop_portrait(skimage.data.astronaut(), landmarker, "large-small", None, FRAME_SIZE)
-    return SourceCrop(crop, points)
+    portrait = crop_portrait(skimage.data.astronaut(), landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)
+    return SourceCrops(portrait.crop[None], portrait.points[None])
 
 
 @pytest.fixture(scope="session")
-def closed_mouth(landmarker: MediaPipeLandmarker, media: Path) -> SourceCrop:
+def closed_mouth(landmarker: MediaPipeLandmarker, media: Path) -> SourceCrops:
     """A portrait in three-quarter view with closed lips."""
     image = cv2.cvtColor(cv2.imread(str(media / "source" / "s9.jpg")), cv2.COLOR_BGR2RGB)
-    crop, points, _ = crop_portrait(image, landmarker, "large-small", None, FRAME_SIZE)
-    return SourceCrop(crop, points)
+    portrait = crop_portrait(image, landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)
+    return SourceCrops(portrait.crop[None], portrait.points[None])
 
 
 @pytest.fixture(scope="session")
-def prepared(engine: PreviewEngine, astronaut: SourceCrop) -> PreparedSource:
-    return engine.prepare(astronaut)
+def prepared(engine: PreviewEngine, astronaut: SourceCrops) -> PreparedSource:
+    return engine.prepare(astronaut)[0]
 
 
 @pytest.fixture
@@ -66,12 +67,12 @@ def make_template(tmp_path: Path, engine: PreviewEngine) -> Callable[[MotionFram
 
 
 @pytest.fixture(scope="session")
-def motion(engine: PreviewEngine, astronaut: SourceCrop) -> MotionFrames:
+def motion(engine: PreviewEngine, astronaut: SourceCrops) -> MotionFrames:
     """Twelve frames: the astronaut's own landmarks turning, drifting and opening the mouth."""
-    centre = astronaut.points.mean(0)
+    centre = astronaut.points[0].mean(0)
     frames = []
     for i in range(12):
-        around = (astronaut.points - centre) * PICTURE_AXES
+        around = (astronaut.points[0] - centre) * PICTURE_AXES
         turned = around @ rotation_from_angles(0.6 * i, 1.2 * i, -0.5 * i).T
         points = turned * PICTURE_AXES + centre + [0.8 * i, -0.5 * i, 0]
         points[[vertex for row in LOWER_LIP_ROWS for vertex in row], 1] += 1.5 * i

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.source import PreparedSource
-from lp_ray.engine.protocol import Engine, SourceCrop, Span
+from lp_ray.engine.protocol import Engine, PairMotion, SourceCrops, Span
 from lp_ray.errors import EngineOutputError, TemplateError, UnsupportedError
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.options import PairOptions
@@ -21,7 +21,14 @@ def _animate(
     engine: Engine, prepared: PreparedSource, template: TemplateReader, span: Span, multiplier: float = 1.0
 ) -> np.ndarray:
     options = PairOptions(driving_multiplier=multiplier)
-    return np.concatenate(list(engine.animate(prepared, template, options, span)))
+    return np.concatenate(list(_chunks(engine, [prepared], template, span, options)))
+
+
+def _chunks(
+    engine: Engine, prepared: list[PreparedSource], template: TemplateReader, span: Span, options: PairOptions
+) -> Iterator[np.ndarray]:
+    direction = engine.direct(PairMotion(template, np.arange(len(template))), options)
+    return engine.animate(prepared, direction, span)
 
 
 def test_extract_gives_float32_rows(motion: MotionFrames) -> None:
@@ -37,8 +44,8 @@ def test_extract_gives_float32_rows(motion: MotionFrames) -> None:
     assert {array.dtype for array in motion.values()} == {np.dtype(np.float32)}
 
 
-def test_extract_does_not_depend_on_the_cut(engine: PreviewEngine, astronaut: SourceCrop) -> None:
-    points = astronaut.points + np.linspace(0, 9, 7)[:, None, None]
+def test_extract_does_not_depend_on_the_cut(engine: PreviewEngine, astronaut: SourceCrops) -> None:
+    points = astronaut.points[0] + np.linspace(0, 9, 7)[:, None, None]
     whole = engine.extract(None, points)
     pieces = [engine.extract(None, points[a:b]) for a, b in ((0, 1), (1, 5), (5, 7))]
     for name, array in whole.items():
@@ -48,18 +55,18 @@ def test_extract_does_not_depend_on_the_cut(engine: PreviewEngine, astronaut: So
 def test_frame_0_is_the_source(
     engine: PreviewEngine,
     prepared: PreparedSource,
-    astronaut: SourceCrop,
+    astronaut: SourceCrops,
     motion: MotionFrames,
     make_template: TemplateMaker,
 ) -> None:
     frame = _animate(engine, prepared, make_template(motion), Span(0, 1, 1))[0]
-    np.testing.assert_array_equal(frame, astronaut.image)
+    np.testing.assert_array_equal(frame, astronaut.images[0])
 
 
 def test_multiplier_0_is_the_still_source_and_more_moves_more(
     engine: PreviewEngine,
     prepared: PreparedSource,
-    astronaut: SourceCrop,
+    astronaut: SourceCrops,
     motion: MotionFrames,
     make_template: TemplateMaker,
 ) -> None:
@@ -67,7 +74,7 @@ def test_multiplier_0_is_the_still_source_and_more_moves_more(
     change = []
     for multiplier in (0.0, 0.5, 1.0):
         frame = _animate(engine, prepared, template, Span(8, 9, 1), multiplier)[0]
-        change.append(np.abs(frame.astype(int) - astronaut.image).mean())
+        change.append(np.abs(frame.astype(int) - astronaut.images[0]).mean())
     assert change[0] == 0
     assert 1 < change[1] < change[2]
 
@@ -87,7 +94,7 @@ def test_frames_do_not_depend_on_the_cut(
 def test_chunks_have_the_asked_length(
     engine: PreviewEngine, prepared: PreparedSource, motion: MotionFrames, make_template: TemplateMaker
 ) -> None:
-    chunks = list(engine.animate(prepared, make_template(motion), PairOptions(), Span(2, 9, 3)))
+    chunks = list(_chunks(engine, [prepared], make_template(motion), Span(2, 9, 3), PairOptions()))
     assert [chunk.shape for chunk in chunks] == [(3, 512, 512, 3), (3, 512, 512, 3), (1, 512, 512, 3)]
     assert {chunk.dtype for chunk in chunks} == {np.dtype(np.uint8)}
 
@@ -95,12 +102,12 @@ def test_chunks_have_the_asked_length(
 def test_the_border_never_moves(
     engine: PreviewEngine,
     prepared: PreparedSource,
-    astronaut: SourceCrop,
+    astronaut: SourceCrops,
     motion: MotionFrames,
     make_template: TemplateMaker,
 ) -> None:
     frame = _animate(engine, prepared, make_template(motion), Span(11, 12, 1))[0].astype(int)
-    source = astronaut.image.astype(int)
+    source = astronaut.images[0].astype(int)
     for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         assert np.abs(frame[edge] - source[edge]).mean() < 2
     for corner in (np.s_[:24, :24], np.s_[:24, -24:], np.s_[-24:, :24], np.s_[-24:, -24:]):
@@ -111,7 +118,7 @@ def test_the_border_never_moves(
 def test_extreme_motion_gives_a_bounded_picture(
     engine: PreviewEngine,
     prepared: PreparedSource,
-    astronaut: SourceCrop,
+    astronaut: SourceCrops,
     motion: MotionFrames,
     make_template: TemplateMaker,
     strength: float,
@@ -123,8 +130,8 @@ def test_extreme_motion_gives_a_bounded_picture(
     wild["translation"][3:] += np.float32(strength)
     wild["scale"][3:] *= np.float32(strength)
     frame = _animate(engine, prepared, make_template(wild), Span(6, 7, 1), 4.0)[0]
-    assert np.abs(frame[0].astype(int) - astronaut.image[0]).mean() < 2
-    assert abs(frame.mean() - astronaut.image.mean()) < 40
+    assert np.abs(frame[0].astype(int) - astronaut.images[0][0]).mean() < 2
+    assert abs(frame.mean() - astronaut.images[0].mean()) < 40
 
 
 @pytest.mark.parametrize("name", ["scale", "rotation", "translation", "canonical"])

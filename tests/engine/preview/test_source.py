@@ -9,7 +9,7 @@ from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.pose import angles_of
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import N_VERTICES
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
+from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
 from lp_ray.errors import UnsupportedError
 
 
@@ -33,8 +33,8 @@ def test_anchors_project_to_where_their_texture_is(prepared: PreparedSource) -> 
     np.testing.assert_allclose(mesh.projected[rings], mesh.rest[rings], atol=1e-6)
 
 
-def test_a_hidden_cheek_is_unfolded(engine: PreviewEngine, closed_mouth: SourceCrop) -> None:
-    prepared = engine.prepare(closed_mouth)
+def test_a_hidden_cheek_is_unfolded(engine: PreviewEngine, closed_mouth: SourceCrops) -> None:
+    prepared = engine.prepare(closed_mouth)[0]
     assert abs(angles_of(prepared.rotation)[1]) > 12
     mesh = prepared.mesh
     front = mesh.triangles[mesh.n_background :]
@@ -47,11 +47,11 @@ def test_a_hidden_cheek_is_unfolded(engine: PreviewEngine, closed_mouth: SourceC
 
 
 @pytest.mark.parametrize("shape", [(203, 2), (468, 3), (478, 2)])
-def test_other_landmarks_are_refused(engine: PreviewEngine, astronaut: SourceCrop, shape: tuple[int, int]) -> None:
+def test_other_landmarks_are_refused(engine: PreviewEngine, astronaut: SourceCrops, shape: tuple[int, int]) -> None:
     with pytest.raises(UnsupportedError, match="478 x 3"):
-        engine.prepare(SourceCrop(astronaut.image, np.zeros(shape)))
+        engine.prepare(SourceCrops(astronaut.images, np.zeros((1, *shape))))
 
 
-def test_collapsed_landmarks_are_refused(engine: PreviewEngine, astronaut: SourceCrop) -> None:
+def test_collapsed_landmarks_are_refused(engine: PreviewEngine, astronaut: SourceCrops) -> None:
     with pytest.raises(UnsupportedError, match="do not form a face"):
-        engine.prepare(SourceCrop(astronaut.image, np.full((478, 3), 7.0)))
+        engine.prepare(SourceCrops(astronaut.images, np.full((1, 478, 3), 7.0)))

@@ -1,0 +1,40 @@
+"""What the coordinator needs of whatever runs the stages: a Ray cluster, or this process alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from lp_ray.stages.rows import ClipRow, SpanRow, StagedMotion, StagedSegment
+
+
+class Finishers(Protocol):
+    """Runs finalize tasks, each under its key; a task that fails for good raises what it raised."""
+
+    def start(self, key: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Start a task; yield (key, answer) of those that had to end first to make room."""
+        ...
+
+    def ended(self) -> Iterator[tuple[str, Any]]:
+        """Yield (key, answer) of the tasks that have ended."""
+        ...
+
+    def rest(self) -> Iterator[tuple[str, Any]]:
+        """Yield until no task is left."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs the two graphs of `lp_ray.pipeline`."""
+
+    def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
+        """Track and extract every clip; yield one tiny row per staged chunk of motion, in any order."""
+        ...
+
+    def stream_pairs(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
+        """Animate and encode every span, ordered by source; yield one tiny row per staged segment, in any order."""
+        ...
+
+    def finishers(self, task: Callable[..., Any]) -> Finishers:
+        """Return what runs `task` once for each key."""
+        ...

@@ -1,0 +1,37 @@
+"""What an input is, as far as its name tells: the plan must know it before anything is read.
+
+The content decides in the end: a stage that finds something else fails that input and says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif", ".flv", ".ts", ".mpg", ".mpeg", ".wmv", ".ogv"}
+)
+TEMPLATE_SUFFIXES = frozenset({".pkl", ".npz"})
+"""Motion templates: the reference's, and our own."""
+
+MEDIA = ("image", "video")
+"""What a sources manifest may say in its column `media` where the name does not tell."""
+
+
+def suffix_of(uri: str) -> str:
+    """Return the ending of a URI's name in small letters, without what a query adds to it."""
+    for name in (uri, uri.partition("?")[0]):
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES:
+            return suffix
+    return ""
+
+
+def is_template(uri: str) -> bool:
+    """Whether a driving is a motion template file."""
+    return suffix_of(uri) in TEMPLATE_SUFFIXES
+
+
+def is_video(uri: str) -> bool:
+    """Whether a source is a video; a name without a known ending is taken for a picture's."""
+    return suffix_of(uri) in VIDEO_SUFFIXES

@@ -1,0 +1,48 @@
+"""Frames of a clip by any indices: loops, ping-pong, repeats and jumps, each frame decoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.face.protocol import Image
+from lp_ray.media.clip import Clip
+
+MAX_GAP = 64
+"""Frames that are rather decoded and dropped than jumped over: a jump starts a decoder at a key frame again."""
+
+
+def gather(clip: Clip, indices: NDArray[np.intp], transform: Callable[[Image], Image]) -> list[Image]:
+    """Return `transform` of the clip's frames at `indices` (n, each 0 to clip.n_frames - 1), in that order.
+
+    Each needed frame is decoded and transformed once, in the clip's order; an index that comes again gives the
+    same array again. Only transformed pictures are kept, a view of a frame being all of it, so ask for a chunk at
+    a time; `transform` must not write into its frame. Raises ValueError for indices outside of the clip, and what
+    `Clip.frames` raises.
+    """
+    if len(indices) == 0:
+        return []
+    wanted = np.unique(indices)
+    if wanted[0] < 0 or wanted[-1] >= clip.n_frames:
+        raise ValueError(f"{clip.info.name}: frames {wanted[0]} to {wanted[-1]} asked of {clip.n_frames}")
+    made: dict[int, Image] = {}
+    for run in _runs(wanted):
+        _gather_run(clip, run, transform, made)
+    return [made[int(index)] for index in indices]
+
+
+def _runs(wanted: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Split sorted indices where more than MAX_GAP frames lie unused between two."""
+    return np.split(wanted, np.flatnonzero(np.diff(wanted) > MAX_GAP) + 1)
+
+
+def _gather_run(clip: Clip, run: NDArray[np.intp], transform: Callable[[Image], Image], made: dict[int, Image]) -> None:
+    first = int(run[0])
+    needed = {int(index) for index in run}
+    with closing(clip.frames(first, int(run[-1]) - first + 1)) as frames:
+        for index, frame in enumerate(frames, first):
+            if index in needed:
+                made[index] = transform(frame)
