@@ -14,6 +14,41 @@ class RefusedError(LpRayError):
     """
 
 
+class StorageError(RefusedError):
+    """A store, or a disk, cannot be worked with; nothing else there would fare better, so the job stops.
+
+    The message names the place, the reason and the remedy, and holds no secret.
+    """
+
+
+class StorageAuthError(StorageError):
+    """Credentials are missing, wrong or expired, or do not cover what is asked."""
+
+
+class BucketMissingError(StorageError):
+    """The bucket or container is not there, or is there no more."""
+
+
+class StorageReadOnlyError(StorageError):
+    """The place may be read, but not written."""
+
+
+class StorageFullError(StorageError):
+    """No room is left, or a quota is used up."""
+
+
+class StorageUnreachableError(StorageError):
+    """The store did not answer, or kept answering that it is too busy, through all attempts."""
+
+
+class LeaseHeldError(RefusedError):
+    """Another job that is alive works on the same output; the message names it."""
+
+
+class LeaseLostError(RefusedError):
+    """This job was taken for dead (it was paused, or cut off from its store) and another one has taken over."""
+
+
 class InputError(LpRayError):
     """One input cannot be used; its pairs become `failed` rows and everything else goes on.
 
@@ -35,6 +70,18 @@ class InputTooLargeError(InputError):
 
 class UnreadableMediaError(InputError):
     """The file is not an image or video that can be decoded."""
+
+
+class DecoderCrashedError(UnreadableMediaError):
+    """The input brought its decoder down; the decoder ran in a process of its own."""
+
+
+class DecoderTimeoutError(UnreadableMediaError):
+    """The decoder gave nothing for `limits.timeout_s` and was killed."""
+
+
+class DecoderMemoryError(UnreadableMediaError):
+    """The input made its decoder ask for more memory than it may have."""
 
 
 class TruncatedMediaError(InputError):

@@ -39,6 +39,16 @@ class OutputLayout:
         return storage.join(self.root, ".lp_ray", "staging")
 
     @property
+    def lease(self) -> str:
+        """Who is working here; see coordinator/lease.py."""
+        return storage.join(self.root, ".lp_ray", "lease")
+
+    @property
+    def compaction(self) -> str:
+        """Parts of the results table on their way to taking the place of smaller ones; see results.py."""
+        return storage.join(self.root, ".lp_ray", "compaction")
+
+    @property
     def comparisons(self) -> str:
         """Drivings, sources and results side by side."""
         return storage.join(self.root, "comparisons")

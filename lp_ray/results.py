@@ -7,19 +7,35 @@ whole); the driver gathers such rows into Parquet parts and removes the small fi
 from __future__ import annotations
 
 import io
-import uuid
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from lp_ray import storage
+from lp_ray import result_parts, storage
 from lp_ray.layout import OutputLayout
 from lp_ray.manifest import DONE, RESULT_SCHEMA
+from lp_ray.result_parts import append, common_schema, fit, meta_schema, part_uris, read_part
+
+__all__ = [
+    "ResultRow",
+    "Settled",
+    "append",
+    "discard",
+    "flush",
+    "gather_loose_rows",
+    "meta_schema",
+    "read_results",
+    "read_row",
+    "settled",
+    "standing",
+    "to_table",
+    "write_row",
+]
 
 VIDEO, GIF, FRAMES, IMAGE = "video", "gif", "frames", "image"
 """What a result can be: an mp4, a GIF, a zip of PNG frames, one PNG."""
@@ -27,12 +43,42 @@ VIDEO, GIF, FRAMES, IMAGE = "video", "gif", "frames", "image"
 ResultRow = dict[str, Any]
 """Column name -> value; columns absent from it are null. `meta_*` columns ride along."""
 
+_READ_AT_ONCE = 500
+_SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at")
 
-def to_table(rows: Sequence[ResultRow]) -> pa.Table:
-    """Build a table in RESULT_SCHEMA, followed by the `meta_*` columns the rows carry."""
-    names = {name: None for row in rows for name in row if name not in RESULT_SCHEMA.names}
-    columns = {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in RESULT_SCHEMA}
-    return pa.table({**columns, **{name: pa.array([row.get(name) for row in rows]) for name in names}})
+
+@dataclass(frozen=True)
+class Settled:
+    """What an output already settles, one entry per pair, as arrays: a million pairs are 40 MB.
+
+    `done` pairs have a row that says so and a video of the size it states; the `others` have a row that says
+    something else, with the number of `attempts`. Pairs whose video is missing are in neither.
+    """
+
+    pair_ids: pa.Array
+    done: NDArray[np.bool_]
+    others: NDArray[np.bool_]
+    attempts: NDArray[np.int64]
+
+    def look_up(self, pair_ids: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
+        """Return, for each of `pair_ids`, whether it is done, whether it has another row, and its attempts."""
+        at = pc.index_in(pair_ids, self.pair_ids)
+        known = at.is_valid().to_numpy(zero_copy_only=False)
+        where = at.fill_null(0).to_numpy(zero_copy_only=False)
+        if not len(self.pair_ids):
+            none = np.zeros(len(known), np.bool_)
+            return none, none, np.zeros(len(known), np.int64)
+        return known & self.done[where], known & self.others[where], np.where(known, self.attempts[where], 0)
+
+
+def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Table:
+    """Build a table in RESULT_SCHEMA, followed by the `meta_*` columns that the rows carry.
+
+    `meta` holds their types (`meta_schema` of the manifests); types it does not name are told by the values.
+    """
+    known = {field.name: field.type for field in (*RESULT_SCHEMA, *(meta or ()))}
+    names = dict.fromkeys([*RESULT_SCHEMA.names, *(name for row in rows for name in row)])
+    return pa.table({name: pa.array([row.get(name) for row in rows], known.get(name)) for name in names})
 
 
 def write_row(layout: OutputLayout, row: ResultRow) -> None:
@@ -49,7 +95,7 @@ def read_row(layout: OutputLayout, pair_id: str) -> ResultRow | None:
     uri = layout.row(pair_id)
     if not storage.exists(uri):
         return None
-    row: ResultRow = _read_row(uri).to_pylist()[0]
+    row: ResultRow = _parse_row(storage.read_bytes(uri)).to_pylist()[0]
     return row
 
 
@@ -59,100 +105,100 @@ def read_results(output: str) -> pa.Table:
     The later row wins where a pair stands twice, so that readers see one row per pair_id.
     """
     layout = OutputLayout(storage.normalise(output))
-    parts = [_read_part(uri) for uri in _parts(layout)]
-    loose = [_read_row(uri) for uri in _loose_rows(layout)]
-    table = _concat([*parts, *loose])
-    return _latest(table)
+    parts = [read_part(uri) for uri in (*part_uris(layout), *(uri for uri, _ in result_parts.pending_merges(layout)))]
+    tables = [*parts, *_loose_tables(_loose_rows(layout))]
+    schema = common_schema([table.schema for table in tables])
+    return _latest(pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)]))
 
 
-def gather_loose_rows(layout: OutputLayout) -> int:
-    """Move the rows that a stopped job left behind into the table; return how many."""
+def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> int:
+    """Put the table in order after a stopped job: finish a merge, take in loose rows, one schema for all parts.
+
+    `meta` as in `to_table`. Returns how many rows were taken in.
+    """
+    result_parts.finish_merge(layout)
     uris = _loose_rows(layout)
     if uris:
-        rows = _latest(_concat([_read_row(uri) for uri in uris]))
-        discard(layout, rows["pair_id"].to_pylist())  # a job stopped between appending and deleting left both
-        append(layout, rows)
-        storage.delete(*uris)
+        rows = [row for table in _loose_tables(uris) for row in table.to_pylist()]
+        table = _latest(to_table(rows, meta))
+        discard(layout, table["pair_id"])  # a job stopped between appending and deleting left both
+        append(layout, table)
+        storage.delete_many(uris)
+    result_parts.align(layout)
     return len(uris)
 
 
-def append(layout: OutputLayout, rows: pa.Table) -> None:
-    """Add a part to the table. The caller has seen to it that no pair in it has a row already."""
-    sink = io.BytesIO()
-    pq.write_table(rows, sink)
-    name = f"part-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.parquet"
-    storage.put_bytes(storage.join(layout.results, name), sink.getvalue())
-
-
-def discard(layout: OutputLayout, pair_ids: Iterable[str]) -> None:
+def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa.Array) -> None:
     """Remove the rows of pairs that are about to be made again."""
-    doomed = pa.array(list(pair_ids), pa.string())
-    if not len(doomed):
-        return
-    for uri in _parts(layout):
-        part = _read_part(uri)
-        kept = part.filter(pc.invert(pc.is_in(part["pair_id"], doomed)))
-        if kept.num_rows == 0:
-            storage.delete(uri)
-        elif kept.num_rows < part.num_rows:
-            sink = io.BytesIO()
-            pq.write_table(kept, sink)
-            storage.put_bytes(uri, sink.getvalue())
+    if isinstance(pair_ids, pa.ChunkedArray):
+        doomed = pair_ids.combine_chunks()
+    else:
+        doomed = pair_ids if isinstance(pair_ids, pa.Array) else pa.array(list(pair_ids), pa.string())
+    if len(doomed):
+        result_parts.drop_rows(layout, doomed)
+
+
+def settled(layout: OutputLayout) -> Settled:
+    """Return what an output already settles. A video is known by its key, whatever its name ends in."""
+    parts = [read_part(uri, _SETTLING) for uri in part_uris(layout)]
+    schema = pa.schema([RESULT_SCHEMA.field(name) for name in _SETTLING])
+    table = _latest(pa.concat_tables([schema.empty_table(), *(fit(part, schema) for part in parts)]))
+    says_done = pc.fill_null(pc.equal(table["status"], DONE), False).to_numpy()
+    whole = np.zeros(len(table), np.bool_)
+    if says_done.any():
+        stated = pc.binary_join_element_wise(table["pair_id"], table["bytes"].cast(pa.string()), "/")
+        whole = pc.is_in(stated, _videos(layout)).to_numpy()
+    attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
+    ids = table["pair_id"].combine_chunks()
+    return Settled(ids, says_done & whole, ~says_done, np.maximum(attempts, 1))
 
 
 def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
-    """Return what an output already settles: the done pairs, and the other rows with their attempts.
+    """Return `settled` as the set of done pairs, and the other rows with their attempts."""
+    found = settled(layout)
+    others = found.pair_ids.filter(pa.array(found.others)).to_pylist()
+    attempts = found.attempts[found.others].tolist()
+    return set(found.pair_ids.filter(pa.array(found.done)).to_pylist()), dict(zip(others, attempts, strict=True))
 
-    A pair is done when its row says so and its video is present in the size the row states.
+
+def _videos(layout: OutputLayout) -> pa.ChunkedArray:
+    """Key and size of every video, as `key/size`."""
+    pages = [
+        pa.array([f"{info.uri.rpartition('/')[2].partition('.')[0]}/{info.size}" for info in page], pa.string())
+        for page in storage.pages(layout.videos)
+    ]
+    return pa.chunked_array(pages, pa.string())
+
+
+def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> None:
+    """Append rows as one part, then drop the small files of those among them that had one.
+
+    `meta` as in `to_table`.
     """
-    table = _latest(
-        _concat([_read_part(uri, ["pair_id", "status", "bytes", "attempts", "finished_at"]) for uri in _parts(layout)])
-    )
-    videos = {info.uri.rsplit("/", 1)[-1].removesuffix(".mp4"): info.size for info in storage.list_files(layout.videos)}
-    done: set[str] = set()
-    others: dict[str, int] = {}
-    for pair_id, status, size, attempts in zip(
-        *(table[name].to_pylist() for name in ("pair_id", "status", "bytes", "attempts")), strict=True
-    ):
-        if status != DONE:
-            others[pair_id] = attempts or 1
-        elif videos.get(pair_id) == size:
-            done.add(pair_id)
-    return done, others
-
-
-def flush(layout: OutputLayout, rows: Sequence[ResultRow]) -> None:
-    """Append rows as one part, then drop the small files of those among them that had one."""
     if rows:
-        append(layout, to_table(rows))
-        storage.delete(*(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE))
-
-
-def _parts(layout: OutputLayout) -> list[str]:
-    return sorted(info.uri for info in storage.list_files(layout.results) if info.uri.endswith(".parquet"))
+        append(layout, to_table(rows, meta))
+        storage.delete_many(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE)
 
 
 def _loose_rows(layout: OutputLayout) -> list[str]:
     return sorted(info.uri for info in storage.list_files(layout.rows) if info.uri.endswith(".arrow"))
 
 
-def _read_part(uri: str, columns: list[str] | None = None) -> pa.Table:
-    return pq.read_table(io.BytesIO(storage.read_bytes(uri)), columns=columns)
+def _loose_tables(uris: Sequence[str]) -> Iterator[pa.Table]:
+    for first in range(0, len(uris), _READ_AT_ONCE):
+        yield from map(_parse_row, storage.read_many(uris[first : first + _READ_AT_ONCE]))
 
 
-def _read_row(uri: str) -> pa.Table:
-    return pa.ipc.open_stream(storage.read_bytes(uri)).read_all()
-
-
-def _concat(tables: Sequence[pa.Table]) -> pa.Table:
-    return pa.concat_tables([RESULT_SCHEMA.empty_table(), *tables], promote_options="permissive")
+def _parse_row(data: bytes) -> pa.Table:
+    return pa.ipc.open_stream(data).read_all()
 
 
 def _latest(table: pa.Table) -> pa.Table:
-    """Keep each pair's newest row, in the order of the table."""
-    newest: dict[str, tuple[Any, int]] = {}
-    times = table["finished_at"].cast(pa.int64()).to_pylist()
-    for row, (pair_id, time) in enumerate(zip(table["pair_id"].to_pylist(), times, strict=True)):
-        if pair_id not in newest or (time or 0) >= newest[pair_id][0]:
-            newest[pair_id] = (time or 0, row)
-    return table.take(np.sort([row for _, row in newest.values()]).astype(np.int64))
+    """Keep each pair's newest row (the later one of equally new ones), in the order of the table."""
+    if table.num_rows < 2:
+        return table
+    codes = table["pair_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    times = pc.fill_null(table["finished_at"].cast(pa.int64()), 0).to_numpy()
+    order = np.lexsort((times, codes))  # stable
+    last = order[np.append(np.diff(codes[order]) != 0, True)]
+    return table if len(last) == table.num_rows else table.take(np.sort(last))

@@ -5,31 +5,31 @@ percent-encoded), `scheme://…` otherwise.
 """
 
 from lp_ray.storage.access import (
-    FileInfo,
-    delete,
-    delete_prefix,
     exists,
     fetch,
-    glob,
     is_folder,
-    list_files,
     local_copy,
     open_read,
     put_bytes,
     put_file,
     put_if_absent,
     read_bytes,
+    read_many,
 )
+from lp_ray.storage.listing import FileInfo, glob, list_files, pages
 from lp_ray.storage.policy import Policy
+from lp_ray.storage.removal import delete, delete_many, delete_prefix, delete_prefixes
 from lp_ray.storage.uri import display, join, normalise
-from lp_ray.storage.versions import Version, versions
+from lp_ray.storage.versions import Version, version_tags, versions
 
 __all__ = [
     "FileInfo",
     "Policy",
     "Version",
     "delete",
+    "delete_many",
     "delete_prefix",
+    "delete_prefixes",
     "display",
     "exists",
     "fetch",
@@ -40,9 +40,12 @@ __all__ = [
     "local_copy",
     "normalise",
     "open_read",
+    "pages",
     "put_bytes",
     "put_file",
     "put_if_absent",
     "read_bytes",
+    "read_many",
+    "version_tags",
     "versions",
 ]

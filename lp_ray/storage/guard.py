@@ -1,80 +1,129 @@
-"""What storage errors mean: passing ones are tried again, hopeless ones stop the job with their reason."""
+"""What storage errors mean: passing ones are tried again, hopeless ones stop the job with their reason.
+
+Retries have two layers. botocore's own come first (mode "standard": connection errors, 5xx, throttling, with jitter
+and a quota per client). What is left, an answer that breaks off, a local network disk, other stores, is tried again
+here. s3fs's third layer is off: five times five times five attempts would hide a dead store for an hour.
+"""
 
 from __future__ import annotations
 
-import errno
 import functools
+import os
+import random
 import re
 import time
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 
-from lp_ray.errors import LpRayError, MissingInputError, RefusedError
+from lp_ray.errors import LpRayError, MissingInputError
+from lp_ray.storage.trouble import RAISED, REMEDIES, Trouble, diagnose
 from lp_ray.storage.uri import display
 
-ATTEMPTS = 5
-FIRST_WAIT_S = 0.2
 
-_HOPELESS = re.compile(
-    r"PermissionError|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|Forbidden|NoCredentials"
-    r"|Unable to locate credentials|NoSuchBucket|specified bucket does not exist|ExpiredToken|InvalidToken",
-    re.IGNORECASE,
-)
-_PASSING = re.compile(
-    r"SlowDown|ServiceUnavailable|InternalError|RequestTimeout|Throttl|Connection|timed? ?out|reset by peer"
-    r"|\b50[0234]\b",
-    re.IGNORECASE,
-)
+@dataclass(frozen=True)
+class Retries:
+    """How often a call is tried, and how long the waits in between are."""
 
+    attempts: int = 4
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 15.0
+
+    def waits(self) -> Iterator[float]:
+        """Yield the seconds to wait after each failed attempt but the last: doubling, less up to half by chance.
+
+        Without chance, a thousand actors that a store turned away would all come back at the same moment.
+        """
+        for attempt in range(self.attempts - 1):
+            longest = min(self.longest_wait_s, self.first_wait_s * 2**attempt)
+            yield longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+RETRIES = Retries()
+_CONNECT_S, _READ_S = 10, 60
+_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_VERBS = {
+    Trouble.PASSING: "does not answer, or is too busy, after all attempts",
+    Trouble.AUTH: "refuses",
+    Trouble.NO_BUCKET: "has no such bucket",
+    Trouble.READ_ONLY: "takes no writes",
+    Trouble.FULL: "is full",
+    Trouble.BROKEN: "fails",
+}
 _NO_BUCKET = re.compile(r"NoSuchBucket|specified bucket does not exist", re.IGNORECASE)
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def guarded(call: Callable[P, T]) -> Callable[P, T]:
-    """Wrap a storage call: retry passing errors with backoff, turn hopeless ones into RefusedError."""
+def client_options(uri: str) -> dict[str, Any]:
+    """Options that make fsspec's S3 client try again by itself; what the environment says of retries is kept."""
+    if not uri.startswith(("s3://", "s3a://")):
+        return {}
+    config: dict[str, Any] = {"connect_timeout": _CONNECT_S, "read_timeout": _READ_S}
+    if "AWS_RETRY_MODE" not in os.environ and "AWS_MAX_ATTEMPTS" not in os.environ:
+        config["retries"] = {"mode": "standard", "total_max_attempts": RETRIES.attempts}
+    return {"config_kwargs": config}
 
+
+def guarded(call: Callable[P, T]) -> Callable[P, T]:
+    """Wrap a call that reads a store: retry passing errors with backoff, turn hopeless ones into StorageError."""
+    return _guard(call, writing=False)
+
+
+def guarded_write(call: Callable[P, T]) -> Callable[P, T]:
+    """Wrap a call that writes to a store, as `guarded` does: there, a refusal means that it is read-only."""
+    return _guard(call, writing=True)
+
+
+def _guard(call: Callable[P, T], writing: bool) -> Callable[P, T]:
     @functools.wraps(call)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        wait = FIRST_WAIT_S
-        for attempt in range(1, ATTEMPTS + 1):
+        waits = RETRIES.waits()
+        while True:
             try:
                 return call(*args, **kwargs)
             except (LpRayError, FileExistsError, NotADirectoryError, IsADirectoryError):
                 raise
             except FileNotFoundError as error:
-                check_bucket(error)
+                check_bucket(error, _place(args))
                 raise
-            except ImportError as error:
-                raise RefusedError(f"no file system for this URI is installed: {error}") from error
-            except Exception as error:
-                text = display(f"{type(error).__name__}: {error}")
-                if _is_hopeless(error, text):
-                    raise _refusal(f"storage refuses: {text}", args) from error
-                if not _PASSING.search(text):
+            except Exception as error:  # clients' errors have no common base
+                trouble = diagnose(error, writing)
+                if trouble is None:
                     raise
-                if attempt == ATTEMPTS:
-                    raise _refusal(f"storage does not answer ({attempt} attempts): {text}", args) from error
+                wait = next(waits, None) if trouble is Trouble.PASSING else None
+                if wait is None:
+                    cause = error if str(error) == _clean(str(error)) else None  # a traceback would show the secret
+                    raise _stop(trouble, args, error) from cause
             time.sleep(wait)
-            wait *= 2
-        raise AssertionError("unreachable")
 
     return wrapped
 
 
-def check_bucket(error: Exception) -> None:
-    """Raise RefusedError if what was not found is the bucket: then nothing else will be found either."""
-    if _NO_BUCKET.search(str(error)):
-        raise RefusedError(f"storage refuses: {display(str(error))}; create it or correct the URI") from error
+def check_bucket(error: Exception, place: str = "") -> None:
+    """Raise BucketMissingError if what was not found is the bucket: then nothing else will be found either."""
+    if diagnose(error, writing=False) is Trouble.NO_BUCKET or _NO_BUCKET.search(str(error)):
+        raise _stop(Trouble.NO_BUCKET, (place,), error) from error
 
 
-def _is_hopeless(error: Exception, text: str) -> bool:
-    return bool(_HOPELESS.search(text)) or (isinstance(error, OSError) and error.errno in _NO_ROOM)
+def _place(args: tuple[object, ...]) -> str:
+    """Return the URI that a guarded call is about: its first text argument that looks like one."""
+    return next((arg for arg in args if isinstance(arg, str) and "://" in arg), "")
 
 
-def _refusal(text: str, args: tuple[object, ...]) -> LpRayError:
+def _stop(trouble: Trouble, args: tuple[object, ...], error: Exception) -> LpRayError:
+    place = display(_place(args))
+    reason = f"storage {_VERBS[trouble]}: {type(error).__name__}: {error}"
+    text = _clean(f"{place}: {reason}" if place else reason)
     # One web server that refuses or is down is that input's trouble; a store in that state is the job's.
-    web = any(isinstance(arg, str) and arg.startswith(("http://", "https://")) for arg in args)
-    return MissingInputError(text) if web else RefusedError(text)
+    if place.startswith(("http://", "https://")):
+        return MissingInputError(text)
+    return RAISED[trouble](f"{text}; {REMEDIES[trouble]}")
+
+
+def _clean(text: str) -> str:
+    for name in _SECRETS:
+        if secret := os.environ.get(name):
+            text = text.replace(secret, "***")
+    return display(text)

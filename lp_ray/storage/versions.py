@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lp_ray.storage.access import FileInfo, file_info, list_files
+from lp_ray.storage.listing import FileInfo, file_info, pages
 from lp_ray.storage.uri import local_path, scheme_of
 
-_TAGS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Version:
     """A file's identity: `tag` changes when its bytes do."""
 
@@ -23,8 +21,8 @@ class Version:
 def versions(uris: Iterable[str]) -> dict[str, Version]:
     """Return the version of each normalised URI that exists.
 
-    Local files cost a stat each; those in stores one listing per folder, never one request per
-    file; those on the web one request each.
+    Local files cost a stat each; those in stores one listing per folder, never one request per file, read only
+    where names begin as the wanted ones do and only until all are found; those on the web one request each.
     """
     found: dict[str, Version] = {}
     folders: dict[str, set[str]] = {}
@@ -40,10 +38,38 @@ def versions(uris: Iterable[str]) -> dict[str, Version]:
             status = os.stat(path)  # noqa: PTH116
             found[uri] = Version(f"{status.st_mtime_ns}-{status.st_size}", status.st_size)
     for folder, wanted in folders.items():
-        found |= {info.uri: _version(info) for info in list_files(folder) if info.uri in wanted}
+        for info in _listed(folder, wanted):
+            found[info.uri] = _version(info)
     return found
 
 
+def version_tags(uris: Sequence[str], stated: Sequence[str | None] | None = None) -> list[str | None]:
+    """Return the version tag of each normalised URI, row by row; None for one that is not there.
+
+    A tag that is `stated` (a manifest's `version` column, made by the same rule) is taken as it is, and costs
+    nothing: whether the file is still there, and still that one, shows when it is read.
+    """
+    tags: list[str | None] = list(stated) if stated is not None else [None] * len(uris)
+    unknown = [row for row, tag in enumerate(tags) if tag is None]
+    found = versions(dict.fromkeys(uris[row] for row in unknown))
+    for row in unknown:
+        version = found.get(uris[row])
+        tags[row] = version.tag if version else None
+    return tags
+
+
+def _listed(folder: str, wanted: set[str]) -> Iterator[FileInfo]:
+    """Yield the wanted files of one folder, from as little of its listing as will do."""
+    names = [uri[len(folder) + 1 :] for uri in wanted]
+    missing = len(wanted)
+    for page in pages(folder, starting=os.path.commonprefix(names)):  # noqa: RUF071 - text, not a path
+        for info in page:
+            if info.uri in wanted:
+                missing -= 1
+                yield info
+        if not missing:
+            return
+
+
 def _version(info: FileInfo) -> Version:
-    tag = next((str(info.details[name]) for name in _TAGS if info.details.get(name)), "")
-    return Version(f"{tag.strip(chr(34))}-{info.size}", info.size)
+    return Version(f"{info.tag}-{info.size}", info.size)

@@ -1,0 +1,185 @@
+"""Listings: page by page, so that a folder of a million files costs a thousand requests and no memory."""
+
+from __future__ import annotations
+
+import glob as globbing
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lp_ray.storage.filesystems import filesystem, is_file
+from lp_ray.storage.guard import check_bucket, guarded
+from lp_ray.storage.uri import local_path, normalise, scheme_of
+
+PAGE = 1000
+"""Files of one page: what S3 gives at most."""
+
+_TAGS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One file of a listing.
+
+    `uri` is normalised, `size` in bytes, `tag` the store's own mark of these bytes (etag, or time of the last
+    change), `modified` seconds since the epoch, None where the store does not say.
+    """
+
+    uri: str
+    size: int
+    tag: str
+    modified: float | None
+
+
+def pages(folder: str, starting: str = "", deep: bool = False) -> Iterator[list[FileInfo]]:
+    """Yield the files under a normalised folder or prefix, a page at a time, in no particular order.
+
+    Only those whose name, relative to the folder, starts with `starting`; of subfolders too if `deep`. A folder
+    that does not exist has none. Every page is a request of its own, tried again by itself.
+    """
+    fs, path = filesystem(folder)
+    if local_path(folder) is not None:
+        entries = _scan(path, deep, starting)
+        while page := _local_page(folder, entries):
+            yield page
+    elif hasattr(fs, "call_s3"):
+        yield from _s3_pages(fs, folder, path, starting, deep)
+    else:
+        whole = iter(_whole(folder, starting, deep))
+        while page := list(islice(whole, PAGE)):
+            yield page
+
+
+def list_files(folder: str, deep: bool = False) -> list[FileInfo]:
+    """Return all files right under a normalised folder (or anywhere under it), in no particular order."""
+    return [info for page in pages(folder, deep=deep) for info in page]
+
+
+@guarded
+def _local_page(folder: str, entries: Iterator[FileInfo]) -> list[FileInfo]:
+    return list(islice(entries, PAGE))
+
+
+def _scan(path: str, deep: bool, starting: str) -> Iterator[FileInfo]:
+    """Walk a local folder; what vanishes meanwhile is left out, links are followed to files only."""
+    folders = [path]
+    root = path.rstrip("/") + "/"
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if deep and entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.path.startswith(root + starting) and (info := _local_info(entry)):
+                        yield info
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+
+
+def _local_info(entry: os.DirEntry[str]) -> FileInfo | None:
+    try:
+        if not entry.is_file():
+            return None
+        status = entry.stat()
+    except FileNotFoundError:
+        return None
+    return FileInfo("file://" + entry.path, status.st_size, str(status.st_mtime_ns), status.st_mtime)
+
+
+def _s3_pages(fs: Any, folder: str, path: str, starting: str, deep: bool) -> Iterator[list[FileInfo]]:
+    # Not fs.ls or fs.find: they gather the whole listing, a kilobyte of memory per object, before they answer.
+    bucket, _, key = path.partition("/")
+    prefix = key.rstrip("/") + "/" if key.strip("/") else ""
+    request = {"Bucket": bucket, "Prefix": prefix + starting, "MaxKeys": PAGE}
+    if not deep:
+        request["Delimiter"] = "/"
+    answer: dict[str, Any] = {"IsTruncated": True}
+    while answer["IsTruncated"]:
+        answer = _s3_page(folder, fs, request)
+        request["ContinuationToken"] = answer.get("NextContinuationToken", "")
+        yield [
+            FileInfo(
+                f"{scheme_of(folder)}://{bucket}/{entry['Key']}",
+                int(entry["Size"]),
+                str(entry.get("ETag", "")).strip('"'),
+                entry["LastModified"].timestamp() if "LastModified" in entry else None,
+            )
+            for entry in answer.get("Contents", [])
+            if not entry["Key"].endswith("/")  # some stores keep folders as objects
+        ]
+
+
+@guarded
+def _s3_page(folder: str, fs: Any, request: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = fs.call_s3("list_objects_v2", **request)
+    return answer
+
+
+@guarded
+def _whole(folder: str, starting: str, deep: bool) -> list[FileInfo]:
+    """List a store that has no pages of its own."""
+    fs, path = filesystem(folder)
+    try:
+        entries = list(fs.find(path, detail=True).values()) if deep else fs.ls(path, detail=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        check_bucket(error, folder)
+        return []
+    scheme = scheme_of(folder)
+    found = [_info(f"{scheme}://{e['name'].lstrip('/')}", e) for e in entries if e["type"] == "file"]
+    root = f"{scheme}://{path.strip('/')}/"
+    return [info for info in found if info.uri.startswith(root + starting)]
+
+
+@guarded
+def file_info(uri: str) -> FileInfo | None:
+    """Ask for one file, or None if it is not there."""
+    fs, path = filesystem(uri)
+    try:
+        details = fs.info(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        check_bucket(error, uri)
+        return None
+    return _info(uri, details) if details["type"] == "file" else None
+
+
+def _info(uri: str, details: dict[str, Any]) -> FileInfo:
+    tag = next((str(details[name]) for name in _TAGS if details.get(name)), "")
+    time = next((details[name] for name in _TIMES if details.get(name)), None)
+    modified = (
+        time.timestamp() if isinstance(time, datetime) else float(time) if isinstance(time, int | float) else None
+    )
+    return FileInfo(uri, int(details["size"] or 0), tag.strip('"'), modified)
+
+
+@guarded
+def glob(pattern: str) -> list[str]:
+    """Return the files that a typed path, folder or glob means, normalised and sorted.
+
+    A path that exists as typed is taken literally, whatever special characters it holds; a folder means every
+    file under it.
+    """
+    uri = normalise(pattern)
+    fs, path = filesystem(uri)
+    scheme = scheme_of(uri)
+    if is_file(fs, path, uri):
+        return [uri]
+    if fs.isdir(path):
+        return sorted(info.uri for info in list_files(uri, deep=True))
+    if local_path(uri) is not None:
+        return sorted("file://" + name for name in _glob_local(path))
+    return sorted(f"{scheme}://{name}" for name in fs.glob(path) if fs.isfile(name))
+
+
+def _glob_local(pattern: str) -> list[str]:
+    """Expand a pattern whose leading folders, as far as they exist as typed, are taken literally."""
+    parts = Path(pattern).parts
+    n = next(i for i in range(len(parts) - 1, 0, -1) if Path(*parts[:i]).is_dir())
+    base = Path(*parts[:n])
+    # Path.glob would match hidden files too.
+    names = globbing.glob(str(Path(*parts[n:])), root_dir=base, recursive=True)  # noqa: PTH207
+    return [str(base / name) for name in names if (base / name).is_file()]
