@@ -120,7 +120,7 @@ def _scalar_problems(kind: str, given: Any, where: str) -> Iterator[str]:
         name, _, least = kind.partition(" ")
         if not isinstance(given, _SCALARS[name]) or (isinstance(given, bool) and name != "boolean"):
             yield f"{where}: {given!r} is not of kind {name}"
-        elif least and int(given) < int(least):
+        elif isinstance(given, int) and least and given < int(least):
             yield f"{where}: {given} is less than {least}"
 
 
