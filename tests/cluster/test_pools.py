@@ -1,0 +1,135 @@
+"""lp_ray's derived pools on clusters of several nodes, with emulated GPUs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import ray
+from ray.data import ActorPoolStrategy
+
+from lp_ray.pools import PHASES, Pools, derive_pools
+from tests.cluster.nodes import LocalCluster
+
+MakeCluster = Callable[..., LocalCluster]
+Batch = dict[str, Any]
+
+PLACED_WITHIN_S = 120.0
+
+
+@ray.remote(num_cpus=0)
+class Register:
+    """Where the actors of all stages say that they have been placed."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, set[str]] = {}
+
+    def enter(self, stage: str, place: str) -> None:
+        self._places.setdefault(stage, set()).add(place)
+
+    def count(self, stage: str) -> int:
+        return len(self._places.get(stage, ()))
+
+
+class Stage:
+    """A stage that notes where it ran; it begins its work when all actors of its pool have been placed."""
+
+    def __init__(self, name: str, register: Any, actors: int) -> None:
+        self._name, self._register, self._actors = name, register, actors
+        context = ray.get_runtime_context()
+        gpus = ",".join(context.get_accelerator_ids()["GPU"])
+        if gpus:
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == gpus
+        self._place = f"{context.get_node_id()} {os.getpid()} {gpus}"
+        ray.get(register.enter.remote(name, self._place))
+
+    def __call__(self, batch: Batch) -> Batch:
+        deadline = time.monotonic() + PLACED_WITHIN_S
+        while ray.get(self._register.count.remote(self._name)) < self._actors:
+            assert time.monotonic() < deadline, f"{self._name}: not all of its {self._actors} actors were placed"
+            time.sleep(0.1)
+        batch[self._name] = np.array([self._place] * len(batch["id"]))
+        time.sleep(0.05)  # so that no actor takes all rows
+        return batch
+
+
+def run_phase(phase: str, pools: Pools, rows: int) -> list[dict[str, Any]]:
+    """Send rows through a phase's stages, pooled as the job pools them, and without a read task, as the job."""
+    register = Register.remote()
+    graph = ray.data.from_arrow([pa.table({"id": [i]}) for i in range(rows)])
+    for stage in PHASES[phase]:
+        pool = pools[stage]
+        graph = graph.map_batches(
+            Stage,
+            fn_constructor_args=(stage, register, pool.actors),
+            batch_size=1,
+            compute=ActorPoolStrategy(size=pool.actors),
+            num_cpus=pool.cpus,
+            num_gpus=pool.gpus or None,
+        )
+    found: list[dict[str, Any]] = graph.take_all()
+    return found
+
+
+def totals() -> tuple[float, float]:
+    resources = ray.cluster_resources()
+    return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+
+
+@pytest.fixture
+def two_nodes(make_cluster: MakeCluster) -> LocalCluster:
+    """A head of 2 CPUs and 1 GPU, and a node of 4 CPUs and 2 GPUs, this process their driver."""
+    cluster = make_cluster(cpus=2, gpus=1)
+    cluster.add_node(cpus=4, gpus=2)
+    cluster.connect()
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return cluster
+
+
+@pytest.mark.usefixtures("two_nodes")
+def test_every_engine_actor_has_a_gpu_of_its_own() -> None:
+    """Three GPUs on two unlike nodes: three engine actors, no two on the same GPU; the other stages have none."""
+    pools = derive_pools(*totals(), "cuda")
+    assert pools["animate"].actors == 3
+    rows = run_phase("pairs", pools, 24)
+    assert len(rows) == 24
+    places = {tuple(row["animate"].split(" ")) for row in rows}
+    gpus = {(node, gpu) for node, _, gpu in places}
+    assert len(places) == len(gpus) == 3
+    assert sorted(Counter(node for node, _ in gpus).values()) == [1, 2]
+    for stage in ("source", "write"):
+        assert {row[stage].split(" ")[2] for row in rows} == {""}, f"{stage} was given a GPU"
+
+
+@pytest.mark.usefixtures("two_nodes")
+def test_actors_may_share_a_gpu() -> None:
+    """With half a GPU each, six engine actors share three GPUs, two on each."""
+    halves = {stage: {"actors": 6, "gpus": 0.5, "cpus": 0.1} for stage in ("extract", "animate")}
+    rows = run_phase("pairs", derive_pools(*totals(), "cuda", halves), 36)
+    places = {tuple(row["animate"].split(" ")) for row in rows}
+    assert len(places) == 6
+    assert set(Counter((node, gpu) for node, _, gpu in places).values()) == {2}
+
+
+def test_nodes_come_and_go(make_cluster: MakeCluster) -> None:
+    """Pools follow what the cluster has: more with a node, the old size without it, however it went."""
+    cluster = make_cluster(cpus=2, gpus=1)
+    cluster.connect()
+    alone = derive_pools(*totals(), "cuda")
+    for kill in (False, True):
+        node = cluster.add_node(cpus=2, gpus=1)
+        assert totals() == (4.0, 2.0)
+        assert derive_pools(*totals(), "cuda")["animate"].actors == 2 * alone["animate"].actors
+        cluster.remove_node(node, kill=kill)
+        deadline = time.monotonic() + 60
+        while totals() != (2.0, 1.0) and time.monotonic() < deadline:
+            time.sleep(0.25)
+        assert derive_pools(*totals(), "cuda") == alone
