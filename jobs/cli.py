@@ -26,7 +26,10 @@ EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run the job again to do the rest."""
 
 TEXT_KEYS = frozenset(
-    {"sources", "drivings", "pairs", "output", "templates", "input", "folder", "store", "download", "engine.weights"}
+    {
+        *("sources", "drivings", "pairs", "output", "templates", "input", "folder", "store", "download"),
+        *("engine.weights", "detector.weights"),
+    }
 )
 """Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
 

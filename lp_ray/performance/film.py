@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrop
-from lp_ray.face.factory import create_landmarker
+from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
 from lp_ray.face.protocol import Image
 from lp_ray.media.encode import encode_segment
@@ -28,7 +28,7 @@ def film_performance(path: Path, name: str, actor: Image, fps: Fraction, n_frame
 
     Raises NoFaceError when the picture has no face, RefusedError for an unknown performance.
     """
-    crop, points, _ = crop_portrait(actor, create_landmarker("mediapipe"), "large-small", None, FRAME_SIZE)
+    crop, points, _ = crop_portrait(actor, MediaPipeLandmarker(), "large-small", None, FRAME_SIZE)
     prepared = PreviewEngine().prepare(SourceCrop(crop, points))
     followed = curves(name, n_frames, fps)
     with TemporaryDirectory(dir=path.parent) as folder:

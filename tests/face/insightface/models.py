@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from lp_ray.face.insightface.files import DETECTOR, POINTS_106, POINTS_203
+from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203, ModelFiles
 
 DOT = 16
 """Side of the dot, pixels: with its corner on a multiple of 32 it covers anchors of every stride."""
@@ -40,7 +40,7 @@ def turned(points: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
 
 
 def write_models(folder: Path, tilt_106: float = 0.0, n_points: int = 203) -> Path:
-    """Write the three files in the official layout; the 106 points stand turned by `tilt_106` degrees."""
+    """Write the three files as a weight store has them; the 106 points stand turned by `tilt_106` degrees."""
     for name, model in (
         (DETECTOR, _detector()),
         (POINTS_106, _landmarks_106(tilt_106)),
@@ -49,6 +49,11 @@ def write_models(folder: Path, tilt_106: float = 0.0, n_points: int = 203) -> Pa
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         onnx.save(model, folder / name)
     return folder
+
+
+def model_files(folder: Path) -> ModelFiles:
+    """Where `write_models` has put them."""
+    return ModelFiles(*(folder / name for name in FILES))
 
 
 class _Graph:
