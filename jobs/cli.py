@@ -29,10 +29,14 @@ EXIT_INTERRUPTED = 130
 TEXT_KEYS = frozenset(
     {
         *("source", "driving", "sources", "drivings", "pairs", "output", "templates"),
-        *("input", "folder", "store", "download", "engine.weights"),
+        *("input", "folder", "store", "download", "engine.weights", "detector.weights"),
     }
 )
 """Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
+
+# All that Ray keeps of what an actor raised while it was made (a weight file that is not what its lock says, a GPU
+# that is not there) is the text of its traceback.
+_REFUSED_BY_ACTOR = re.compile(r"^lp_ray\.errors\.(?:Refused|Weights)Error: (.+)", re.MULTILINE)
 
 
 def quote(argument: str) -> str:
@@ -82,6 +86,9 @@ def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
     except KeyboardInterrupt:
         print("interrupted: run the same command again to do the rest", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if reasons := _REFUSED_BY_ACTOR.findall(str(error)):
+            print(f"stopped: {reasons[-1]}; finished pairs stay", file=sys.stderr)
+            return EXIT_ERROR
         logging.getLogger(__name__).exception("stopped by an error; finished pairs stay, run the command again")
         return EXIT_ERROR

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from lp_ray import storage
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.errors import RefusedError
+from lp_ray.face.factory import LandmarkerSpec
 from lp_ray.limits import Limits
 from lp_ray.options import PairOptions, make_options, option_names
 from lp_ray.pools import Pools, derive_pools
@@ -45,7 +46,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         output=output,
         templates=templates,
         engine=EngineSpec(**{name: str(value) for name, value in plain(config.engine).items()}),
-        landmarker=str(config.detector.name),
+        landmarker=LandmarkerSpec(**{name: str(value or "") for name, value in plain(config.detector).items()}),
         limits=Limits(**{name: value for name, value in limits.items() if name not in ("schemes", "prefixes")}),
         max_missing_fraction=float(fraction),
         chunk_frames=chunk,
@@ -89,5 +90,9 @@ def pools_from(config: DictConfig) -> Pools:
     """Size the pools for the running cluster."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return derive_pools(
-        resources.get("CPU", 1.0), resources.get("GPU", 0.0), str(config.engine.device), plain(config.pools)
+        resources.get("CPU", 1.0),
+        resources.get("GPU", 0.0),
+        str(config.engine.device),
+        plain(config.pools),
+        str(config.detector.device),
     )

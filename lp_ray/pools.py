@@ -12,7 +12,16 @@ from dataclasses import asdict, dataclass, replace
 from lp_ray.errors import RefusedError
 
 ENGINE_STAGES = ("extract", "animate")
+DETECTOR_STAGES = ("track", "source")
 PHASES = {"templates": ("track", "extract"), "pairs": ("source", "animate", "write")}
+
+# Ray may put all detectors on one GPU, or spread them over all, before or after the engine's actors. With these
+# shares every such choice leaves room for the rest, and no GPU ever gets two engine actors.
+ENGINE_GPUS_BESIDE = 0.6
+"""GPUs of an engine actor where detectors use them too; 1 otherwise."""
+DETECTOR_GPUS = 0.05
+MAX_GPU_DETECTORS = 8
+"""Actors of one stage: what one GPU carries beside an engine, about 1 GB each."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +38,28 @@ Pools = dict[str, Pool]
 
 
 def derive_pools(
-    cpus: float, gpus: float, device: str, overrides: Mapping[str, Mapping[str, float | None]] | None = None
+    cpus: float,
+    gpus: float,
+    device: str,
+    overrides: Mapping[str, Mapping[str, float | None]] | None = None,
+    detector_device: str = "cpu",
 ) -> Pools:
-    """Size the pools from the cluster's totals.
+    """Size the pools from the cluster's totals; `device` is the engine's.
 
     On a GPU device engine stages get one actor per GPU; on CPU the engine and the stages around it share the
-    cores. `overrides[stage]` may set `actors`, `cpus` and `gpus`. Raises RefusedError when a phase cannot fit.
+    cores. Detectors on a GPU share one with the engine. `overrides[stage]` may set `actors`, `cpus` and `gpus`.
+    Raises RefusedError when a phase cannot fit.
     """
+    if detector_device == "cuda" and gpus <= 0:
+        raise RefusedError("detector.device=cuda asks for a GPU, the cluster has none: use detector.device=cpu")
     pools: Pools = {}
     for phase in PHASES.values():
         counts = _counts(phase, cpus, gpus, device)
+        if detector_device == "cuda":
+            counts |= {s: min(n, MAX_GPU_DETECTORS) for s, n in counts.items() if s in DETECTOR_STAGES}
         share = min(1.0, round(cpus * 0.9 / sum(counts.values()), 2))
         for stage, actors in counts.items():
-            on_gpu = device == "cuda" and stage in ENGINE_STAGES
-            pools[stage] = Pool(actors, share, 1.0 if on_gpu else 0.0)
+            pools[stage] = Pool(actors, share, _gpus(stage, device, detector_device))
     for stage, values in (overrides or {}).items():
         if stage not in pools:
             raise RefusedError(f"pools.{stage}: no such stage (stages: {', '.join(pools)})")
@@ -52,6 +69,12 @@ def derive_pools(
         pools[stage] = replace(pools[stage], **given)  # type: ignore[arg-type]
     _check_fit(pools, cpus, gpus)
     return pools
+
+
+def _gpus(stage: str, device: str, detector_device: str) -> float:
+    if stage in ENGINE_STAGES and device == "cuda":
+        return ENGINE_GPUS_BESIDE if detector_device == "cuda" else 1.0
+    return DETECTOR_GPUS if stage in DETECTOR_STAGES and detector_device == "cuda" else 0.0
 
 
 def _counts(stages: tuple[str, ...], cpus: float, gpus: float, device: str) -> dict[str, int]:
@@ -78,3 +101,16 @@ def _check_fit(pools: Pools, cpus: float, gpus: float) -> None:
                 )
         if any(pools[s].actors < 1 for s in stages):
             raise RefusedError(f"the {phase} phase has a pool without actors")
+        _check_beside(pools, stages)
+
+
+def _check_beside(pools: Pools, stages: tuple[str, ...]) -> None:
+    """Refuse shares of GPUs that fit in sum but, as Ray may place them, leave no GPU with room for the engine."""
+    detector, engine = (next(s for s in stages if s in kind) for kind in (DETECTOR_STAGES, ENGINE_STAGES))
+    taken, wanted = pools[detector].actors * pools[detector].gpus, pools[engine].gpus
+    if taken and taken + wanted > 1 + 1e-6:
+        raise RefusedError(
+            f"the {detector} actors ask for {taken:g} gpus and an {engine} actor for {wanted:g}: together they must "
+            f"fit on one GPU, where Ray may put them; lower pools.{detector}.actors, pools.{detector}.gpus or "
+            f"pools.{engine}.gpus"
+        )

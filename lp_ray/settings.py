@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lp_ray.engine.factory import EngineSpec
+from lp_ray.face.factory import LandmarkerSpec
 from lp_ray.limits import Limits
 
 
@@ -17,7 +18,7 @@ class Settings:
     templates: str
     """Normalised URI of the template store."""
     engine: EngineSpec
-    landmarker: str = "mediapipe"
+    landmarker: LandmarkerSpec = field(default_factory=LandmarkerSpec)
     limits: Limits = field(default_factory=Limits)
     max_missing_fraction: float = 0.2
     """Share of a clip's frames that may be without a face."""

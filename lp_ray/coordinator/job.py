@@ -13,7 +13,7 @@ from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import TemplatesMade, make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
-from lp_ray.face.factory import create_landmarker
+from lp_ray.face.factory import identify_landmarker
 from lp_ray.layout import OutputLayout
 from lp_ray.manifest import DONE, FAILED
 from lp_ray.options import check_options
@@ -55,7 +55,7 @@ def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
     A missing weight is refused here, before any work.
     """
     engine = identify_engine(settings.engine)
-    landmarker = create_landmarker(settings.landmarker)
+    landmarker = identify_landmarker(settings.landmarker)
     shared = {"max_missing_fraction": settings.max_missing_fraction}
     return Identity(engine.digest, landmarker.digest, shared, settings.engine.variant), engine
 

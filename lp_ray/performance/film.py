@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
-from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import SourceFraming
+from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
 from lp_ray.face.protocol import Image
 from lp_ray.media.encode import encode_segment
@@ -29,8 +29,7 @@ def film_performance(path: Path, name: str, actor: Image, fps: Fraction, n_frame
 
     Raises NoFaceError when the picture has no face, RefusedError for an unknown performance.
     """
-    landmarker = create_landmarker("mediapipe")
-    portrait = crop_portrait(actor, landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)
+    portrait = crop_portrait(actor, MediaPipeLandmarker(), "large-small", None, SourceFraming(), FRAME_SIZE)
     (prepared,) = PreviewEngine().prepare(SourceCrops(portrait.crop[None], portrait.points[None]))
     followed = curves(name, n_frames, fps)
     with TemporaryDirectory(dir=path.parent) as folder:

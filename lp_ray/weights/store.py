@@ -24,6 +24,7 @@ Origin = Literal["official", "unpinned", "other"]
 """official: the source's hash is the published one; unpinned: none is known; other: it differs, and was let in."""
 
 _NAME = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*\.(safetensors|onnx)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ class WeightStore:
             entries = {str(name): LockEntry(**entry) for name, entry in lock["files"].items()}
             if strange := [name for name in entries if not _NAME.fullmatch(name)]:
                 raise ValueError(f"strange name {strange[0]!r}")
+            if strange := [name for name, entry in entries.items() if not _SHA256.fullmatch(entry.sha256)]:
+                raise ValueError(f"strange hash of {strange[0]}")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise WeightsError(f"{self}/{LOCK} cannot be read ({error}): {_import_command(self)}") from error
         return entries

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lp_ray import results
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.pose import angles_of
-from lp_ray.face.factory import create_landmarker
+from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.track import fill_gaps, track_clip
 from lp_ray.limits import Limits
 from lp_ray.manifest import RESULT_SCHEMA
@@ -126,7 +126,7 @@ def test_paste_back_keeps_the_whole_picture_and_crops_are_512(output: Output) ->
 def retrack(video: Path) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
     """Track a finished video again: degrees (n x 3), eye ratios, lip ratios, relative to its first frame."""
     frames = open_clip(video, Limits()).frames()
-    tracked = list(fill_gaps(track_clip(frames, create_landmarker("mediapipe"), "large-small"), []))
+    tracked = list(fill_gaps(track_clip(frames, MediaPipeLandmarker(), "large-small"), []))
     motion = PreviewEngine().extract(None, np.stack([frame.points for frame in tracked]))
     rotation = motion["rotation"].astype(np.float64)
     return (

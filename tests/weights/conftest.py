@@ -17,8 +17,15 @@ from lp_ray.weights.checkpoint import STITCHING_ENTRIES
 from lp_ray.weights.convert import ImportRules, import_weights
 from lp_ray.weights.seeded import seeded_weights
 from lp_ray.weights.store import WeightStore
+from tests.face.insightface.models import write_models
 
-LANDMARK = b"stands for landmark.onnx, which a store carries as it is"
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store may live."""
+    if request.param == "local":
+        return str(tmp_path / "a store (1)")
+    return f"s3://{request.getfixturevalue('s3_bucket')}/weights"
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +48,9 @@ def official(
     full_weights: Weights,
     stitching_file: Mapping[str, Mapping[str, Tensor]],
 ) -> Path:
-    """A folder as the hub repository lays it out; the animals' files are links to people's."""
+    """A folder as the hub repository lays it out; the animals' files are links to people's, the ONNX models small."""
     folder = tmp_path_factory.mktemp("official")
+    models = write_models(tmp_path_factory.mktemp("models"))
     made: dict[str, Path] = {}
     for artefact in ARTEFACTS:
         path = folder / artefact.source
@@ -54,7 +62,8 @@ def official(
         elif artefact.kind == "network":
             made[artefact.model] = path
             torch.save(dict(full_weights[artefact.model]), path)  # type: ignore[index]
-    (folder / "liveportrait/landmark.onnx").write_bytes(LANDMARK)
+        elif artefact.kind == "onnx":
+            os.link(models / artefact.name, path)
     return folder
 
 

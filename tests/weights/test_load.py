@@ -11,9 +11,12 @@ import torch
 
 from lp_ray.engine.liveportrait.networks import MODELS, Weights
 from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.face.factory import LandmarkerSpec, create_landmarker
+from lp_ray.weights.cache import CACHE_VARIABLE
 from lp_ray.weights.convert import ImportRules, import_weights
 from lp_ray.weights.load import identify_weights, load_weights
 from lp_ray.weights.store import WeightStore
+from tests.face.insightface.drawn import Drawn, draw
 
 
 @pytest.mark.parametrize("variant", ["human", "animal"])
@@ -36,6 +39,17 @@ def test_a_store_on_s3(s3_bucket: str, official: Path, full_weights: Weights) ->
     loaded = load_weights(place, "full", "human")
     key = "up_1.conv_0.weight_orig"
     assert torch.equal(loaded.states["G"][key], full_weights["G"][key])
+
+
+def test_an_imported_store_serves_the_insightface_detector(
+    store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names that an import gives are those that the detector asks for."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    spec = LandmarkerSpec("insightface", store.uri)
+    face = Drawn(264, 200, 100, 200, 55)
+    (found,) = create_landmarker(spec).detect(draw(512, 512, face))
+    assert abs(found.points - face.points(203)).max() < 0.3
 
 
 def test_a_flipped_byte_is_caught_before_the_engine_runs(store: WeightStore, tmp_path: Path) -> None:

@@ -17,14 +17,6 @@ DATA = b"weights" * 1000
 NAME = "human/F.safetensors"
 
 
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store may live."""
-    if request.param == "local":
-        return str(tmp_path / "a store (1)")
-    return f"s3://{request.getfixturevalue('s3_bucket')}/weights"
-
-
 @pytest.fixture
 def filled(place: str) -> WeightStore:
     store = WeightStore(place)
@@ -100,3 +92,11 @@ def test_names_cannot_lead_out_of_the_store(tmp_path: Path) -> None:
     (tmp_path / "lock.json").write_text(json.dumps(lock))
     with pytest.raises(WeightsError, match="strange name"):
         WeightStore(str(tmp_path)).read("../x.onnx")
+
+
+def test_hashes_are_hashes(tmp_path: Path) -> None:
+    """They become file names: see `lp_ray.weights.cache`."""
+    entry = LockEntry("../../x", 0, "x", _sha256(b""), 0, "other", "none")
+    (tmp_path / "lock.json").write_text(json.dumps({"format_version": 1, "files": {"x.onnx": entry.__dict__}}))
+    with pytest.raises(WeightsError, match=r"strange hash of x\.onnx"):
+        WeightStore(str(tmp_path)).entry("x.onnx")

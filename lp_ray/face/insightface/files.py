@@ -1,27 +1,45 @@
-"""The three official model files: where they lie, that they are there, what they are."""
+"""The three official model files: what a weight store calls them, and where they lie on this machine."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from lp_ray.errors import WeightsError
+from lp_ray.weights.cache import cached_file
+from lp_ray.weights.store import WeightStore
 
-# Paths in the official hub repository, KlingTeam/LivePortrait.
-DETECTOR = "insightface/models/buffalo_l/det_10g.onnx"
-POINTS_106 = "insightface/models/buffalo_l/2d106det.onnx"
-POINTS_203 = "liveportrait/landmark.onnx"
+# Names in a weight store; `lp_ray.weights.artefacts` knows where they come from.
+DETECTOR = "shared/det_10g.onnx"
+POINTS_106 = "shared/2d106det.onnx"
+POINTS_203 = "shared/landmark.onnx"
 FILES = (DETECTOR, POINTS_106, POINTS_203)
 
 REMEDY = "run `python -m jobs.weights pull` to fetch it"
 
 
-def file_digests(folder: Path) -> list[str]:
-    """Return the sha256 of each of FILES in a folder of the official layout.
+@dataclass(frozen=True)
+class ModelFiles:
+    """Local paths of the three models: buffalo_l's detector and 106 points, LivePortrait's 203 points."""
 
-    Raises WeightsError when one is missing or unreadable.
-    """
-    return [_sha256(folder / name) for name in FILES]
+    detector: Path
+    points_106: Path
+    points_203: Path
+
+    @classmethod
+    def of_store(cls, store: WeightStore) -> ModelFiles:
+        """Bring the models of a weight store to this machine. Raises WeightsError when one is missing or altered."""
+        return cls(*(cached_file(store, name) for name in FILES))
+
+    def hashes(self) -> list[str]:
+        """Return the SHA-256 of each file. Raises WeightsError when one is missing or unreadable."""
+        return [_sha256(file) for file in astuple(self)]
+
+
+def stored_hashes(store: WeightStore) -> list[str]:
+    """Return what `ModelFiles.of_store(store).hashes()` would, from the store's lock alone. Raises WeightsError."""
+    return [store.entry(name).sha256 for name in FILES]
 
 
 def _sha256(file: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,11 @@ import numpy as np
 from onnxruntime import InferenceSession
 
 from lp_ray.errors import WeightsError
-from lp_ray.face.insightface.files import DETECTOR, POINTS_106, POINTS_203, REMEDY, file_digests
+from lp_ray.face.insightface.files import REMEDY, ModelFiles
+from lp_ray.face.insightface.identity import N_POINTS, NAME, landmarker_digest
 from lp_ray.face.insightface.networks import Box, FaceDetector, Network106, Network203
 from lp_ray.face.insightface.sessions import Device, open_session, prepare_device
 from lp_ray.face.protocol import Face, Image, Points
-
-CODE_VERSION = 1
-"""Raise it with every change that moves a point."""
 
 MAX_FACES = 64
 """Boxes looked at in one picture, best first: what a picture of a crowd may cost."""
@@ -45,11 +42,6 @@ class DetectedFace(Face):
         return self.points_106
 
 
-def landmarker_digest(folder: Path) -> str:
-    """Return the digest of the landmarker on these files without loading them. Raises WeightsError."""
-    return hashlib.sha256(":".join([*file_digests(folder), str(CODE_VERSION)]).encode()).hexdigest()[:16]
-
-
 class InsightFaceLandmarker:
     """203 points by LivePortrait's model, found by insightface's buffalo_l; implements `Landmarker`.
 
@@ -57,20 +49,20 @@ class InsightFaceLandmarker:
     are cut by. One thread at a time. Deterministic on one machine, device and version of onnxruntime and OpenCV.
     """
 
-    name = "insightface"
-    n_points = 203
+    name = NAME
+    n_points = N_POINTS
 
-    def __init__(self, folder: Path, device: Device, threads: int = 1) -> None:
-        """Load the models of a local folder in the official layout (see `files.FILES`).
+    def __init__(self, files: ModelFiles, device: Device, threads: int = 1) -> None:
+        """Load the models.
 
         `threads` is for each network's work on the CPU. Raises RefusedError when `device` is "cuda" and
         onnxruntime cannot use it, WeightsError when a file is missing or is not the model it should be.
         """
         prepare_device(device)
-        self.digest = landmarker_digest(folder)
-        self._detect = _load(FaceDetector, folder / DETECTOR, device, threads)
-        self._106 = _load(Network106, folder / POINTS_106, device, threads)
-        self._203 = _load(Network203, folder / POINTS_203, device, threads)
+        self.digest = landmarker_digest(files.hashes())
+        self._detect = _load(FaceDetector, files.detector, device, threads)
+        self._106 = _load(Network106, files.points_106, device, threads)
+        self._203 = _load(Network203, files.points_203, device, threads)
 
     def detect(self, image: Image) -> list[Face]:
         """Return every face, a `DetectedFace` each, best first; empty when there is none.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lp_ray.face.insightface.landmarker import InsightFaceLandmarker
-from tests.face.insightface.models import write_models
+from tests.face.insightface.models import model_files, write_models
 
 
 @pytest.fixture(scope="session")
@@ -17,4 +17,4 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def landmarker(folder: Path) -> InsightFaceLandmarker:
-    return InsightFaceLandmarker(folder, "cpu")
+    return InsightFaceLandmarker(model_files(folder), "cpu")

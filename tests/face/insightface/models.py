@@ -7,6 +7,8 @@ and answer a fixed pattern of points on it. So all results can be computed by ha
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from lp_ray.face.insightface.files import DETECTOR, POINTS_106, POINTS_203
+from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203, ModelFiles
+from lp_ray.weights.artefacts import ARTEFACTS, LICENCES
+from lp_ray.weights.store import LockEntry, WeightStore
 
 DOT = 16
 """Side of the dot, pixels: with its corner on a multiple of 32 it covers anchors of every stride."""
@@ -25,11 +29,18 @@ _EYES_MOUTH = {106: ((33, 35, 40, 39), (87, 89, 94, 93), (52, 61)), 203: ((0, 6,
 
 
 def pattern(n_points: int) -> NDArray[np.float64]:
-    """Return n_points x 2 on the unit square about 0: eyes above the mouth, two points in the corners."""
+    """Return n_points x 2 on the unit square about 0: eyes above the mouth, two points in the corners.
+
+    Of 203 the eyes are open by 0.4 of their width, the lips by a third.
+    """
     points = np.random.default_rng(n_points).uniform(-0.5, 0.5, (n_points, 2))
     left, right, mouth = _EYES_MOUTH[n_points]
     points[list(left)], points[list(right)], points[list(mouth)] = (-0.25, -0.25), (0.25, -0.25), (0.0, 0.3)
     points[[1, 2]] = (-0.5, -0.5), (0.5, 0.5)
+    if n_points == 203:  # those that ratios are taken of: eyes and lips
+        points[[*left, *right]] += 2 * [(-0.1, 0), (0, -0.04), (0.1, 0), (0, 0.04)]
+        points[list(mouth)] += (-0.15, 0), (0.15, 0)
+        points[[90, 102]] = (0, 0.25), (0, 0.35)
     return points
 
 
@@ -40,7 +51,7 @@ def turned(points: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
 
 
 def write_models(folder: Path, tilt_106: float = 0.0, n_points: int = 203) -> Path:
-    """Write the three files in the official layout; the 106 points stand turned by `tilt_106` degrees."""
+    """Write the three files as a weight store has them; the 106 points stand turned by `tilt_106` degrees."""
     for name, model in (
         (DETECTOR, _detector()),
         (POINTS_106, _landmarks_106(tilt_106)),
@@ -49,6 +60,11 @@ def write_models(folder: Path, tilt_106: float = 0.0, n_points: int = 203) -> Pa
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         onnx.save(model, folder / name)
     return folder
+
+
+def model_files(folder: Path) -> ModelFiles:
+    """Where `write_models` has put them."""
+    return ModelFiles(*(folder / name for name in FILES))
 
 
 class _Graph:
@@ -140,3 +156,17 @@ def _landmarks_203(n_points: int) -> onnx.ModelProto:
     return graph.model(
         source, [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, n]) for name, n in names.items()]
     )
+
+
+def stock_store(place: str, folder: Path) -> WeightStore:
+    """Bring the models of `write_models` into a weight store, as an import with allow_other=true does."""
+
+    def files() -> Iterator[tuple[str, bytes, LockEntry]]:
+        for artefact in (a for a in ARTEFACTS if a.name in FILES):
+            data = (folder / artefact.name).read_bytes()
+            sha256, size = hashlib.sha256(data).hexdigest(), len(data)
+            licence = LICENCES[artefact.licence]
+            yield artefact.name, data, LockEntry(sha256, size, artefact.source, sha256, size, "other", licence)
+
+    WeightStore(place).write(files())
+    return WeightStore(place)

@@ -12,10 +12,11 @@ import pytest
 
 from lp_ray.errors import RefusedError, WeightsError
 from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203
-from lp_ray.face.insightface.landmarker import InsightFaceLandmarker, landmarker_digest
+from lp_ray.face.insightface.identity import landmarker_digest
+from lp_ray.face.insightface.landmarker import InsightFaceLandmarker
 from lp_ray.face.insightface.sessions import check_providers, prepare_device
 from tests.face.insightface.drawn import Drawn, draw
-from tests.face.insightface.models import write_models
+from tests.face.insightface.models import model_files, write_models
 
 HAS_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
@@ -27,7 +28,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 def _refusal(folder: Path) -> str:
     with pytest.raises(WeightsError) as caught:
-        InsightFaceLandmarker(folder, "cpu")
+        InsightFaceLandmarker(model_files(folder), "cpu")
     return str(caught.value)
 
 
@@ -66,13 +67,13 @@ def test_another_number_of_points_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(HAS_CUDA, reason="onnxruntime offers CUDA here")
 def test_cuda_that_onnxruntime_does_not_offer_is_refused(folder: Path) -> None:
     with pytest.raises(RefusedError, match=r"shadows `onnxruntime-gpu`.*pip install onnxruntime-gpu"):
-        InsightFaceLandmarker(folder, "cuda")
+        InsightFaceLandmarker(model_files(folder), "cuda")
 
 
 def test_cuda_gives_the_points_of_the_cpu_or_is_refused(folder: Path, landmarker: InsightFaceLandmarker) -> None:
     """Never a session that is said to be on the GPU and is not: with the GPU build and no GPU it is refused too."""
     try:
-        on_gpu = InsightFaceLandmarker(folder, "cuda")
+        on_gpu = InsightFaceLandmarker(model_files(folder), "cuda")
     except RefusedError as error:
         assert "device=cuda" in str(error)
         return
@@ -96,12 +97,12 @@ def test_an_unknown_device_is_refused() -> None:
 
 def test_the_digest_is_that_of_the_files(copy: Path, folder: Path) -> None:
     """The same wherever they lie, another when any of them is, and known without loading them."""
-    digest = InsightFaceLandmarker(folder, "cpu").digest
-    assert digest == landmarker_digest(copy)
+    digest = InsightFaceLandmarker(model_files(folder), "cpu").digest
+    assert digest == landmarker_digest(model_files(copy).hashes())
     seen = {digest}
     for name in (DETECTOR, POINTS_106, POINTS_203):
         model = onnx.load(copy / name)
         model.doc_string = "another version"
         onnx.save(model, copy / name)
-        seen.add(landmarker_digest(copy))
+        seen.add(landmarker_digest(model_files(copy).hashes()))
     assert len(seen) == 4

@@ -15,7 +15,7 @@ from lp_ray.face.protocol import Face, Landmarker
 from lp_ray.face.select import select_face
 from lp_ray.face.track import fill_gaps, track_clip
 from tests.face.insightface.drawn import Drawn, draw
-from tests.face.insightface.models import write_models
+from tests.face.insightface.models import model_files, write_models
 
 FACE = Drawn(264, 200, 100, 200, 55)
 CLOSE = 0.3
@@ -76,7 +76,7 @@ def test_a_crowd_is_cut_off(landmarker: InsightFaceLandmarker) -> None:
 @pytest.mark.parametrize("degrees", [12.0, -80.0])
 def test_a_tilted_face_is_seen_upright(tmp_path: Path, degrees: float) -> None:
     """The 106 points say how the face stands; the 203-point model then answers in its upright crop."""
-    tilted = InsightFaceLandmarker(write_models(tmp_path, tilt_106=degrees), "cpu")
+    tilted = InsightFaceLandmarker(model_files(write_models(tmp_path, tilt_106=degrees)), "cpu")
     assert _off(_only(tilted.detect(draw(512, 512, FACE))), FACE, degrees) < CLOSE
 
 
@@ -107,7 +107,7 @@ def test_a_box_without_a_face_in_it_is_none(landmarker: InsightFaceLandmarker) -
 def test_same_picture_same_points(landmarker: InsightFaceLandmarker, folder: Path) -> None:
     image = draw(512, 512, FACE)
     first, again = _only(landmarker.detect(image)), _only(landmarker.detect(image))
-    other = _only(InsightFaceLandmarker(folder, "cpu", threads=2).detect(image))
+    other = _only(InsightFaceLandmarker(model_files(folder), "cpu", threads=2).detect(image))
     assert np.array_equal(first.points, again.points)
     assert np.abs(first.points - other.points).max() < 1e-3
 
@@ -204,6 +204,6 @@ def test_nothing_is_downloaded_or_written(folder: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setenv("HOME", str(tmp_path))
     before = sorted(folder.rglob("*"))
-    assert len(InsightFaceLandmarker(folder, "cpu").detect(draw(512, 512, FACE))) == 1
+    assert len(InsightFaceLandmarker(model_files(folder), "cpu").detect(draw(512, 512, FACE))) == 1
     assert list(tmp_path.iterdir()) == []
     assert sorted(folder.rglob("*")) == before
