@@ -114,7 +114,7 @@ def run(config: DictConfig) -> int:
         return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
     start_ray(config)
     try:
-        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools_from(config)), reporter)
+        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools_from(config, job.encoder)), reporter)
     finally:
         ray.shutdown()
     for line in [*summary_lines(summary, output), *result_lines(job)]:

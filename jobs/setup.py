@@ -86,8 +86,8 @@ def start_ray(config: DictConfig) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
-def pools_from(config: DictConfig) -> Pools:
-    """Size the pools for the running cluster."""
+def pools_from(config: DictConfig, encoder: str = "x264") -> Pools:
+    """Size the pools for the running cluster; `encoder` is nvenc where any pair's is."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return derive_pools(
         resources.get("CPU", 1.0),
@@ -95,4 +95,5 @@ def pools_from(config: DictConfig) -> Pools:
         str(config.engine.device),
         plain(config.pools),
         str(config.detector.device),
+        encoder,
     )

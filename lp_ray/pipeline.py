@@ -15,10 +15,13 @@ import numpy as np
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.exceptions import RayTaskError
 
 from lp_ray.coordinator.executor import Finishers
 from lp_ray.coordinator.finishers import RayFinishers
 from lp_ray.engine.factory import EngineIdentity
+from lp_ray.errors import RefusedError
+from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.pools import Pool, Pools
 from lp_ray.settings import Settings
 from lp_ray.stages.animate import AnimatePairs
@@ -44,6 +47,16 @@ class RayExecutor:
         self._engine = engine
         self._pools = pools
         configure_ray_data()
+
+    def check_encoder(self, encoder: Encoder) -> None:
+        write = self._pools["write"]
+        check = ray.remote(num_cpus=write.cpus, num_gpus=write.gpus)(check_encoder)
+        try:
+            ray.get(check.remote(encoder))
+        except RayTaskError as error:
+            if isinstance(error.cause, RefusedError):
+                raise error.cause from None
+            raise
 
     def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
         settings, pools = self._settings, self._pools

@@ -6,6 +6,7 @@ cannot be scheduled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -13,15 +14,20 @@ from lp_ray.errors import RefusedError
 
 ENGINE_STAGES = ("extract", "animate")
 DETECTOR_STAGES = ("track", "source")
+ENCODER_STAGES = ("write",)
 PHASES = {"templates": ("track", "extract"), "pairs": ("source", "animate", "write")}
 
-# Ray may put all detectors on one GPU, or spread them over all, before or after the engine's actors. With these
-# shares every such choice leaves room for the rest, and no GPU ever gets two engine actors.
+# Ray may put all guests (detectors, NVENC's encoders) on one GPU, or spread them over all, before or after the
+# engine's actors. With these shares every such choice leaves room for the rest, and no GPU gets two engine actors.
 ENGINE_GPUS_BESIDE = 0.6
-"""GPUs of an engine actor where detectors use them too; 1 otherwise."""
-DETECTOR_GPUS = 0.05
-MAX_GPU_DETECTORS = 8
-"""Actors of one stage: what one GPU carries beside an engine, about 1 GB each."""
+"""GPUs of an engine actor where guests use them too; 1 otherwise."""
+GUEST_GPUS = 0.05
+MAX_GUESTS = 8
+"""Guests of one phase: what one GPU carries beside an engine, about 1 GB each."""
+
+
+RAY_GRAINS = 10_000
+"""Parts of a CPU that Ray counts in."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +49,27 @@ def derive_pools(
     device: str,
     overrides: Mapping[str, Mapping[str, float | None]] | None = None,
     detector_device: str = "cpu",
+    encoder: str = "x264",
 ) -> Pools:
     """Size the pools from the cluster's totals; `device` is the engine's.
 
     On a GPU device engine stages get one actor per GPU; on CPU the engine and the stages around it share the
-    cores. Detectors on a GPU share one with the engine. `overrides[stage]` may set `actors`, `cpus` and `gpus`.
+    cores. Detectors on a GPU, and the writers where any pair's encoder is nvenc, share one with the engine.
+    `overrides[stage]` may set `actors`, `cpus` and `gpus`.
     Raises RefusedError when a phase cannot fit.
     """
     if detector_device == "cuda" and gpus <= 0:
         raise RefusedError("detector.device=cuda asks for a GPU, the cluster has none: use detector.device=cpu")
+    if encoder == "nvenc" and gpus <= 0:
+        raise RefusedError("encoder=nvenc asks for a GPU, the cluster has none: use encoder=x264")
+    guests = {*(DETECTOR_STAGES if detector_device == "cuda" else ()), *(ENCODER_STAGES if encoder == "nvenc" else ())}
     pools: Pools = {}
     for phase in PHASES.values():
-        counts = _counts(phase, cpus, gpus, device)
-        if detector_device == "cuda":
-            counts |= {s: min(n, MAX_GPU_DETECTORS) for s, n in counts.items() if s in DETECTOR_STAGES}
-        share = min(1.0, round(cpus * 0.9 / sum(counts.values()), 2))
+        counts, here = _counts(phase, cpus, gpus, device), guests & set(phase)
+        counts |= {stage: min(counts[stage], MAX_GUESTS // len(here)) for stage in here}
+        share = min(1.0, math.floor(cpus * 0.9 / sum(counts.values()) * RAY_GRAINS) / RAY_GRAINS)
         for stage, actors in counts.items():
-            pools[stage] = Pool(actors, share, _gpus(stage, device, detector_device))
+            pools[stage] = Pool(actors, share, _gpus(stage, device, guests))
     for stage, values in (overrides or {}).items():
         if stage not in pools:
             raise RefusedError(f"pools.{stage}: no such stage (stages: {', '.join(pools)})")
@@ -71,10 +81,10 @@ def derive_pools(
     return pools
 
 
-def _gpus(stage: str, device: str, detector_device: str) -> float:
+def _gpus(stage: str, device: str, guests: set[str]) -> float:
     if stage in ENGINE_STAGES and device == "cuda":
-        return ENGINE_GPUS_BESIDE if detector_device == "cuda" else 1.0
-    return DETECTOR_GPUS if stage in DETECTOR_STAGES and detector_device == "cuda" else 0.0
+        return ENGINE_GPUS_BESIDE if guests else 1.0
+    return GUEST_GPUS if stage in guests else 0.0
 
 
 def _counts(stages: tuple[str, ...], cpus: float, gpus: float, device: str) -> dict[str, int]:
@@ -106,11 +116,13 @@ def _check_fit(pools: Pools, cpus: float, gpus: float) -> None:
 
 def _check_beside(pools: Pools, stages: tuple[str, ...]) -> None:
     """Refuse shares of GPUs that fit in sum but, as Ray may place them, leave no GPU with room for the engine."""
-    detector, engine = (next(s for s in stages if s in kind) for kind in (DETECTOR_STAGES, ENGINE_STAGES))
-    taken, wanted = pools[detector].actors * pools[detector].gpus, pools[engine].gpus
+    engine = next(stage for stage in stages if stage in ENGINE_STAGES)
+    guests = [stage for stage in stages if stage != engine and pools[stage].gpus]
+    taken, wanted = sum(pools[stage].actors * pools[stage].gpus for stage in guests), pools[engine].gpus
     if taken and taken + wanted > 1 + 1e-6:
+        names = " and ".join(guests)
         raise RefusedError(
-            f"the {detector} actors ask for {taken:g} gpus and an {engine} actor for {wanted:g}: together they must "
-            f"fit on one GPU, where Ray may put them; lower pools.{detector}.actors, pools.{detector}.gpus or "
+            f"the {names} actors ask for {taken:g} gpus and an {engine} actor for {wanted:g}: together they must "
+            f"fit on one GPU, where Ray may put them; lower pools.{guests[0]}.actors, pools.{guests[0]}.gpus or "
             f"pools.{engine}.gpus"
         )

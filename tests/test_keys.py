@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import typing
+from dataclasses import fields, replace
+from typing import Any, Literal
 
 from lp_ray import keys
 from lp_ray.options import PairOptions
@@ -20,28 +22,21 @@ def test_every_field_of_an_input_is_in_its_key() -> None:
     assert len(made) == 1 + len(changes)
 
 
+def _another(kind: Any, value: Any) -> Any:
+    """Return a value of the option's kind that is not its default."""
+    if typing.get_origin(kind) is Literal:
+        return next(choice for choice in typing.get_args(kind) if choice != value)
+    if kind is bool:
+        return not value
+    return "neutral" if kind is str else value + 1
+
+
 def test_every_option_is_in_the_pairs_key() -> None:
-    other = {
-        "paste_back": False,
-        "source_max_dim": 640,
-        "crop_scale": 2.0,
-        "driving_multiplier": 0.5,
-        "animation_region": "lip",
-        "driving_option": "pose-friendly",
-        "flag_relative_motion": False,
-        "flag_stitching": False,
-        "flag_eye_retargeting": True,
-        "flag_lip_retargeting": True,
-        "flag_normalize_lip": True,
-        "driving_reference": "neutral",
-        "audio": "none",
-        "crf": 30,
-        "preset": "medium",
-    }
-    assert set(other) == set(asdict(PairOptions())), "a new option belongs into this test"
-    texts = [keys.options_json(PairOptions())]
-    texts += [keys.options_json(replace(PairOptions(), **{name: value})) for name, value in other.items()]
-    assert len({keys.pair_key("s", "d", text, "w") for text in texts}) == len(texts)
+    options = PairOptions()
+    hints = typing.get_type_hints(PairOptions)
+    changed = [replace(options, **{f.name: _another(hints[f.name], getattr(options, f.name))}) for f in fields(options)]
+    texts = [keys.options_json(made) for made in (options, *changed)]
+    assert len({keys.pair_key("s", "d", text, "w") for text in texts}) == 1 + len(fields(options))
 
 
 def test_parts_do_not_run_into_each_other() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_ray.errors import RefusedError
-from lp_ray.pools import DETECTOR_STAGES, ENGINE_STAGES, PHASES, derive_pools
+from lp_ray.pools import DETECTOR_STAGES, ENCODER_STAGES, ENGINE_STAGES, PHASES, derive_pools
 
 
 @given(st.integers(1, 512), st.integers(1, 64), st.sampled_from(["cpu", "cuda"]))
@@ -42,6 +42,8 @@ def test_overrides_are_taken_and_checked() -> None:
 def test_a_detector_on_a_gpu_without_gpus_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"detector\.device=cuda .* the cluster has none: use detector\.device=cpu"):
         derive_pools(8, 0, "cpu", detector_device="cuda")
+    with pytest.raises(RefusedError, match=r"encoder=nvenc .* the cluster has none: use encoder=x264"):
+        derive_pools(8, 0, "cpu", encoder="nvenc")
 
 
 @given(
@@ -49,16 +51,19 @@ def test_a_detector_on_a_gpu_without_gpus_is_refused() -> None:
     st.integers(1, 8),
     st.sampled_from(["cpu", "cuda"]),
     st.sampled_from(["templates", "pairs"]),
+    st.sampled_from([("cuda", "x264"), ("cuda", "nvenc"), ("cpu", "nvenc")]),
     st.randoms(use_true_random=False),
 )
-def test_detectors_and_engines_share_gpus_in_whatever_order_ray_places_them(
-    cpus: int, gpus: int, device: str, phase: str, random: Random
+def test_guests_and_engines_share_gpus_in_whatever_order_ray_places_them(
+    cpus: int, gpus: int, device: str, phase: str, guests: tuple[str, str], random: Random
 ) -> None:
     """Every actor finds a GPU with room, and each GPU gets one engine actor, wherever the ones before it went."""
-    pools = derive_pools(cpus, gpus, device, detector_device="cuda")
+    detector, encoder = guests
+    pools = derive_pools(cpus, gpus, device, detector_device=detector, encoder=encoder)
     assert sum(pools[s].actors * pools[s].cpus for s in PHASES[phase]) <= cpus
     actors = [stage for stage in PHASES[phase] for _ in range(pools[stage].actors) if pools[stage].gpus]
-    assert {stage for stage in actors if stage in DETECTOR_STAGES}
+    wanted = {*(DETECTOR_STAGES if detector == "cuda" else ()), *(ENCODER_STAGES if encoder == "nvenc" else ())}
+    assert {stage for stage in actors if stage not in ENGINE_STAGES} == wanted & set(PHASES[phase])
     random.shuffle(actors)
     free = [1.0] * gpus
     engines = [0] * gpus

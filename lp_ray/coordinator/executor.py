@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from lp_ray.media.encode import Encoder
 from lp_ray.stages.rows import ClipRow, SpanRow, StagedMotion, StagedSegment
 
 
@@ -26,6 +27,10 @@ class Finishers(Protocol):
 
 class Executor(Protocol):
     """Runs the two graphs of `lp_ray.pipeline`."""
+
+    def check_encoder(self, encoder: Encoder) -> None:
+        """Raise RefusedError if the encoder does not work where pairs are written."""
+        ...
 
     def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
         """Track and extract every clip; yield one tiny row per staged chunk of motion, in any order."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from lp_ray.coordinator.executor import Finishers
 from lp_ray.engine.factory import EngineIdentity
+from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.settings import Settings
 from lp_ray.stages.animate import AnimatePairs
 from lp_ray.stages.extract import ExtractMotion
@@ -26,6 +27,9 @@ class InlineExecutor:
         self._engine = engine
         self._template_stages: list[Stage] = []
         self._pair_stages: list[Stage] = []
+
+    def check_encoder(self, encoder: Encoder) -> None:
+        check_encoder(encoder)
 
     def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
         if not self._template_stages:

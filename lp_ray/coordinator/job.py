@@ -13,9 +13,11 @@ from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import TemplatesMade, make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
+from lp_ray.errors import RefusedError
 from lp_ray.face.factory import identify_landmarker
 from lp_ray.layout import OutputLayout
 from lp_ray.manifest import DONE, FAILED
+from lp_ray.media.encode import Encoder
 from lp_ray.options import check_options
 from lp_ray.pairing import Pairs
 from lp_ray.plan import Identity, Plan, leave_out_settled, make_plan
@@ -32,6 +34,11 @@ class Job:
     settings: Settings
     identity: Identity
     engine: EngineIdentity
+
+    @property
+    def encoder(self) -> Encoder:
+        """The most demanding encoder that a pair asks for."""
+        return "nvenc" if any(options.encoder == "nvenc" for options in self.plan.pairs.option_sets) else "x264"
 
     def clips_needed(self) -> list[ClipRow]:
         """Return every clip, driving or source video, whose template a pair still to be made uses."""
@@ -52,10 +59,15 @@ class Job:
 def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
     """Return what enters the keys, and what the driver knows of the engine.
 
-    A missing weight is refused here, before any work.
+    A missing weight is refused here, before any work, and a detector that the engine cannot use.
     """
     engine = identify_engine(settings.engine)
     landmarker = identify_landmarker(settings.landmarker)
+    if engine.n_points not in (None, landmarker.n_points):
+        raise RefusedError(
+            f"engine={engine.label} needs {engine.n_points} landmarks of a face, detector={landmarker.name} finds "
+            f"{landmarker.n_points}: use detector=mediapipe"
+        )
     shared = {"max_missing_fraction": settings.max_missing_fraction}
     return Identity(engine.digest, landmarker.digest, shared, settings.engine.variant), engine
 
@@ -82,8 +94,13 @@ def prepare(
 
 
 def run(job: Job, executor: Executor, reporter: Reporter) -> Summary:
-    """Make every pair that the plan lists; every one of them ends with a row."""
+    """Make every pair that the plan lists; every one of them ends with a row.
+
+    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written.
+    """
     started = time.perf_counter()
+    if job.encoder == "nvenc":  # x264 is in the ffmpeg that comes with the package
+        executor.check_encoder(job.encoder)
     layout = OutputLayout(job.settings.output)
     plan = job.plan
     results.discard(layout, [plan.pair_ids[pair] for pair in plan.todo.tolist()])

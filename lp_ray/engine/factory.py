@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lp_ray.engine.preview.engine import PreviewEngine
+from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.protocol import Engine
 from lp_ray.errors import RefusedError
 
@@ -38,6 +39,8 @@ class EngineIdentity:
     digest: str
     needs_crops: bool
     source_size: int
+    n_points: int | None = None
+    """Landmarks of a face that the engine is made for; None if any known number will do."""
 
 
 def identify_engine(spec: EngineSpec) -> EngineIdentity:
@@ -55,7 +58,7 @@ def identify_engine(spec: EngineSpec) -> EngineIdentity:
         kind = LivePortraitEngine
         return EngineIdentity(label, engine_digest(weights, spec.precision), kind.needs_crops, kind.source_size)
     engine = create_engine(spec)
-    return EngineIdentity(engine.name, engine.digest, engine.needs_crops, engine.source_size)
+    return EngineIdentity(engine.name, engine.digest, engine.needs_crops, engine.source_size, N_POINTS)
 
 
 def create_engine(spec: EngineSpec) -> Engine:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -215,8 +216,8 @@ def test_a_box_is_in_the_pictures_own_pixels(preview: LivePortraitPipeline, medi
     small = preview.animate(
         group, media / "driving" / "d30.jpg", tmp_path, box=[180, 250, 520, 700], paste_back=False, source_max_dim=720
     )
-    (a,), (b,) = pictures(whole), pictures(small)
-    assert np.abs(a.astype(int) - b).mean() < 6
+    a, b = (cv2.resize(pictures(row)[0], (64, 64), interpolation=cv2.INTER_AREA) for row in (whole, small))
+    assert np.abs(a.astype(int) - b).mean() < 4
 
 
 MOTION: list[dict[str, Any]] = [
@@ -240,16 +241,17 @@ MOTION: list[dict[str, Any]] = [
 ]
 
 
-def test_every_motion_option_changes_the_frames(
-    people: LivePortraitPipeline, s9: Path, media: Path, tmp_path: Path
-) -> None:
-    """None of them is accepted and then ignored: all results differ."""
+def test_every_motion_option_changes_the_frames(people: LivePortraitPipeline, media: Path, tmp_path: Path) -> None:
+    """None of them is accepted and then ignored: all results differ. The source's lips are open, for their sake."""
     driving = media / "driving" / "d3.mp4"
+    source = tmp_path / "speaking.png"
+    write_image(source, next(open_footage(driving, Limits()).frames()))
     shas = {}
     for options in [{}, *MOTION]:
         given = {"end_s": 0.2, "paste_back": False, "preset": "ultrafast", **options}
-        shas[str(options)] = people.animate(s9, driving, tmp_path, **given)["sha256"]
-    assert len(set(shas.values())) == len(shas), shas
+        shas[str(options)] = people.animate(source, driving, tmp_path, **given)["sha256"]
+    twins = [way for way, sha in shas.items() if list(shas.values()).count(sha) > 1]
+    assert not twins
 
 
 def test_options_of_source_videos_change_the_frames(
