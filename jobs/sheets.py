@@ -1,8 +1,11 @@
-"""Draw the contact sheets of an output, one per driving: `python -m jobs.sheets output=…`."""
+"""Draw the contact sheets of an output, one per driving: `python -m jobs.sheets output=…`.
+
+Results of every kind have their row: videos and gifs, archives of frames, single pictures.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -14,9 +17,11 @@ from lp_ray.errors import RefusedError
 from lp_ray.face.protocol import Image
 from lp_ray.limits import Limits
 from lp_ray.manifest import DONE
-from lp_ray.media.clip import open_clip
+from lp_ray.media.clip import open_footage
+from lp_ray.media.frames_zip import read_frames
 from lp_ray.media.images import write_image
 from lp_ray.report.sheet import contact_sheet, pick_frames, sheet_times
+from lp_ray.results import FRAMES
 
 COLUMNS = 9
 
@@ -41,20 +46,31 @@ def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None =
     sheets = []
     for number, driving_id in enumerate(sorted({row["driving_id"] for row in done})):
         rows = sorted((r for r in done if r["driving_id"] == driving_id), key=lambda r: r["source_id"])
-        times = sheet_times(rows[0]["n_frames"], COLUMNS)
-        cells = [(row["source_id"], _cells(row["video_uri"], times)) for row in rows]
+        cells = [(row["source_id"], _result(row)) for row in rows]
         if drivings and driving_id in drivings:
-            cells.insert(0, ("driving", _cells(drivings[driving_id], times)))
+            cells.insert(0, ("driving", _footage(drivings[driving_id])))
         path = folder / f"sheet-{number:03d}.png"
         write_image(path, contact_sheet(f"driving: {driving_id}", cells))
         sheets.append(path)
     return sheets
 
 
-def _cells(uri: str, times: Sequence[int]) -> list[Image]:
+def _result(row: results.ResultRow) -> list[Image]:
+    if row["kind"] != FRAMES:
+        return _footage(row["video_uri"])
+    with storage.local_copy(row["video_uri"], Limits()) as path:
+        return _spread(read_frames(path), row["n_frames"])
+
+
+def _footage(uri: str) -> list[Image]:
     with storage.local_copy(uri, Limits()) as path:
-        frames = open_clip(path, Limits()).frames()
-        return pick_frames(frames, times)
+        footage = open_footage(path, Limits())
+        return _spread(footage.frames(), footage.n_frames)
+
+
+def _spread(frames: Iterable[Image], n_frames: int) -> list[Image]:
+    """Return frames spread evenly from first to last, as cells."""
+    return pick_frames(frames, sheet_times(n_frames, min(COLUMNS, n_frames)))
 
 
 if __name__ == "__main__":

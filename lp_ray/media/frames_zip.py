@@ -9,11 +9,12 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from lp_ray.errors import EngineOutputError
 from lp_ray.face.protocol import Image
@@ -45,6 +46,15 @@ def write_frames(path: Path, frames: Iterable[Image], first: int = 0) -> int:
         path.unlink(missing_ok=True)
         raise
     return n
+
+
+def read_frames(path: Path) -> Iterator[Image]:
+    """Stream the pictures of an archive by `write_frames` from its first. Raises EngineOutputError for any other."""
+    for number, data in enumerate(_pictures(path, 0)):
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if picture is None:
+            raise EngineOutputError(f"{path.name}: {_name(number)} is no PNG picture")
+        yield np.asarray(picture, np.uint8)
 
 
 def join_frames(paths: Sequence[Path], output: Path, n_frames: int, fps: Fraction | None = None) -> MediaFacts:
