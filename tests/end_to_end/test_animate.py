@@ -27,7 +27,7 @@ from lp_ray.media import ffmpeg
 from lp_ray.media.clip import open_clip
 from lp_ray.motion.template import TemplateReader
 from lp_ray.performance.curves import ONSET_S
-from tests.end_to_end.conftest import NOD_FPS, NOD_FRAMES, TALK_FPS, TALK_FRAMES, Performances, RunJob, write_manifest
+from tests.running import NOD_FPS, NOD_FRAMES, TALK_FPS, TALK_FRAMES, Performances, RunJob, write_manifest
 
 
 @dataclass(frozen=True)

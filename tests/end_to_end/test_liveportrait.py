@@ -9,7 +9,7 @@ import pytest
 
 from lp_ray import results
 from lp_ray.motion.template import TemplateReader
-from tests.end_to_end.conftest import NOD_FRAMES, Performances, RunJob, write_manifest
+from tests.running import NOD_FRAMES, Performances, RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")
 

@@ -9,7 +9,7 @@ import pytest
 
 from lp_ray import results, storage
 from lp_ray.media.join import video_facts
-from tests.end_to_end.conftest import Performances, RunJob, write_manifest
+from tests.running import Performances, RunJob, write_manifest
 
 
 def test_a_job_whose_every_file_is_on_s3(

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.cli import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
-from tests.end_to_end.conftest import Performances, RunJob, write_manifest
+from tests.running import Performances, RunJob, write_manifest
 
 
 @pytest.fixture

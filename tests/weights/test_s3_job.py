@@ -10,10 +10,10 @@ import skimage.data
 
 from lp_ray import results, storage
 from lp_ray.performance.film import film_performance
-from tests.end_to_end.conftest import RunJob, run_job, write_manifest  # noqa: F401 - run_job is a fixture
+from tests.running import RunJob, write_manifest
 
 
-def test_a_job_on_a_store_in_a_bucket(s3_bucket: str, official: Path, tmp_path: Path, run_job: RunJob) -> None:  # noqa: F811
+def test_a_job_on_a_store_in_a_bucket(s3_bucket: str, official: Path, tmp_path: Path, run_job: RunJob) -> None:
     """Full-size networks, one frame: imported, verified, used; the results say that the weights are others."""
     store = f"s3://{s3_bucket}/weights"
     imported = run_job("weights", "import", f"input={official}", f"store={store}", "allow_other=true")
