@@ -36,6 +36,7 @@ from lp_ray.limits import Limits
 
 _MAX_CHILD_BYTES = 16 << 30  # address space of a child that reads files of ours
 _NO_MEMORY = "Cannot allocate memory"  # strerror(ENOMEM), as ffmpeg's log has it
+_OUT_OF_TIME = (-signal.SIGXCPU, 255)  # ffmpeg takes the signal for a wish to end, and says nothing
 _PIPE_BYTES = 1 << 20
 _STDERR_TAIL = 1 << 16
 _LOG = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )?\[(error|fatal)\] (.*)$", re.MULTILINE)
@@ -159,12 +160,12 @@ class Child:
 
     def check_end(self, timeout_s: float) -> None:
         """Wait for the end of a decoder. Raises DecoderCrashedError, DecoderMemoryError or DecoderTimeoutError."""
-        code = self.wait(timeout_s)
-        if code == -signal.SIGXCPU and self._limits is not None:
+        code, reasons = self.wait(timeout_s), errors_in(self.log())
+        if self._limits is not None and code in _OUT_OF_TIME and not reasons:
             raise DecoderTimeoutError(
                 f"the decoder used more than {self._limits.decoder_cpu_s:g} s of CPU (limits.decoder_cpu_s)"
             )
-        if self._limits is not None and any(_NO_MEMORY in reason for reason in errors_in(self.log())):
+        if self._limits is not None and any(_NO_MEMORY in reason for reason in reasons):
             raise DecoderMemoryError(
                 f"decoding it takes more than {self._limits.decoder_bytes:,} bytes of memory (limits.decoder_bytes)"
             )
