@@ -163,14 +163,15 @@ def test_a_pool_follows_nodes_that_join_and_leave(make_cluster: MakeCluster) -> 
     assert (pool.least, pool.actors, pool.most) == (1, 1, 8)
     register = Register.remote()
     graph = ray.data.from_arrow([pa.table({"id": [i]}) for i in range(120)])
-    rows = graph.map_batches(
+    graph = graph.map_batches(
         Elastic,
         fn_constructor_args=(register,),
         batch_size=1,
         compute=strategy(pool),
         num_cpus=pool.cpus,
         num_gpus=pool.gpus,
-    ).iter_rows()
+    )
+    rows = iter(graph.iter_rows())
     found = [next(rows)]
     node = cluster.add_node(cpus=2, gpus=2)
     while ray.get(register.count.remote("animate")) < 3:
