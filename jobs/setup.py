@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import signal
 from typing import Any
 
 import ray
@@ -13,6 +15,7 @@ from lp_ray import storage
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import LandmarkerSpec
+from lp_ray.lease import LeaseTimes
 from lp_ray.limits import Limits
 from lp_ray.options import PairOptions, make_options, option_names
 from lp_ray.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
@@ -66,6 +69,15 @@ def options_from(config: DictConfig) -> PairOptions:
     return make_options({name: plain(config[name]) for name in option_names()}, "options")
 
 
+def lease_times(config: DictConfig) -> LeaseTimes:
+    """Say how long to wait for another job's output, and how long one's own silence is borne."""
+    if config.on_busy not in ("stop", "wait"):
+        raise RefusedError(f"on_busy={config.on_busy!r} must be stop or wait")
+    if not isinstance(config.lease_s, int | float) or config.lease_s < 1:
+        raise RefusedError(f"lease_s={config.lease_s!r} must be a number of seconds, 1 or more")
+    return LeaseTimes(float(config.lease_s), math.inf if config.on_busy == "wait" else 0.0)
+
+
 def start_ray(config: DictConfig) -> None:
     """Connect to the cluster, or start one of our own on this machine.
 
@@ -79,8 +91,10 @@ def start_ray(config: DictConfig) -> None:
         # Ray's C++ side warns of every actor pool on the terminal; its own log files keep all of it.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         arguments |= {"num_cpus": config.cluster.num_cpus, "include_dashboard": False}
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**arguments)
+        signal.signal(signal.SIGTERM, terminate)  # Ray's own would leave without a word
     except ConnectionError as error:
         raise RefusedError(f"cluster.address={address!r}: no Ray cluster answers there: {error}") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
