@@ -43,7 +43,7 @@ class Identity:
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
         """Return what the motion template of a driving is made from, under its key."""
         framing = DrivingFraming() if is_template(driving.uri) else self._driving_framing(options)
-        clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s)
+        clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s, driving.version)
         return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
 
     def source_clip(self, source: SourceRef, options: PairOptions) -> ClipRow | None:
@@ -51,7 +51,7 @@ class Identity:
         if not source.is_video:
             return None
         framing = source_framing(options)
-        clip = ClipRef(source.uri, source.face, source.box)
+        clip = ClipRef(source.uri, source.face, source.box, version=source.version)
         return ClipRow(self._template_key(source.key, "source", framing), clip, None, framing)
 
     def _driving_framing(self, options: PairOptions) -> DrivingFraming:
@@ -131,7 +131,7 @@ def resolve_sources(
         video = media == "video" if media else is_video(uris[row])
         # What a name already tells stays out of the key: saying it in the manifest makes no other pair.
         key = keys.source_key(uris[row], versions[row], face, box, subject)
-        refs.append(SourceRef(key, uris[row], face, tuple(box) if box else None, subject, video))
+        refs.append(SourceRef(key, uris[row], face, tuple(box) if box else None, subject, video, versions[row]))
         unfit = _unfit(refs[row], engine, variant)
         if unfit and row not in failures:
             failures[row] = Failure.of(STAGE, unfit)
@@ -161,7 +161,7 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy) -> tuple[list[Driv
     ):
         face = face or DEFAULT_FACE
         key = keys.driving_key(uris[row], versions[row], face, start, end)
-        refs.append(DrivingRef(key, uris[row], face, start, end))
+        refs.append(DrivingRef(key, uris[row], face, start, end, versions[row]))
     return refs, failures
 
 
