@@ -86,8 +86,12 @@ class TemplateLayout:
     def template(self, key: str) -> str:
         return storage.join(self.root, f"{key}.npz")
 
+    @property
+    def staging(self) -> str:
+        return storage.join(self.root, ".staging")
+
     def staged(self, key: str) -> str:
-        return storage.join(self.root, ".staging", key)
+        return storage.join(self.staging, key)
 
     def part(self, key: str, index: int) -> str:
         return storage.join(self.staged(key), f"{index:07d}.npz")
