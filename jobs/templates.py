@@ -11,10 +11,10 @@ from jobs.setup import plain, policy_from, pools_from, required, settings_from, 
 from lp_ray import storage
 from lp_ray.coordinator.job import identify
 from lp_ray.coordinator.templates import make_templates
+from lp_ray.inputs import resolve_drivings
 from lp_ray.manifest import read_manifest
 from lp_ray.options import check_options, make_options
 from lp_ray.pipeline import RayExecutor
-from lp_ray.inputs import resolve_drivings
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
 """Those of a pair's options that change its driving's template."""

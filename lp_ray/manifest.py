@@ -6,7 +6,7 @@ row (counted from 0), the column and the remedy, and raises RefusedError before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np

@@ -125,7 +125,10 @@ def _random(n_sources: int, n_drivings: int, per_source: int, seed: int) -> tupl
 
 
 def _look_up(pairs: pa.Table, column: str, ids: Sequence[str] | pa.ChunkedArray) -> NDArray[np.int64]:
-    found = pc.index_in(pairs[column].combine_chunks(), value_set=ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string()))
+    found = pc.index_in(
+        pairs[column].combine_chunks(),
+        value_set=ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string()),
+    )
     if found.null_count:
         row = int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])
         kind = column.removesuffix("_id")

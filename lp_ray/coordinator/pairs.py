@@ -244,7 +244,9 @@ def total_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> in
         clip = identity.driving_clip(plan.drivings[driving], chosen_options)
         own = None if film < 0 else identity.source_clip(plan.sources[film], chosen_options)
         if templates.knows(clip) and (own is None or templates.knows(own)):
-            length = output_length(own and templates.length(own), templates.length(clip), chosen_options.driving_length)
+            length = output_length(
+                None if own is None else templates.length(own), templates.length(clip), chosen_options.driving_length
+            )
             total += length.n_frames * count
     return total
 

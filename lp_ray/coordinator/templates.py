@@ -25,7 +25,6 @@ from lp_ray.stages.finalize import finalize_template
 from lp_ray.stages.imported import import_template
 from lp_ray.stages.rows import ClipRow, Failure, StagedMotion
 
-
 CLIPS_AT_ONCE = 5000
 """Clips that one run of the graph works off, so that what waits for it is bounded."""
 _READERS = 16
