@@ -18,7 +18,7 @@ from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import identify_landmarker
-from lp_ray.layout import OutputLayout
+from lp_ray.lease import Lease
 from lp_ray.manifest import DONE, FAILED
 from lp_ray.media.encode import Encoder
 from lp_ray.options import check_options
@@ -31,7 +31,7 @@ from lp_ray.storage import Policy
 
 @dataclass(frozen=True)
 class Job:
-    """A checked job, ready to run: nothing in the output has been touched yet."""
+    """A checked job: nothing in the output has been looked at yet, and no place been taken."""
 
     plan: Plan
     settings: Settings
@@ -91,32 +91,36 @@ def prepare(
     pair_table: pa.Table | None,
     pairs: Pairs,
     policy: Policy,
-    retry_failed: bool = False,
 ) -> Job:
-    """Plan a job. Raises RefusedError for anything that is wrong with it."""
+    """Plan a job, without a look at its output. Raises RefusedError for anything that is wrong with it."""
     for index, options in enumerate(pairs.option_sets):
         row = int((pairs.option_index == index).argmax())
         where = "options" if pair_table is None else f"pairs manifest row {row}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
     identity, engine = identify(settings)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
-    leave_out_settled(plan, results.settled(OutputLayout(settings.output)), retry_failed)
     return Job(plan, settings, identity, engine)
 
 
-def run(job: Job, executor: Executor, reporter: Reporter) -> Summary:
+def leave_out_standing(job: Job, retry_failed: bool = False) -> None:
+    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now."""
+    leave_out_settled(job.plan, results.settled(job.settings.output_layout), retry_failed)
+
+
+def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
     """Make every pair that the plan lists; every one of them ends with a row.
 
-    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written.
+    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written, and
+    LeaseLostError when another job has taken over.
     """
     started = time.perf_counter()
     if job.encoder == "nvenc":  # x264 is in the ffmpeg that comes with the package
         executor.check_encoder(job.encoder)
-    layout = OutputLayout(job.settings.output)
     plan = job.plan
-    results.discard(layout, plan.todo_ids())
+    lease.check()
+    results.discard(job.settings.output_layout, plan.todo_ids())
     made = make_templates(job.clips_needed(), job.settings, job.identity, executor, reporter)
-    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter)
+    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter, lease)
     pairs.run(executor)
     return Summary(
         by_status={DONE: pairs.progress.done, FAILED: pairs.progress.failed},

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from lp_ray import results, storage
@@ -18,7 +17,7 @@ from lp_ray.coordinator.executor import Executor, Finishers
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
 from lp_ray.errors import LpRayError
-from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray.lease import Lease
 from lp_ray.manifest import FAILED
 from lp_ray.motion.rates import output_length
 from lp_ray.options import ALL_FACES, PairOptions
@@ -29,7 +28,7 @@ from lp_ray.stages.finalize import finalize_pair
 from lp_ray.stages.rows import ClipRow, Failure, PairWork, SourceFacts, SpanRow, StagedSegment
 
 FLUSH_ROWS = 5000
-_FAILED_KEPT = 1000
+FAILED_KEPT = 100
 """Failed pairs whose staging is dropped together."""
 _CLIPS_KEPT = 4096
 
@@ -57,6 +56,7 @@ class PairsJob:
         engine: str,
         templates: TemplatesMade,
         reporter: Reporter,
+        lease: Lease,
     ) -> None:
         self._plan = plan
         self._settings = settings
@@ -64,8 +64,9 @@ class PairsJob:
         self._engine = engine
         self._templates = templates
         self._reporter = reporter
-        self._output = OutputLayout(settings.output)
-        self._store = TemplateLayout(settings.templates)
+        self._lease = lease
+        self._output = settings.output_layout
+        self._store = settings.template_layout
         self._started = datetime.now(UTC)
         self._progress = Progress("pairs", len(plan.todo))
         self._unwritten: list[ResultRow] = []
@@ -85,15 +86,13 @@ class PairsJob:
         try:
             self._progress.total_frames = total_frames(self._plan, self._identity, self._templates)
             self._reporter.update(self._progress)
-            self._drop_staged(among(self._plan.todo_ids()))
             spans = self._spans()
             first = next(spans, None)
             if first is not None:  # else no stage has to be made
                 self._stream(itertools.chain([first], spans), executor)
             self._reporter.update(self._progress)
         finally:  # interrupted, too: what is settled is in the table
-            results.flush(self._output, self._unwritten)
-            self._unwritten = []
+            self._flush()
 
     def _spans(self) -> Iterator[SpanRow]:
         """Yield the pairs' spans as they are asked for; settle, on the way, the pairs that cannot start."""
@@ -145,12 +144,12 @@ class PairsJob:
     def _stream(self, spans: Iterator[SpanRow], executor: Executor) -> None:
         finishers = executor.finishers(finalize_pair)
         for piece in executor.stream_pairs(spans):
+            self._lease.heed()
             if piece.pair_id in self._open:  # else settled: Ray replays what a dead actor had yielded
                 self._finish(self._take_in(piece, finishers))
             self._finish(finishers.ended())
             self._reporter.update(self._progress)
         self._finish(finishers.rest())
-        self._drop_staged(self._failed.__contains__)
         if self._open:
             lost = list(self._open)
             raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")
@@ -166,27 +165,24 @@ class PairsJob:
         if outcome is Outcome.FAILED and piece.failure is not None:
             self._fail(held.pair, piece.failure, held.facts)
             del self._open[pair_id]
-            self._failed.add(pair_id)
-            if len(self._failed) >= _FAILED_KEPT:
-                self._drop_staged(self._failed.__contains__)
-                self._failed.clear()
+            self._drop_staged(pair_id)
         elif outcome is Outcome.WHOLE:
             row = self._row(held.pair, held.facts) | self._made_from(held.pair, self._assembly.settle(pair_id))
             yield from finishers.start(pair_id, self._settings, held.work, row)
 
-    def _drop_staged(self, doomed: Callable[[str], bool]) -> None:
-        """Remove what was staged of some pairs: one listing, however many they are.
-
-        Of a failed pair's chunks some are still being written, and come after it; the job's end, the next job, or
-        `jobs.clean` finds them.
-        """
-        storage.delete_prefixes(self._output.staging, doomed)
+    def _drop_staged(self, pair_id: str) -> None:
+        """Remove what a failed pair has staged, many of them with one listing; what comes later goes with the run."""
+        self._failed.add(pair_id)
+        if len(self._failed) >= FAILED_KEPT:
+            storage.delete_prefixes(self._output.own_staging, self._failed.__contains__)
+            self._failed.clear()
 
     def _finish(self, ended: Iterable[tuple[str, ResultRow | Failure]]) -> None:
         for pair_id, answer in ended:
             held = self._open.pop(pair_id)
             if isinstance(answer, Failure):
                 self._fail(held.pair, answer, held.facts)
+                self._drop_staged(pair_id)
             else:
                 self._progress.done += 1
                 self._keep(answer)
@@ -229,6 +225,12 @@ class PairsJob:
     def _keep(self, row: ResultRow) -> None:
         self._unwritten.append(row)
         if len(self._unwritten) >= FLUSH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Take the rows so far into the table. Raises LeaseLostError, having written nothing."""
+        if self._unwritten:
+            self._lease.check()
             results.flush(self._output, self._unwritten)
             self._unwritten = []
 
@@ -254,17 +256,6 @@ def total_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> in
 def _counted(columns: Sequence[NDArray[np.int64]]) -> tuple[list[list[int]], list[int]]:
     rows, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
     return rows.tolist(), counts.tolist()
-
-
-def among(ids: pa.Array) -> Callable[[str], bool]:
-    """Return whether a name is one of many: 32 bytes each."""
-    known = np.sort(np.array(ids, "S32"))
-
-    def holds(name: str) -> bool:
-        at = int(np.searchsorted(known, name.encode()))
-        return at < len(known) and known[at] == name.encode()
-
-    return holds
 
 
 def _kind(options: PairOptions, is_still: bool) -> str:

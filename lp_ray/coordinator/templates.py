@@ -13,10 +13,12 @@ from itertools import islice
 from lp_ray import storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor
+from lp_ray.coordinator.occupy import fill
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.errors import LpRayError, TemplateError
 from lp_ray.kinds import is_template
 from lp_ray.layout import TemplateLayout
+from lp_ray.lease import Lease
 from lp_ray.motion.rates import Length
 from lp_ray.motion.template import read_header
 from lp_ray.plan import Identity
@@ -82,11 +84,12 @@ def make_templates(
     while batch := list(islice(missing, CLIPS_AT_ONCE)):
         for clip in batch:
             if made.failures.pop(clip.template_key, None):  # a damaged template is made again
-                storage.delete(TemplateLayout(settings.templates).template(clip.template_key))
+                storage.delete(settings.template_layout.template(clip.template_key))
         _import([clip for clip in batch if is_template(clip.clip.uri)], settings, executor, made)
         films = [clip for clip in batch if not is_template(clip.clip.uri)]
         if films:
-            _make(films, settings, identity, executor, reporter, made)
+            with fill(settings.template_layout) as lease:
+                _make(films, settings, identity, executor, reporter, made, lease)
     return made
 
 
@@ -100,7 +103,7 @@ def _import(files: list[ClipRow], settings: Settings, executor: Executor, made: 
     for key, failure in itertools.chain(ended, finishers.rest()):
         if failure is None:
             made.seconds[key] = time.perf_counter() - started
-        _take_note(TemplateLayout(settings.templates), key, made, failure)
+        _take_note(settings.template_layout, key, made, failure)
 
 
 def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade) -> Iterator[ClipRow]:
@@ -108,7 +111,7 @@ def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade
 
     A damaged one is noted as a failure, and yielded.
     """
-    layout = TemplateLayout(settings.templates)
+    layout = settings.template_layout
     present = {info.uri.rpartition("/")[2] for page in storage.pages(layout.root) for info in page}
     clips = iter(clips)
     while batch := list(islice(clips, CLIPS_AT_ONCE)):
@@ -148,14 +151,16 @@ def _make(
     executor: Executor,
     reporter: Reporter,
     made: TemplatesMade,
+    lease: Lease,
 ) -> None:
-    layout = TemplateLayout(settings.templates)
+    layout = settings.template_layout
     assembly, finishers = Assembly(), executor.finishers(finalize_template)
     progress = Progress("templates", len(clips))
     before = len(made.facts)
     digests = (identity.engine_digest, identity.landmarker_digest)
     unsettled = {clip.template_key for clip in clips}
     for piece in executor.stream_templates(clips):
+        lease.heed()
         key = piece.template_key
         outcome = _take_in(assembly, piece) if key in unsettled else Outcome.OPEN
         if outcome is not Outcome.OPEN:
@@ -174,9 +179,8 @@ def _make(
         reporter.update(progress)
     for ended, failure in finishers.rest():
         _take_note(layout, ended, made, failure)
-    failed = {clip.template_key for clip in clips} & made.failures.keys()
-    if failed:
-        storage.delete_prefixes(layout.staging, failed.__contains__)
+    if made.failures:
+        lease.check()  # else what was staged may have been swept away as a dead run's, and nobody's clip is to blame
     progress.done = len(made.facts) - before
     progress.failed = len(clips) - progress.done
     reporter.update(progress)
