@@ -11,17 +11,22 @@ from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
 from jobs.progress import make_reporter, summary_lines
-from jobs.setup import options_from, plain, policy_from, pools_from, required, settings_from, start_ray
+from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
+from lp_ray.coordinator.occupy import occupy
+from lp_ray.coordinator.reporting import Reporter
 from lp_ray.errors import RefusedError
-from lp_ray.layout import OutputLayout
+from lp_ray.lease import Holder, Lease
 from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
 from lp_ray.pipeline import RayExecutor
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
+
+WATCHING = {"stop": "this job stops unless it gives no more sign of life", "wait": "this job waits for its end"}
+"""What a job does about a holder, by `on_busy`."""
 
 
 def prepare(config: DictConfig) -> jobs.Job:
@@ -39,7 +44,6 @@ def prepare(config: DictConfig) -> jobs.Job:
         pair_table,
         choose_pairs(config, sources, drivings, pair_table),
         policy_from(config),
-        retry_failed=config.retry == "failed",
     )
 
 
@@ -100,24 +104,39 @@ def result_lines(job: jobs.Job) -> list[str]:
 
 def run(config: DictConfig) -> int:
     """Plan, work, sum up."""
-    output = storage.normalise(required(config, "output"))
-    if not config.dry_run:
-        results.gather_loose_rows(OutputLayout(output))
-    job = prepare(config)
+    job, times = prepare(config), lease_times(config)
     reporter = make_reporter()
+    if config.dry_run:
+        show_plan(job, config, reporter)
+        return EXIT_DONE
+
+    def told(holder: Holder) -> None:
+        reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
+
+    with occupy(job.settings, times, told) as lease:
+        show_plan(job, config, reporter)
+        if not len(job.plan.todo):
+            reporter.note("nothing to do")
+            return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
+        return work(job, config, reporter, lease)
+
+
+def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+    """Look up what the output settles already, and say what the job is going to do."""
+    jobs.leave_out_standing(job, retry_failed=config.retry == "failed")
     for line in plan_lines(job):
         reporter.note(line)
-    if config.dry_run:
-        return EXIT_DONE
-    if not len(job.plan.todo):
-        reporter.note("nothing to do")
-        return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
+
+
+def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease) -> int:
+    """Make the pairs on Ray, and say how it went."""
     start_ray(config)
     try:
-        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools_from(config, job.encoder)), reporter)
+        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
+        summary = jobs.run(job, executor, reporter, lease)
     finally:
         ray.shutdown()
-    for line in [*summary_lines(summary, output), *result_lines(job)]:
+    for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 

@@ -15,7 +15,7 @@ from lp_ray.coordinator.templates import TemplatesMade, make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import identify_landmarker
-from lp_ray.layout import OutputLayout
+from lp_ray.lease import Lease
 from lp_ray.manifest import DONE, FAILED
 from lp_ray.media.encode import Encoder
 from lp_ray.options import check_options
@@ -28,7 +28,7 @@ from lp_ray.storage import Policy
 
 @dataclass(frozen=True)
 class Job:
-    """A checked job, ready to run: nothing in the output has been touched yet."""
+    """A checked job: nothing in the output has been looked at yet, and no place been taken."""
 
     plan: Plan
     settings: Settings
@@ -79,34 +79,38 @@ def prepare(
     pair_table: pa.Table | None,
     pairs: Pairs,
     policy: Policy,
-    retry_failed: bool = False,
 ) -> Job:
-    """Plan a job. Raises RefusedError for anything that is wrong with it."""
+    """Plan a job, without a look at its output. Raises RefusedError for anything that is wrong with it."""
     for index, options in enumerate(pairs.option_sets):
         row = int((pairs.option_index == index).argmax())
         where = "options" if pair_table is None else f"pairs manifest row {row}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
     identity, engine = identify(settings)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
-    done, others = results.standing(OutputLayout(settings.output))
-    leave_out_settled(plan, done, others, retry_failed)
     return Job(plan, settings, identity, engine)
 
 
-def run(job: Job, executor: Executor, reporter: Reporter) -> Summary:
+def leave_out_standing(job: Job, retry_failed: bool = False) -> None:
+    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now."""
+    done, others = results.standing(job.settings.output_layout)
+    leave_out_settled(job.plan, done, others, retry_failed)
+
+
+def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
     """Make every pair that the plan lists; every one of them ends with a row.
 
-    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written.
+    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written, and
+    LeaseLostError when another job has taken over.
     """
     started = time.perf_counter()
     if job.encoder == "nvenc":  # x264 is in the ffmpeg that comes with the package
         executor.check_encoder(job.encoder)
-    layout = OutputLayout(job.settings.output)
     plan = job.plan
-    results.discard(layout, [plan.pair_ids[pair] for pair in plan.todo.tolist()])
+    lease.check()
+    results.discard(job.settings.output_layout, [plan.pair_ids[pair] for pair in plan.todo.tolist()])
     clips = job.clips_needed()
     made = make_templates(clips, job.settings, job.identity, executor, reporter) if clips else TemplatesMade()
-    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, reporter)
+    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, reporter, lease)
     pairs.run(made, executor)
     return Summary(
         by_status={DONE: pairs.progress.done, FAILED: pairs.progress.failed},

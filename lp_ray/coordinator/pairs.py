@@ -12,7 +12,7 @@ from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
 from lp_ray.errors import LpRayError
-from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray.lease import Lease
 from lp_ray.manifest import FAILED
 from lp_ray.motion.rates import output_length
 from lp_ray.options import ALL_FACES, PairOptions
@@ -31,14 +31,17 @@ CHUNKS_OF_ALL = 4
 class PairsJob:
     """The pairs of one plan on their way to results."""
 
-    def __init__(self, plan: Plan, settings: Settings, identity: Identity, engine: str, reporter: Reporter) -> None:
+    def __init__(
+        self, plan: Plan, settings: Settings, identity: Identity, engine: str, reporter: Reporter, lease: Lease
+    ) -> None:
         self._plan = plan
         self._settings = settings
         self._identity = identity
         self._engine = engine
         self._reporter = reporter
-        self._output = OutputLayout(settings.output)
-        self._store = TemplateLayout(settings.templates)
+        self._lease = lease
+        self._output = settings.output_layout
+        self._store = settings.template_layout
         self._started = datetime.now(UTC)
         self._progress = Progress("pairs", len(plan.todo))
         self._unwritten: list[ResultRow] = []
@@ -58,8 +61,7 @@ class PairsJob:
             if work:
                 self._stream(work, templates, executor)
         finally:  # interrupted, too: what is settled is in the table
-            results.flush(self._output, self._unwritten)
-            self._unwritten = []
+            self._flush()
 
     def _hand_out(self, templates: TemplatesMade) -> dict[str, tuple[PairWork, int]]:
         """Settle the pairs that cannot start; return the work of the others by pair_id, with their row."""
@@ -101,12 +103,11 @@ class PairsJob:
 
     def _stream(self, work: dict[str, tuple[PairWork, int]], templates: TemplatesMade, executor: Executor) -> None:
         assembly, finishers = Assembly(), executor.finishers(finalize_pair)
-        failed: list[str] = []
         for pair_id, (item, _) in work.items():
             assembly.expect(pair_id, item.n_chunks)
-            storage.delete_prefix(self._output.staged(pair_id))
         spans = [span for item, _ in work.values() for span in self._spans(item)]
         for piece in executor.stream_pairs(spans):
+            self._lease.heed()
             item, pair = work[piece.pair_id]
             if piece.facts is not None:
                 self._source_facts[piece.pair_id] = piece.facts
@@ -118,7 +119,6 @@ class PairsJob:
             outcome = assembly.add(piece.pair_id, piece.index, seconds, piece.failure)
             if outcome is Outcome.FAILED and piece.failure is not None:
                 self._fail(pair, piece.failure)
-                failed.append(piece.pair_id)
                 storage.delete_prefix(self._output.staged(piece.pair_id))
             elif outcome is Outcome.WHOLE:
                 row = self._row(pair, templates, assembly.settle(piece.pair_id))
@@ -127,8 +127,6 @@ class PairsJob:
             self._finish(work, finishers.ended())
             self._reporter.update(self._progress)
         self._finish(work, finishers.rest())
-        for pair_id in failed:  # chunks that were still being written when their pair failed
-            storage.delete_prefix(self._output.staged(pair_id))
         self._reporter.update(self._progress)
         if lost := assembly.unsettled(work):
             raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")
@@ -142,6 +140,7 @@ class PairsJob:
         for pair_id, answer in ended:
             if isinstance(answer, Failure):
                 self._fail(work[pair_id][1], answer)
+                storage.delete_prefix(self._output.staged(pair_id))
             else:
                 self._progress.done += 1
                 self._keep(answer)
@@ -183,6 +182,12 @@ class PairsJob:
     def _keep(self, row: ResultRow) -> None:
         self._unwritten.append(row)
         if len(self._unwritten) >= FLUSH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Take the rows so far into the table. Raises LeaseLostError, having written nothing."""
+        if self._unwritten:
+            self._lease.check()
             results.flush(self._output, self._unwritten)
             self._unwritten = []
 

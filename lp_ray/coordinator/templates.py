@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from lp_ray import storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor
+from lp_ray.coordinator.occupy import fill
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.errors import LpRayError, TemplateError
 from lp_ray.kinds import is_template
 from lp_ray.layout import TemplateLayout
+from lp_ray.lease import Lease
 from lp_ray.motion.rates import Length
 from lp_ray.motion.template import TemplateHeader, read_header
 from lp_ray.plan import Identity
@@ -63,7 +65,8 @@ def make_templates(
     _import([clip for clip in missing if is_template(clip.clip.uri)], settings, executor, made)
     films = [clip for clip in missing if not is_template(clip.clip.uri)]
     if films:
-        _make(films, settings, identity, executor, reporter, made)
+        with fill(settings.template_layout) as lease:
+            _make(films, settings, identity, executor, reporter, made, lease)
     return made
 
 
@@ -77,13 +80,13 @@ def _import(files: Sequence[ClipRow], settings: Settings, executor: Executor, ma
     for key, failure in itertools.chain(ended, finishers.rest()):
         if failure is None:
             made.seconds[key] = time.perf_counter() - started
-            _read_header(TemplateLayout(settings.templates), key, made)
+            _read_header(settings.template_layout, key, made)
         else:
             made.failures[key] = failure
 
 
 def _take_stock(clips: Sequence[ClipRow], settings: Settings, made: TemplatesMade) -> list[ClipRow]:
-    layout = TemplateLayout(settings.templates)
+    layout = settings.template_layout
     present = {info.uri for info in storage.list_files(layout.root)}
     missing = []
     for clip in clips:
@@ -118,13 +121,15 @@ def _make(
     executor: Executor,
     reporter: Reporter,
     made: TemplatesMade,
+    lease: Lease,
 ) -> None:
-    layout = TemplateLayout(settings.templates)
+    layout = settings.template_layout
     assembly, finishers = Assembly(), executor.finishers(finalize_template)
     progress = Progress("templates", len(clips))
     before = len(made.headers)
     digests = (identity.engine_digest, identity.landmarker_digest)
     for piece in executor.stream_templates(clips):
+        lease.heed()
         key = piece.template_key
         outcome = _take_in(assembly, piece)
         if outcome is Outcome.FAILED and piece.failure is not None:
@@ -141,8 +146,8 @@ def _make(
         reporter.update(progress)
     for ended, failure in finishers.rest():
         _read_header(layout, ended, made, failure)
-    for key in made.failures:
-        storage.delete_prefix(layout.staged(key))
+    if made.failures:
+        lease.check()  # else what was staged may have been swept away as a dead run's, and nobody's clip is to blame
     progress.done = len(made.headers) - before
     progress.failed = len(clips) - progress.done
     reporter.update(progress)

@@ -10,7 +10,6 @@ import numpy as np
 from lp_ray import storage
 from lp_ray.engine.factory import create_engine
 from lp_ray.errors import RefusedError
-from lp_ray.layout import TemplateLayout
 from lp_ray.motion.template import MotionFrames, pack_part
 from lp_ray.settings import Settings
 from lp_ray.stages.rows import Batch, Failure, StagedMotion, TrackedChunk
@@ -27,7 +26,7 @@ class ExtractMotion:
     """Ray Data callable: TrackedChunk -> StagedMotion, one for one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._layout = TemplateLayout(settings.templates)
+        self._layout = settings.template_layout
         self._engine = create_engine(settings.engine)
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:

@@ -20,7 +20,6 @@ from lp_ray.face.framing import SourceFraming, crop_of
 from lp_ray.face.paste_back import PasteBack
 from lp_ray.face.protocol import Image
 from lp_ray.kinds import is_template
-from lp_ray.layout import OutputLayout
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.frames_zip import write_frames
 from lp_ray.media.gather import gather
@@ -56,7 +55,7 @@ class WriteSegments:
 
     def __init__(self, settings: Settings) -> None:
         self._limits = settings.limits
-        self._layout = OutputLayout(settings.output)
+        self._layout = settings.output_layout
         self._templates = TemplateCache(settings.templates)
         self._clips = OpenClips(settings.limits)
         self._picture = lru_cache(settings.source_cache)(self._read_picture)
