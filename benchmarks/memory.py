@@ -27,7 +27,7 @@ FPS = Fraction(25)
 ACT_S = 10
 INTERVAL_S = 0.5
 OBJECT_STORE = "/dev/shm"  # noqa: S108 - a prefix of mappings, nothing is written there
-ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_.]+)")
+ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_]+)")
 
 
 def make_driving(path: Path, act: Path, seconds: int) -> None:
