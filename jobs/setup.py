@@ -42,6 +42,9 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         raise RefusedError(f"max_missing_fraction={fraction!r} must be between 0 and 1")
     if not isinstance(chunk, int) or not 1 <= chunk <= 512:
         raise RefusedError(f"chunk_frames={chunk!r} must be a whole number between 1 and 512")
+    span = config.get("span_chunks", Settings.span_chunks)
+    if not isinstance(span, int) or not 1 <= span <= 1000:
+        raise RefusedError(f"span_chunks={span!r} must be a whole number between 1 and 1000")
     for name in ("max_bytes", "max_pixels", "max_frames", "max_duration_s", "timeout_s"):
         if not isinstance(limits[name], int | float) or limits[name] <= 0:
             raise RefusedError(f"limits.{name}={limits[name]!r} must be a positive number")
@@ -53,6 +56,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         limits=Limits(**{name: value for name, value in limits.items() if name not in ("schemes", "prefixes")}),
         max_missing_fraction=float(fraction),
         chunk_frames=chunk,
+        span_chunks=span,
     )
 
 
