@@ -67,7 +67,7 @@ class RayExecutor:
 
     def stream_pairs(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
         settings, pools = self._settings, self._pools
-        graph = _dataset(block_by_source(spans, pools["animate"].actors))
+        graph = _dataset(block_by_source(spans, pools["animate"].ceiling))
         graph = _stage(graph, CropSources, (settings, self._engine.source_size), pools["source"])
         graph = _stage(graph, AnimatePairs, (settings,), pools["animate"])
         graph = _stage(graph, WriteSegments, (settings,), pools["write"])
@@ -118,10 +118,15 @@ def _stage(graph: Dataset, stage: Callable[..., Any], arguments: tuple[Any, ...]
         batch_size=1,
         batch_format="numpy",
         zero_copy_batch=True,
-        compute=ActorPoolStrategy(size=pool.actors),
+        compute=strategy(pool),
         num_cpus=pool.cpus,
         num_gpus=pool.gpus or None,
     )
+
+
+def strategy(pool: Pool) -> ActorPoolStrategy:
+    """Return a pool as Ray Data takes it."""
+    return ActorPoolStrategy(min_size=pool.least or pool.actors, max_size=pool.ceiling, initial_size=pool.actors)
 
 
 def _rows(graph: Dataset, kind: type[R]) -> Iterator[R]:
