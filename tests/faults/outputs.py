@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,9 @@ def finished(output: Path) -> dict[str, File]:
     return {key: file for key, file in videos(output).items() if key in ids}
 
 
-def n_videos(output: Path) -> int:
-    return len(list((output / "videos").glob("[!.]*")))
-
-
-def n_finished(output: Path) -> int:
-    """Count the pairs that have been finished and not been taken into the table yet."""
-    return len(list((output / ".lp_ray" / "rows").glob("[!.]*")))
+def reached(output: Path, n_videos: int) -> Callable[[], bool]:
+    """Say whether so many results are visible: a job's progress, as seen from outside."""
+    return lambda: len(list((output / "videos").glob("[!.]*"))) >= n_videos
 
 
 def litter(output: Path, store: Path | None = None) -> list[str]:
