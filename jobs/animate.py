@@ -132,7 +132,7 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease) ->
     """Make the pairs on Ray, and say how it went."""
     start_ray(config)
     try:
-        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
+        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder, job.xpose_device))
         summary = jobs.run(job, executor, reporter, lease)
     finally:
         ray.shutdown()

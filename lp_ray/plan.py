@@ -15,10 +15,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lp_ray import keys, storage
-from lp_ray.errors import InputError, MissingInputError, NoFaceError, RefusedError, UnsupportedError
+from lp_ray.errors import InputError, MissingInputError, RefusedError, UnsupportedError
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 from lp_ray.kinds import is_template, is_video
-from lp_ray.manifest import check_meta_names, meta_columns
+from lp_ray.licences import Terms
+from lp_ray.manifest import AUTO, check_meta_names, meta_columns
 from lp_ray.options import ALL_FACES, PairOptions, check_faces
 from lp_ray.pairing import Pairs
 from lp_ray.stages.media import source_framing
@@ -36,9 +37,25 @@ class Identity:
     landmarker_digest: str
     settings: Mapping[str, object]
     variant: str = "human"
+    xpose_digest: str = ""
+    """Of what finds animals: in the keys of the pairs it finds the source of. Empty where no pair needs it."""
+    terms: Terms = field(default_factory=Terms)
 
-    def work_digest(self) -> str:
-        return keys.work_digest(self.engine_digest, self.landmarker_digest, self.settings)
+    def work_digest(self, searched: bool = False) -> str:
+        """Return the digest of a pair, `searched` if its animal is looked for."""
+        settings = {**self.settings, "xpose": self.xpose_digest} if searched else self.settings
+        return keys.work_digest(self.engine_digest, self.landmarker_digest, settings)
+
+    def searches(self, source: SourceRef, options: PairOptions) -> bool:
+        """Whether a pair's source is an animal that X-Pose has to find."""
+        return self.variant == "animal" and is_searched(source.box, source.subject) and options.flag_do_crop
+
+    def licences(self, source: SourceRef, driving: DrivingRef, options: PairOptions) -> list[str]:
+        """Return the terms of all models that a pair is made with."""
+        clip = self.driving_clip(driving, options).driving
+        tracked = clip is not None and clip.track and not is_template(driving.uri)
+        looked = self.variant == "human" or source.subject == AUTO
+        return self.terms.of(detector=tracked or looked, xpose=self.searches(source, options))
 
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
         """Return what the motion template of a driving is made from, under its key."""
@@ -116,6 +133,11 @@ class Plan:
         return str(self.driving_table["driving_id"][int(self.pairs.driving_index[pair])].as_py())
 
 
+def is_searched(box: object, subject: str) -> bool:
+    """Whether a source of an animal job has a face that must be found."""
+    return box is None and subject in ("animal", AUTO)
+
+
 def resolve_sources(
     table: pa.Table, policy: storage.Policy, engine: str, variant: str
 ) -> tuple[list[SourceRef], dict[int, Failure]]:
@@ -140,12 +162,10 @@ def resolve_sources(
 
 def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
     """Say why a source cannot be animated by this engine, as far as its row tells."""
-    if source.subject != variant:
+    if source.subject not in (variant, AUTO):
         remedy = "use engine=liveportrait engine.variant=animal" if source.subject == "animal" else "say subject=animal"
         return UnsupportedError(f"subject={source.subject} with engine={engine}, variant {variant}: {remedy}")
-    if source.subject == "animal" and source.box is None:
-        return NoFaceError("an animal's face is not found by itself: give its box [x0, y0, x1, y1] in the manifest")
-    if source.is_video and source.subject == "animal":
+    if source.is_video and variant == "animal":
         return UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
     if source.is_video and source.face == ALL_FACES:
         return UnsupportedError(f"face={ALL_FACES!r} needs a picture: of a video choose one face")
@@ -204,7 +224,7 @@ def make_plan(
     _check_faces(sources, pairs)
     drivings, bad_drivings = resolve_drivings(driving_table, policy)
     texts = [keys.options_json(options) for options in pairs.option_sets]
-    work = identity.work_digest()
+    works = identity.work_digest(), identity.work_digest(searched=True)
     pair_ids, failures = [], {}
     for pair, (s, d, o) in enumerate(
         zip(
@@ -214,6 +234,7 @@ def make_plan(
             strict=True,
         )
     ):
+        work = works[identity.searches(sources[s], pairs.option_sets[o])]
         pair_ids.append(keys.pair_key(sources[s].key, drivings[d].key, texts[o], work))
         if s in bad_sources or d in bad_drivings:
             failures[pair] = bad_sources.get(s) or bad_drivings[d]
