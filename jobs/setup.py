@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import os
@@ -43,9 +44,10 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         raise RefusedError(f"max_missing_fraction={fraction!r} must be between 0 and 1")
     if not isinstance(chunk, int) or not 1 <= chunk <= 512:
         raise RefusedError(f"chunk_frames={chunk!r} must be a whole number between 1 and 512")
-    for name in ("max_bytes", "max_pixels", "max_frames", "max_duration_s", "timeout_s"):
-        if not isinstance(limits[name], int | float) or limits[name] <= 0:
-            raise RefusedError(f"limits.{name}={limits[name]!r} must be a positive number")
+    bounds = {field.name: limits[field.name] for field in dataclasses.fields(Limits)}
+    for name, bound in bounds.items():
+        if not isinstance(bound, int | float) or bound <= 0:
+            raise RefusedError(f"limits.{name}={bound!r} must be a positive number")
     return Settings(
         output=output,
         templates=templates,
@@ -53,7 +55,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         landmarker=LandmarkerSpec(**{name: str(value or "") for name, value in plain(config.detector).items()}),
         xpose=_xpose_from(config),
         subject=str(config.get("subject") or ""),
-        limits=Limits(**{name: value for name, value in limits.items() if name not in ("schemes", "prefixes")}),
+        limits=Limits(**bounds),
         max_missing_fraction=float(fraction),
         chunk_frames=chunk,
     )

@@ -15,7 +15,7 @@ from lp_ray.face.protocol import Image
 from lp_ray.layout import TemplateLayout
 from lp_ray.limits import OURS, Limits
 from lp_ray.media.clip import Clip, Still, open_footage
-from lp_ray.media.images import read_image
+from lp_ray.media.isolated import read_image
 from lp_ray.media.sniff import is_video
 from lp_ray.motion.rates import Indices, Length, schedule
 from lp_ray.motion.template import TemplateReader

@@ -20,7 +20,9 @@ def entry(name: str, data: bytes, fill: str) -> tuple[str, bytes, LockEntry]:
 def spec(tmp_path: Path) -> XPoseSpec:
     """A store whose lock is all that is read."""
     store = WeightStore(str(tmp_path))
-    store.write(iter([entry(WEIGHTS, b"w", "a"), entry(prompts_name(9), b"9", "b"), entry(prompts_name(68), b"6", "c")]))
+    store.write(
+        iter([entry(WEIGHTS, b"w", "a"), entry(prompts_name(9), b"9", "b"), entry(prompts_name(68), b"6", "c")])
+    )
     return XPoseSpec(str(tmp_path))
 
 
