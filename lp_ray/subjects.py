@@ -37,10 +37,14 @@ def searched(sources: pa.Table, variant: str) -> NDArray[np.bool_]:
     return marks
 
 
-def needs_xpose(sources: pa.Table, pairs: Pairs, variant: str) -> bool:
-    """Whether a pair needs an animal found: its row is `searched`, and its options crop."""
+def searched_pairs(sources: pa.Table, pairs: Pairs, variant: str) -> NDArray[np.bool_]:
+    """Mark the pairs that need an animal found: their source's row is `searched`, and their options crop."""
+    rows = searched(sources, variant)
+    if not rows.any():
+        return np.zeros(len(pairs), np.bool_)
     crops = np.array([options.flag_do_crop for options in pairs.option_sets])
-    return bool((searched(sources, variant)[pairs.source_index] & crops[pairs.option_index]).any())
+    marks: NDArray[np.bool_] = rows[pairs.source_index] & crops[pairs.option_index]
+    return marks
 
 
 def _set(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
