@@ -32,7 +32,7 @@ EXIT_TERMINATED = 143
 
 TEXT_KEYS = frozenset(
     {
-        *("source", "driving", "sources", "drivings", "pairs", "output", "templates"),
+        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook"),
         *("input", "folder", "store", "download", "engine.weights", "detector.weights"),
     }
 )

@@ -19,7 +19,8 @@ class _Pieces:
 class Outcome(Enum):
     """What a piece did to its key."""
 
-    OPEN = "more pieces to come, or nothing new"
+    OPEN = "more pieces to come"
+    KNOWN = "nothing: it had come before, or its key is settled"
     WHOLE = "this piece was the last one lacking"
     FAILED = "this piece failed the key"
 
@@ -42,13 +43,13 @@ class Assembly:
     def add(self, key: str, index: int, seconds: dict[str, float], failure: Failure | None) -> Outcome:
         """Take a piece in and say what it did. A whole key stays open until `settle`."""
         if key in self._settled:
-            return Outcome.OPEN
+            return Outcome.KNOWN
         if failure is not None:
             self._settle(key)
             return Outcome.FAILED
         pieces = self._open[key]
         if index in pieces.seen:
-            return Outcome.OPEN
+            return Outcome.KNOWN
         pieces.seen.add(index)
         for stage, spent in seconds.items():
             pieces.seconds[stage] = pieces.seconds.get(stage, 0.0) + spent

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from lp_ray import results, storage
+from lp_ray import metrics, results, storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.reporting import Progress, Reporter
@@ -55,6 +55,7 @@ class PairsJob:
     def run(self, templates: TemplatesMade, executor: Executor) -> None:
         """Animate every pair that can be; leave one row for each."""
         try:
+            metrics.pairs_planned(self._progress.total)
             work = self._hand_out(templates)
             self._progress.total_frames = sum(item.n_frames for item, _ in work.values())
             self._reporter.update(self._progress)
@@ -123,10 +124,14 @@ class PairsJob:
             elif outcome is Outcome.WHOLE:
                 row = self._row(pair, templates, assembly.settle(piece.pair_id))
                 self._finish(work, finishers.start(piece.pair_id, self._settings, item, row))
-            self._progress.frames += piece.n_frames
+            if outcome is not Outcome.KNOWN:
+                self._progress.frames += piece.n_frames
+                metrics.frames_staged(piece.n_frames)
             self._finish(work, finishers.ended())
+            metrics.queue_depth("finalizing", finishers.count())
             self._reporter.update(self._progress)
         self._finish(work, finishers.rest())
+        metrics.queue_depth("finalizing", 0)
         self._reporter.update(self._progress)
         if lost := assembly.unsettled(work):
             raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")
@@ -149,6 +154,7 @@ class PairsJob:
         row = self._row(pair, None, {})
         row |= {"status": FAILED, "finished_at": datetime.now(UTC), **asdict(failure)}
         self._progress.failed += 1
+        metrics.pair_failed(failure.stage, failure.error_class)
         self.errors[failure.error_class] = self.errors.get(failure.error_class, 0) + 1
         self._keep(row)
 
@@ -181,6 +187,11 @@ class PairsJob:
 
     def _keep(self, row: ResultRow) -> None:
         self._unwritten.append(row)
+        metrics.pair_settled(row["status"])
+        metrics.video_finished(row.get("bytes") or 0)
+        metrics.queue_depth("open_pairs", self._progress.total - self._progress.done - self._progress.failed)
+        metrics.queue_depth("unwritten_rows", len(self._unwritten))
+        self._reporter.settled(row)
         if len(self._unwritten) >= FLUSH_ROWS:
             self._flush()
 
@@ -190,6 +201,7 @@ class PairsJob:
             self._lease.check()
             results.flush(self._output, self._unwritten)
             self._unwritten = []
+            metrics.queue_depth("unwritten_rows", 0)
 
 
 def _kind(options: PairOptions, is_still: bool) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.occupy import fill
@@ -80,9 +80,7 @@ def _import(files: Sequence[ClipRow], settings: Settings, executor: Executor, ma
     for key, failure in itertools.chain(ended, finishers.rest()):
         if failure is None:
             made.seconds[key] = time.perf_counter() - started
-            _read_header(settings.template_layout, key, made)
-        else:
-            made.failures[key] = failure
+        _settle(settings.template_layout, key, made, failure)
 
 
 def _take_stock(clips: Sequence[ClipRow], settings: Settings, made: TemplatesMade) -> list[ClipRow]:
@@ -95,11 +93,18 @@ def _take_stock(clips: Sequence[ClipRow], settings: Settings, made: TemplatesMad
             _read_header(layout, key, made)
         if key in made.headers:
             made.reused += 1
+            metrics.template_settled("reused")
             continue
         if made.failures.pop(key, None):  # a damaged template is made again
             storage.delete(layout.template(key))
         missing.append(clip)
     return missing
+
+
+def _settle(layout: TemplateLayout, key: str, made: TemplatesMade, failure: Failure | None) -> None:
+    """Take note of what became of a template that was to be made."""
+    _read_header(layout, key, made, failure)
+    metrics.template_settled("failed" if key in made.failures else "made")
 
 
 def _read_header(layout: TemplateLayout, key: str, made: TemplatesMade, failure: Failure | None = None) -> None:
@@ -133,19 +138,19 @@ def _make(
         key = piece.template_key
         outcome = _take_in(assembly, piece)
         if outcome is Outcome.FAILED and piece.failure is not None:
-            made.failures[key] = piece.failure
+            _settle(layout, key, made, piece.failure)
             progress.failed += 1
         elif outcome is Outcome.WHOLE and piece.facts is not None:
             made.seconds[key] = assembly.settle(key)["template"]
             progress.frames += piece.facts.n_frames
             for ended, failure in finishers.start(key, settings, settings.engine.name, digests, key, piece.facts):
-                _read_header(layout, ended, made, failure)
+                _settle(layout, ended, made, failure)
         for ended, failure in finishers.ended():
-            _read_header(layout, ended, made, failure)
+            _settle(layout, ended, made, failure)
         progress.done = len(made.headers) - before
         reporter.update(progress)
     for ended, failure in finishers.rest():
-        _read_header(layout, ended, made, failure)
+        _settle(layout, ended, made, failure)
     if made.failures:
         lease.check()  # else what was staged may have been swept away as a dead run's, and nobody's clip is to blame
     progress.done = len(made.headers) - before
