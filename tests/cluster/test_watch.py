@@ -70,11 +70,14 @@ def total(samples: dict[Sample, float], name: str, **tags: str) -> float:
 def scrape_until(port: int, ready: Callable[[dict[Sample, float]], bool], job: threading.Thread) -> dict[Sample, float]:
     deadline = time.monotonic() + WAIT_S
     while job.is_alive() and time.monotonic() < deadline:
-        samples = scrape(port)
+        try:
+            samples = scrape(port)
+        except OSError:  # the node's agent comes up a little later than its head
+            samples = {}
         if ready(samples):
             return samples
         time.sleep(0.25)
-    raise AssertionError(f"never seen in the running job: {samples}")
+    raise AssertionError(f"never seen in the running job: {scrape(port)}")
 
 
 @pytest.mark.timeout(500)
