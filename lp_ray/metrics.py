@@ -11,6 +11,8 @@ of time that was spent. The one histogram is there for quantiles.
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -19,6 +21,9 @@ import ray
 from ray.util import metrics as ray_metrics
 
 Kind = Literal["counter", "gauge", "histogram"]
+
+GAUGE_EVERY_S = 0.5
+"""Between two settings of a gauge: below any interval at which Ray reports."""
 
 PREFIX = "ray_"
 """What Ray puts before every name it exports."""
@@ -153,6 +158,29 @@ def _add(metric: Metric, amount: float, **tags: str) -> None:
 def _set(metric: Metric, value: float, **tags: str) -> None:
     if ray.is_initialized():
         _gauge(metric).set(value, tags)
+        _standing[metric, tuple(tags.items())] = value
+        _keep_standing()
+
+
+_standing: dict[tuple[Metric, tuple[tuple[str, str], ...]], float] = {}
+"""The gauges of this process as they stand. Ray 2.60 exports a value until the next report and then forgets it."""
+
+
+@cache
+def _keep_standing() -> threading.Thread:
+    """Set all gauges again and again, so that no scrape misses one that does not change."""
+
+    def repeat() -> None:
+        while True:
+            time.sleep(GAUGE_EVERY_S)
+            if not ray.is_initialized():
+                _standing.clear()
+            for (metric, tags), value in list(_standing.items()):
+                _gauge(metric).set(value, dict(tags))
+
+    thread = threading.Thread(target=repeat, name="gauges", daemon=True)
+    thread.start()
+    return thread
 
 
 @cache
