@@ -43,6 +43,9 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         raise RefusedError(f"max_missing_fraction={fraction!r} must be between 0 and 1")
     if not isinstance(chunk, int) or not 1 <= chunk <= 512:
         raise RefusedError(f"chunk_frames={chunk!r} must be a whole number between 1 and 512")
+    span = config.get("span_chunks", Settings.span_chunks)
+    if not isinstance(span, int) or not 1 <= span <= 1000:
+        raise RefusedError(f"span_chunks={span!r} must be a whole number between 1 and 1000")
     bounds = {field.name: limits[field.name] for field in dataclasses.fields(Limits)}
     for name, bound in bounds.items():
         if not isinstance(bound, int | float) or bound <= 0:
@@ -55,6 +58,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         limits=Limits(**bounds),
         max_missing_fraction=float(fraction),
         chunk_frames=chunk,
+        span_chunks=span,
     )
 
 

@@ -107,7 +107,11 @@ class TemplateLayout:
     @property
     def lease(self) -> str:
         """The sign of life of a run, beside its pieces; see lease.py."""
-        return storage.join(self.own_staging, "lease")
+        return self.lease_of(self.own_staging)
+
+    @staticmethod
+    def lease_of(own_staging: str) -> str:
+        return storage.join(own_staging, "lease")
 
     def template(self, key: str) -> str:
         return storage.join(self.root, f"{key}.npz")

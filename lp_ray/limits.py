@@ -23,7 +23,7 @@ class Limits:
     """Wall-clock seconds that reading one picture may take."""
     decoder_cpu_s: float = 3600.0
     """CPU seconds that decoding one clip from end to end may take."""
-    decoder_bytes: int = 4 << 30
+    decoder_bytes: int = 6 << 30
     """Memory (address space) that the process which decodes an input may have."""
 
 

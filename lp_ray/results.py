@@ -26,6 +26,7 @@ __all__ = [
     "Settled",
     "append",
     "discard",
+    "done_pairs",
     "flush",
     "gather_loose_rows",
     "meta_schema",
@@ -151,6 +152,16 @@ def settled(layout: OutputLayout) -> Settled:
     attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
     ids = table["pair_id"].combine_chunks()
     return Settled(ids, says_done & whole, ~says_done, np.maximum(attempts, 1))
+
+
+def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
+    """Return the ids of all pairs with a `done` row, wherever the row is, and whether their video stands or not."""
+    columns = ("pair_id", "status")
+    merging = (uri for uri, _ in result_parts.pending_merges(layout))
+    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *merging)]
+    tables += [table.select(columns) for table in _loose_tables(_loose_rows(layout))]
+    ids = [chunk for t in tables for chunk in t.filter(pc.equal(t["status"], DONE))["pair_id"].chunks]
+    return pa.chunked_array(ids, pa.string())
 
 
 def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:

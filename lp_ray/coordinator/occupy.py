@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from lp_ray import results, storage
+from lp_ray.coordinator import leftovers
 from lp_ray.errors import LpRayError
 from lp_ray.layout import OutputLayout, TemplateLayout
 from lp_ray.lease import Lease, LeaseTimes, Told, acquire
@@ -21,7 +22,7 @@ def occupy(settings: Settings, times: LeaseTimes | None = None, told: Told | Non
     layout = settings.output_layout
     with acquire(layout.lease, times, settings.run, told) as lease:
         try:
-            storage.delete_prefixes(layout.staging, lambda run: run != layout.run)
+            leftovers.sweep(layout)
             results.gather_loose_rows(layout)
             yield lease
         finally:

@@ -65,7 +65,7 @@ def test_templates_alone_are_made_once(tmp_path: Path, performances: Performance
     assert [(p.name, p.stat().st_mtime_ns) for p in (tmp_path / "store").glob("*.npz")] == stored
 
 
-@pytest.mark.parametrize("job", ["animate", "templates", "manifest", "sheets", "demo"])
+@pytest.mark.parametrize("job", ["animate", "templates", "manifest", "sheets", "demo", "clean"])
 def test_help_is_readable(run_job: RunJob, job: str) -> None:
     ended = run_job(job, "--help")
     assert ended.code == EXIT_DONE

@@ -34,5 +34,6 @@ def test_what_cannot_leave_is_refused(media: Path, tmp_path: Path, run_job: RunJ
     preview.animate(media / "source" / "s9.jpg", media / "driving" / "d0.mp4", tmp_path / "out", end_s=0.1)
     ended = run_job("export", f"input={tmp_path / 'out' / 'templates'}", f"output={tmp_path / 'a.pkl'}")
     assert ended.code == 2 and "only liveportrait templates have a .pkl form" in ended.output
-    ended = run_job("export", f"input={tmp_path}", f"output={tmp_path / 'a.pkl'}")
+    (tmp_path / "empty").mkdir()
+    ended = run_job("export", f"input={tmp_path / 'empty'}", f"output={tmp_path / 'a.pkl'}")
     assert ended.code == 2 and "no motion templates" in ended.output

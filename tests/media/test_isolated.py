@@ -145,7 +145,7 @@ def test_a_clip_that_takes_too_much_memory_or_cpu_says_so(tmp_path: Path) -> Non
     with pytest.raises(DecoderMemoryError, match=r"large\.mp4.*limits\.decoder_bytes"):
         list(replace(clip, limits=replace(LIMITS, decoder_bytes=300 << 20)).frames())
     with pytest.raises(DecoderTimeoutError, match=r"large\.mp4.*limits\.decoder_cpu_s"):
-        list(replace(clip, limits=replace(LIMITS, decoder_cpu_s=1)).frames())
+        list(replace(clip, limits=replace(LIMITS, decoder_bytes=6 << 30, decoder_cpu_s=1)).frames())
 
 
 def make_large_clip(path: Path) -> Path:
