@@ -32,7 +32,7 @@ def run(config: DictConfig) -> int:
     pattern, output = required(config, "input"), required(config, "output")
     uris = find(pattern, MEDIA_SUFFIXES[kind])
     there = storage.normalise(output)
-    known = read_manifest(output, kind) if config.update and storage.exists(there) else None
+    known = read_rows(output, kind) if config["update"] and storage.exists(there) else None
     table = make_table(uris, kind) if known is None else add_new(known, uris, kind)
     if config.versions or "version" in table.column_names:
         table = with_versions(table)
@@ -44,6 +44,12 @@ def run(config: DictConfig) -> int:
     new = "" if known is None else f", {len(table) - len(known)} of them new"
     print(f"{len(table)} {kind}s in {output}{new}")
     return EXIT_DONE
+
+
+def read_rows(manifest: str, kind: Any) -> pa.Table:
+    """Read a manifest, without the columns in which it says nothing."""
+    table = read_manifest(manifest, kind)
+    return table.select([name for name in table.column_names if table[name].null_count < len(table)])
 
 
 def make_table(uris: list[str], kind: str) -> pa.Table:
