@@ -74,9 +74,7 @@ def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair
     """Pair by the manifest where there is one, else by the rule."""
     options = options_from(config)
     if pair_table is not None:
-        return pairs_from_manifest(
-            pair_table, sources["source_id"].to_pylist(), drivings["driving_id"].to_pylist(), options
-        )
+        return pairs_from_manifest(pair_table, sources["source_id"], drivings["driving_id"], options)
     rule = plain(config.pairing)
     return pair_up(rule["rule"], len(sources), len(drivings), options, rule.get("per_source", 1), rule.get("seed", 0))
 
@@ -85,19 +83,19 @@ def plan_lines(job: jobs.Job) -> list[str]:
     """Say what the job is going to do."""
     plan = job.plan
     return [
-        f"plan: {len(plan.pair_ids)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
+        f"plan: {len(plan)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
         f"engine {job.engine.label}",
         f"      {plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
         f"{len(plan.todo)} to do",
-        f"      {len(job.clips_needed())} motion templates needed",
+        f"      {sum(1 for _ in job.clips_needed())} motion templates needed",
     ]
 
 
 def result_lines(job: jobs.Job) -> list[str]:
     """Say what became of a single pair; of many the table tells."""
-    if len(job.plan.pair_ids) != 1:
+    if len(job.plan) != 1:
         return []
-    rows = results.read_results(job.settings.output).filter(pc.field("pair_id") == job.plan.pair_ids[0]).to_pylist()
+    rows = results.read_results(job.settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
     return [
         f"{row['status']}:    {storage.display(row['video_uri'])}"
         if row["status"] == DONE

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from lp_ray import results
 from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
-from lp_ray.coordinator.templates import TemplatesMade, make_templates
+from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import identify_landmarker
@@ -40,20 +43,29 @@ class Job:
         """The most demanding encoder that a pair asks for."""
         return "nvenc" if any(options.encoder == "nvenc" for options in self.plan.pairs.option_sets) else "x264"
 
-    def clips_needed(self) -> list[ClipRow]:
-        """Return every clip, driving or source video, whose template a pair still to be made uses."""
-        plan = self.plan
-        pairs = [pair for pair in plan.todo.tolist() if pair not in plan.failures]
-        clips = [
-            clip
-            for pair in pairs
-            for clip in (
-                self.identity.driving_clip(plan.driving(pair), plan.options(pair)),
-                self.identity.source_clip(plan.source(pair), plan.options(pair)),
-            )
-            if clip is not None
-        ]
-        return list({clip.template_key: clip for clip in clips}.values())
+    def clips_needed(self) -> Iterator[ClipRow]:
+        """Yield every clip, driving or source video, whose template a pair still to be made uses, once."""
+        plan, seen = self.plan, set[str]()
+        for clip in self._clips(plan.startable()):
+            if clip.template_key not in seen:
+                seen.add(clip.template_key)
+                yield clip
+
+    def _clips(self, chosen: NDArray[np.int64]) -> Iterator[ClipRow]:
+        plan, pairs = self.plan, self.plan.pairs
+        for driving, options in _distinct(pairs.driving_index[chosen], pairs.option_index[chosen]):
+            yield self.identity.driving_clip(plan.drivings[driving], pairs.option_sets[options])
+        films = chosen[plan.sources.videos[pairs.source_index[chosen]]]
+        for source, options in _distinct(pairs.source_index[films], pairs.option_index[films]):
+            clip = self.identity.source_clip(plan.sources[source], pairs.option_sets[options])
+            if clip is not None:
+                yield clip
+
+
+def _distinct(rows: NDArray[np.int64], options: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    n_options = int(options.max(initial=0)) + 1
+    for code in np.unique(rows * n_options + options):
+        yield divmod(int(code), n_options)
 
 
 def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
@@ -92,8 +104,7 @@ def prepare(
 
 def leave_out_standing(job: Job, retry_failed: bool = False) -> None:
     """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now."""
-    done, others = results.standing(job.settings.output_layout)
-    leave_out_settled(job.plan, done, others, retry_failed)
+    leave_out_settled(job.plan, results.settled(job.settings.output_layout), retry_failed)
 
 
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
@@ -107,11 +118,10 @@ def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summa
         executor.check_encoder(job.encoder)
     plan = job.plan
     lease.check()
-    results.discard(job.settings.output_layout, [plan.pair_ids[pair] for pair in plan.todo.tolist()])
-    clips = job.clips_needed()
-    made = make_templates(clips, job.settings, job.identity, executor, reporter) if clips else TemplatesMade()
-    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, reporter, lease)
-    pairs.run(made, executor)
+    results.discard(job.settings.output_layout, plan.todo_ids())
+    made = make_templates(job.clips_needed(), job.settings, job.identity, executor, reporter)
+    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter, lease)
+    pairs.run(executor)
     return Summary(
         by_status={DONE: pairs.progress.done, FAILED: pairs.progress.failed},
         before={DONE: plan.n_done, FAILED: plan.n_failed_before},

@@ -109,7 +109,7 @@ class LivePortraitPipeline:
                 if self._executor is None or self._settings != settings:
                     self._executor, self._settings = InlineExecutor(settings, job.engine), settings
                 jobs.run(job, self._executor, _Silent(), lease)
-        rows = results.read_results(settings.output).filter(pc.field("pair_id") == job.plan.pair_ids[0]).to_pylist()
+        rows = results.read_results(settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
         row: ResultRow = rows[0]
         if row["status"] != DONE:
             raise PairFailedError(row)
