@@ -55,6 +55,11 @@ class OutputLayout:
         return storage.join(self.root, ".lp_ray", "compaction")
 
     @property
+    def summary(self) -> str:
+        """How a run went, as JSON; see report/summary.py."""
+        return storage.join(self.root, "summaries", f"{self.run}.json")
+
+    @property
     def comparisons(self) -> str:
         """Drivings, sources and results side by side."""
         return storage.join(self.root, "comparisons")

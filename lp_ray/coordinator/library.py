@@ -138,6 +138,9 @@ class _Silent:
     def note(self, text: str) -> None:
         """Nothing to say."""
 
+    def settled(self, row: ResultRow) -> None:
+        """The caller gets it."""
+
 
 def _table(kind: Any, **values: Any) -> pa.Table:
     given = {name: value for name, value in values.items() if value is not None}
