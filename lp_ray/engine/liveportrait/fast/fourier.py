@@ -29,7 +29,7 @@ class FourierConv3d(nn.Module):
         self.bias = nn.Buffer(bias)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        batch, depth, height, width, channels = pixels.shape
+        batch, depth, height, width, _ = pixels.shape
         edge, window = self.taps // 2, TILE + self.taps - 1
         padded = functional.pad(pixels, (0, 0, edge, edge, edge, edge))
         tiles = padded.unfold(2, window, TILE).unfold(3, window, TILE)  # B x D x h x w x C x window x window
@@ -42,7 +42,8 @@ class FourierConv3d(nn.Module):
         tiles = torch.fft.irfft2(spectrum.contiguous(), s=(TRANSFORM, TRANSFORM))[..., :TILE, :TILE]
         grid = (batch, height // TILE, width // TILE)
         tiles = tiles.unflatten(1, grid).permute(1, 0, 2, 5, 3, 6, 4)  # B x D x h x TILE x w x TILE x K
-        return tiles.reshape(batch, depth, height, width, -1) + self.bias
+        result: Tensor = tiles.reshape(batch, depth, height, width, -1) + self.bias
+        return result
 
     def _summed(self, products: Tensor) -> Tensor:
         """Sum frequencies x D x N x kd x K over taps of depth."""

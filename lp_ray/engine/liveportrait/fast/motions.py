@@ -34,10 +34,10 @@ def moved_volumes(volume: Tensor, shifts: Tensor) -> Tensor:
     count = shifts.shape[1]
     x, y, z = (translation(shifts[..., i], n) for i, n in enumerate((width, height, depth)))
     rows = volume.float().reshape(-1, 1, channels * depth * height, width)
-    moved = torch.matmul(rows, x.transpose(-1, -2)).unflatten(2, (channels * depth, height))
+    moved = torch.unflatten(torch.matmul(rows, x.transpose(-1, -2)), 2, (channels * depth, height))
     moved = torch.matmul(y[:, :, None], moved)  # B x K x CD x H x W
     moved = moved.view(-1, count, channels, depth, height * width)
-    return torch.matmul(z[:, :, None], moved).unflatten(-1, (height, width))
+    return torch.unflatten(torch.matmul(z[:, :, None], moved), -1, (height, width))
 
 
 def heat_maps(keypoints: Tensor, depth: int, height: int, width: int) -> Tensor:

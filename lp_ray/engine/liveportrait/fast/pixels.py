@@ -37,7 +37,7 @@ class PixelConv(nn.Module):
             return self._by_tiles(self.winograd, pixels, residual)
         flat = unfold_depth(pixels, self.taps).flatten(0, 1)
         out = functional.conv2d(flat.permute(0, 3, 1, 2), self.weight, self.bias, padding=1)
-        out = out.permute(0, 2, 3, 1).unflatten(0, pixels.shape[:2])
+        out = torch.unflatten(out.permute(0, 2, 3, 1), 0, pixels.shape[:2])
         out = out if residual is None else out + residual
         return out.relu() if self.relu else out
 

@@ -6,6 +6,8 @@ keeps matrix products aligned.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -39,7 +41,7 @@ class EnlargedConv(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         products = tap_products(unfold_depth(pixels, DEPTH_TAPS).flatten(0, 1), self.matrix)
-        return (kinds(products, middle=False) + self.bias).relu().unflatten(0, pixels.shape[:2])
+        return torch.unflatten((kinds(products, middle=False) + self.bias).relu(), 0, pixels.shape[:2])
 
 
 class FastHourglass(nn.Module):
@@ -48,15 +50,15 @@ class FastHourglass(nn.Module):
     def __init__(self, net: DenseMotion, channels: int, side: int) -> None:
         super().__init__()
         hourglass = net.hourglass
-        downs, sides = hourglass.encoder.down_blocks, [side >> i for i in range(len(hourglass.encoder.down_blocks))]
+        downs, ups = blocks(hourglass.encoder.down_blocks), blocks(hourglass.decoder.up_blocks)
         self.downs = nn.ModuleList(
-            PixelConv(_filled(block.conv.weight, channels if i == 0 else None), bias_of(block.conv), at, relu=True)
-            for i, (block, at) in enumerate(zip(downs, sides, strict=True))
+            PixelConv(_filled(block.conv.weight, None if i else channels), bias_of(block.conv), side >> i, relu=True)
+            for i, block in enumerate(downs)
         )
-        self.ups = nn.ModuleList(EnlargedConv(block) for block in hourglass.decoder.up_blocks)
+        self.ups = nn.ModuleList(EnlargedConv(block) for block in ups)
         last = hourglass.decoder.conv
         self.out_channels = aligned(last.out_channels)
-        before = hourglass.decoder.up_blocks[-1].conv.out_channels + channels
+        before = ups[-1].conv.out_channels + channels
         weight = _filled(last.weight, before, self.out_channels)
         bias = functional.pad(bias_of(last), (0, self.out_channels - last.out_channels))
         self.last = PixelConv(weight, bias, side, relu=True)
@@ -72,6 +74,11 @@ class FastHourglass(nn.Module):
         return y
 
 
+def blocks(modules: nn.ModuleList) -> list[ConvBlock]:
+    """Return a list's convolution blocks."""
+    return [cast(ConvBlock, module) for module in modules]
+
+
 def _filled(weight: Tensor, inputs: int | None, outputs: int | None = None) -> Tensor:
     """Return K x C x 3 x 3 x 3 with zeros up to `inputs` and `outputs`."""
     more_in = 0 if inputs is None else inputs - weight.shape[1]
@@ -82,7 +89,7 @@ def _filled(weight: Tensor, inputs: int | None, outputs: int | None = None) -> T
 def halved(pixels: Tensor) -> Tensor:
     """Return B x D x H x W x C averaged over 2 x 2 pixels."""
     pooled = functional.avg_pool2d(pixels.flatten(0, 1).permute(0, 3, 1, 2), 2)
-    return pooled.permute(0, 2, 3, 1).unflatten(0, pixels.shape[:2])
+    return torch.unflatten(pooled.permute(0, 2, 3, 1), 0, pixels.shape[:2])
 
 
 class FastDenseMotion(nn.Module):
@@ -90,7 +97,7 @@ class FastDenseMotion(nn.Module):
 
     def __init__(self, net: DenseMotion, side: int, depth: int) -> None:
         super().__init__()
-        self.channels = aligned(net.hourglass.encoder.down_blocks[0].conv.in_channels)
+        self.channels = aligned(blocks(net.hourglass.encoder.down_blocks)[0].conv.in_channels)
         self.hourglass = FastHourglass(net, self.channels, side)
         width = self.hourglass.out_channels
         self.mask = mask_head(_filled(net.mask.weight, width), bias_of(net.mask), side)
@@ -99,7 +106,7 @@ class FastDenseMotion(nn.Module):
     def forward(self, compressed: Tensor, x_d: Tensor, x_s: Tensor) -> Motion:
         hidden = self.hourglass(proposals(compressed, x_d, x_s, self.channels))
         mask = self.mask(hidden).float().softmax(-1)  # B x D x H x W x 22
-        grid = identity_grid(*(compressed.shape[2:]), device=compressed.device)
+        grid = identity_grid(compressed.shape[2], compressed.shape[3], compressed.shape[4], compressed.device)
         # Each motion moves the whole grid, and the mask sums to 1: the grid moves by the mean of their shifts.
         shifts = functional.pad(x_s - x_d, (0, 0, 1, 0))
         deformation = grid + torch.matmul(mask, shifts[:, None, None])

@@ -116,6 +116,7 @@ class Winograd(nn.Module):
 def _selection(b: int, start: int, stop: int, columns: int) -> Select:
     def select(pixels: Tensor) -> Tensor:
         tiled = pixels[b].unflatten(2, (columns, TILE)).unflatten(1, (-1, TILE))  # D x rows x m x columns x m x C
-        return tiled[:, start:stop].permute(2, 4, 0, 1, 3, 5)
+        piece: Tensor = tiled[:, start:stop].permute(2, 4, 0, 1, 3, 5)
+        return piece
 
     return select
