@@ -74,8 +74,8 @@ class Predictor:
             self.renderer = Renderer(networks, device, execution)
         self._compress = networks.warping.compress_only()
         self._appearance, self._detector = networks.appearance, networks.motion
-        self._motion_run = executed(self._motion_tensors, execution, device)
-        self._features_run = executed(self._feature_tensors, execution, device)
+        self._motion_run = executed(self.motion_tensors, execution, device)
+        self._features_run = executed(self.feature_tensors, execution, device)
         self.heads = KeypointHeads(networks)
 
     def motion(self, crops: NDArray[np.uint8]) -> dict[str, F32]:
@@ -90,7 +90,8 @@ class Predictor:
             tensors = self._motion_run(self._on_device(crops))
             return {name: tensor.cpu().numpy() for name, tensor in zip(MOTION_FIELDS, tensors, strict=True)}
 
-    def _motion_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
+    def motion_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Run M on uint8 crops on the device: tensors as MOTION_FIELDS names them."""
         heads = self._detector(self._pictures(crops))
         points = (heads.kp.view(-1, N_KEYPOINTS, 3), heads.exp.view(-1, N_KEYPOINTS, 3))
         return heads.scale, heads.t, *points, *(degrees(angle) for angle in (heads.pitch, heads.yaw, heads.roll))
@@ -104,7 +105,8 @@ class Predictor:
                 parts.append([tensor[: len(crops) - start].clone() for tensor in made])  # rows of padding are let go
             return SourceFeatures(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
 
-    def _feature_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
+    def feature_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Run F on uint8 crops on the device: volume, and the same compressed."""
         volume = self._appearance(self._pictures(crops))
         return volume, self._compress(volume)
 
