@@ -84,6 +84,9 @@ def _precision(bench: EngineBench, weights: Weights, device: torch.device, name:
         plain = load_networks(size, weights, fold=False)
         return make_reference(plain, device, name != "float32", compiled)
 
+    def predictor(batch: int, execution: Execution) -> Predictor:
+        return Predictor(load_networks(size, weights), device, dtype, batch, execution)
+
     kinds = (False, True) if bench.compiled_reference else (False,)
     references = {f"reference{' compiled' * compiled}": reference(compiled) for compiled in kinds}
     predictors = {
