@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint format clean
+.PHONY: setup demo test test-cluster lint format clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -25,6 +25,10 @@ demo: setup
 
 test: setup lint
 	$(BIN)/python -m pytest
+
+# Part of `make test`; on its own for those who work on the cluster side.
+test-cluster: setup
+	$(BIN)/python -m pytest tests/cluster tests/deploy
 
 lint: setup
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
@@ -9,19 +10,27 @@ import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, Terminated, main
 from jobs.progress import make_reporter, summary_lines
-from jobs.setup import options_from, plain, policy_from, pools_from, required, settings_from, start_ray
+from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
-from lp_ray.errors import RefusedError
-from lp_ray.layout import OutputLayout
+from lp_ray.coordinator.occupy import occupy
+from lp_ray.coordinator.reporting import Reporter
+from lp_ray.errors import LpRayError, RefusedError
+from lp_ray.lease import Holder, Lease
 from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
 from lp_ray.pipeline import RayExecutor
+from lp_ray.report.summary import Webhook, describe_run, parse_webhook
+from lp_ray.report.summary import write as write_summary
+from lp_ray.settings import Settings
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
+
+WATCHING = {"stop": "this job stops unless it gives no more sign of life", "wait": "this job waits for its end"}
+"""What a job does about a holder, by `on_busy`."""
 
 
 def prepare(config: DictConfig) -> jobs.Job:
@@ -39,7 +48,6 @@ def prepare(config: DictConfig) -> jobs.Job:
         pair_table,
         choose_pairs(config, sources, drivings, pair_table),
         policy_from(config),
-        retry_failed=config.retry == "failed",
     )
 
 
@@ -66,9 +74,7 @@ def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair
     """Pair by the manifest where there is one, else by the rule."""
     options = options_from(config)
     if pair_table is not None:
-        return pairs_from_manifest(
-            pair_table, sources["source_id"].to_pylist(), drivings["driving_id"].to_pylist(), options
-        )
+        return pairs_from_manifest(pair_table, sources["source_id"], drivings["driving_id"], options)
     rule = plain(config.pairing)
     return pair_up(rule["rule"], len(sources), len(drivings), options, rule.get("per_source", 1), rule.get("seed", 0))
 
@@ -77,19 +83,19 @@ def plan_lines(job: jobs.Job) -> list[str]:
     """Say what the job is going to do."""
     plan = job.plan
     return [
-        f"plan: {len(plan.pair_ids)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
+        f"plan: {len(plan)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
         f"engine {job.engine.label}",
         f"      {plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
         f"{len(plan.todo)} to do",
-        f"      {len(job.clips_needed())} motion templates needed",
+        f"      {sum(1 for _ in job.clips_needed())} motion templates needed",
     ]
 
 
 def result_lines(job: jobs.Job) -> list[str]:
     """Say what became of a single pair; of many the table tells."""
-    if len(job.plan.pair_ids) != 1:
+    if len(job.plan) != 1:
         return []
-    rows = results.read_results(job.settings.output).filter(pc.field("pair_id") == job.plan.pair_ids[0]).to_pylist()
+    rows = results.read_results(job.settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
     return [
         f"{row['status']}:    {storage.display(row['video_uri'])}"
         if row["status"] == DONE
@@ -100,26 +106,62 @@ def result_lines(job: jobs.Job) -> list[str]:
 
 def run(config: DictConfig) -> int:
     """Plan, work, sum up."""
-    output = storage.normalise(required(config, "output"))
-    if not config.dry_run:
-        results.gather_loose_rows(OutputLayout(output))
-    job = prepare(config)
-    reporter = make_reporter()
+    job, times = prepare(config), lease_times(config)
+    reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
+    if config.dry_run:
+        show_plan(job, config, reporter)
+        return EXIT_DONE
+
+    def told(holder: Holder) -> None:
+        reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
+
+    with occupy(job.settings, times, told) as lease:
+        show_plan(job, config, reporter)
+        if not len(job.plan.todo):
+            reporter.note("nothing to do")
+            return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
+        return work(job, config, reporter, lease, webhook)
+
+
+def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+    """Look up what the output settles already, and say what the job is going to do."""
+    jobs.leave_out_standing(job, retry_failed=config.retry == "failed")
     for line in plan_lines(job):
         reporter.note(line)
-    if config.dry_run:
-        return EXIT_DONE
-    if not len(job.plan.todo):
-        reporter.note("nothing to do")
-        return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
-    start_ray(config)
+
+
+def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, webhook: Webhook | None) -> int:
+    """Make the pairs on Ray, and say how it went: on the terminal, in the output and to the webhook."""
+    started, summary, how = datetime.now(UTC), None, "error"
     try:
-        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools_from(config, job.encoder)), reporter)
+        start_ray(config)
+        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
+        summary = jobs.run(job, executor, reporter, lease)
+        how = "some_failed" if summary.failed else "complete"
+    except KeyboardInterrupt as stop:
+        how = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        raise
     finally:
         ray.shutdown()
-    for line in [*summary_lines(summary, output), *result_lines(job)]:
+        for line in tell(describe_run(job.settings, job.engine.label, started, summary, how), job.settings, webhook):
+            reporter.note(line)
+    for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+
+
+def webhook_from(config: DictConfig) -> Webhook | None:
+    """Read the webhook's address before any work. Raises RefusedError."""
+    return parse_webhook(str(config.webhook), bool(config.webhook_private)) if config.webhook else None
+
+
+def tell(text: bytes, settings: Settings, webhook: Webhook | None) -> list[str]:
+    """Put the summary away, POST it, and return what to say of that: neither makes a job fail."""
+    try:
+        lines = [f"summary: {storage.display(write_summary(settings, text)).removeprefix('file://')}"]
+    except (LpRayError, OSError) as error:
+        lines = [f"no summary was written: {error}"]
+    return [*lines, webhook.post(text)] if webhook else lines
 
 
 if __name__ == "__main__":

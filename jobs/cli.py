@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import hydra
 from omegaconf import DictConfig
 
 import conf
-from lp_ray.errors import RefusedError
+from lp_ray.errors import LeaseLostError, RefusedError
 from lp_ray.options import ALIASES
 
 EXIT_DONE = 0
@@ -25,10 +27,12 @@ EXIT_SOME_FAILED = 3
 """The job is complete, some pairs have a `failed` row."""
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run the job again to do the rest."""
+EXIT_TERMINATED = 143
+"""Stopped by SIGTERM (an evicted pod, a reclaimed machine); run the job again to do the rest."""
 
 TEXT_KEYS = frozenset(
     {
-        *("source", "driving", "sources", "drivings", "pairs", "output", "templates"),
+        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook"),
         *("input", "folder", "store", "download", "engine.weights", "detector.weights"),
     }
 )
@@ -77,15 +81,31 @@ def main(name: str, run: Callable[[DictConfig], int], arguments: Sequence[str] |
     sys.exit(codes[0] if codes else EXIT_DONE)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what Ctrl-C does, with an exit code of its own."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is under way; who cannot wait sends SIGKILL
+    raise Terminated
+
+
 def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         return run(config)
+    except LeaseLostError as error:
+        print(f"stopped: {error}; finished pairs stay", file=sys.stderr)
+        return EXIT_ERROR
     except RefusedError as error:
         print(f"refused: {error}", file=sys.stderr)
         return EXIT_REFUSED
-    except KeyboardInterrupt:
-        print("interrupted: run the same command again to do the rest", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as stop:
+        how, code = (
+            ("terminated", EXIT_TERMINATED) if isinstance(stop, Terminated) else ("interrupted", EXIT_INTERRUPTED)
+        )
+        print(f"{how}: run the same command again to do the rest", file=sys.stderr)
+        return code
     except Exception as error:
         if reasons := _REFUSED_BY_ACTOR.findall(str(error)):
             print(f"stopped: {reasons[-1]}; finished pairs stay", file=sys.stderr)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import math
 import os
+import signal
 from typing import Any
 
 import ray
@@ -13,9 +16,10 @@ from lp_ray import storage
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import LandmarkerSpec
+from lp_ray.lease import LeaseTimes
 from lp_ray.limits import Limits
 from lp_ray.options import PairOptions, make_options, option_names
-from lp_ray.pools import Pools, derive_pools
+from lp_ray.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
 from lp_ray.settings import Settings
 
 
@@ -39,17 +43,22 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         raise RefusedError(f"max_missing_fraction={fraction!r} must be between 0 and 1")
     if not isinstance(chunk, int) or not 1 <= chunk <= 512:
         raise RefusedError(f"chunk_frames={chunk!r} must be a whole number between 1 and 512")
-    for name in ("max_bytes", "max_pixels", "max_frames", "max_duration_s", "timeout_s"):
-        if not isinstance(limits[name], int | float) or limits[name] <= 0:
-            raise RefusedError(f"limits.{name}={limits[name]!r} must be a positive number")
+    span = config.get("span_chunks", Settings.span_chunks)
+    if not isinstance(span, int) or not 1 <= span <= 1000:
+        raise RefusedError(f"span_chunks={span!r} must be a whole number between 1 and 1000")
+    bounds = {field.name: limits[field.name] for field in dataclasses.fields(Limits)}
+    for name, bound in bounds.items():
+        if not isinstance(bound, int | float) or bound <= 0:
+            raise RefusedError(f"limits.{name}={bound!r} must be a positive number")
     return Settings(
         output=output,
         templates=templates,
         engine=EngineSpec(**{name: str(value) for name, value in plain(config.engine).items()}),
         landmarker=LandmarkerSpec(**{name: str(value or "") for name, value in plain(config.detector).items()}),
-        limits=Limits(**{name: value for name, value in limits.items() if name not in ("schemes", "prefixes")}),
+        limits=Limits(**bounds),
         max_missing_fraction=float(fraction),
         chunk_frames=chunk,
+        span_chunks=span,
     )
 
 
@@ -66,6 +75,15 @@ def options_from(config: DictConfig) -> PairOptions:
     return make_options({name: plain(config[name]) for name in option_names()}, "options")
 
 
+def lease_times(config: DictConfig) -> LeaseTimes:
+    """Say how long to wait for another job's output, and how long one's own silence is borne."""
+    if config.on_busy not in ("stop", "wait"):
+        raise RefusedError(f"on_busy={config.on_busy!r} must be stop or wait")
+    if not isinstance(config.lease_s, int | float) or config.lease_s < 1:
+        raise RefusedError(f"lease_s={config.lease_s!r} must be a number of seconds, 1 or more")
+    return LeaseTimes(float(config.lease_s), math.inf if config.on_busy == "wait" else 0.0)
+
+
 def start_ray(config: DictConfig) -> None:
     """Connect to the cluster, or start one of our own on this machine.
 
@@ -79,21 +97,44 @@ def start_ray(config: DictConfig) -> None:
         # Ray's C++ side warns of every actor pool on the terminal; its own log files keep all of it.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         arguments |= {"num_cpus": config.cluster.num_cpus, "include_dashboard": False}
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**arguments)
+        signal.signal(signal.SIGTERM, terminate)  # Ray's own would leave without a word
     except ConnectionError as error:
         raise RefusedError(f"cluster.address={address!r}: no Ray cluster answers there: {error}") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 def pools_from(config: DictConfig, encoder: str = "x264") -> Pools:
-    """Size the pools for the running cluster; `encoder` is nvenc where any pair's is."""
+    """Size the pools for the running cluster; `encoder` is nvenc where any pair's is.
+
+    A cluster of our own has all that it will ever have. Any other may grow, to what `cluster.num_cpus` and
+    `cluster.num_gpus` say, and shrink.
+    """
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return derive_pools(
-        resources.get("CPU", 1.0),
-        resources.get("GPU", 0.0),
-        str(config.engine.device),
-        plain(config.pools),
-        str(config.detector.device),
-        encoder,
-    )
+    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    device, overrides = str(config.engine.device), plain(config.pools)
+
+    def derive(cpus: float, gpus: float) -> Pools:
+        return derive_pools(cpus, gpus, device, overrides, str(config.detector.device), encoder)
+
+    if str(config.cluster.address) == "local":
+        return derive(cpus, gpus)
+    fixed = {stage for stage, values in overrides.items() if values["actors"] is not None}
+    wants_gpus = "cuda" in (device, str(config.detector.device)) or encoder == "nvenc"
+    wants_gpus = wants_gpus or any(values["gpus"] for values in overrides.values())
+    empty = cpus < 1 or (wants_gpus and gpus < 1)
+    full = derive(_limit(config, "num_cpus", cpus), _limit(config, "num_gpus", gpus) if wants_gpus else gpus)
+    return let_grow(one_of_each(full, fixed) if empty else derive(cpus, gpus), full, fixed)
+
+
+def _limit(config: DictConfig, name: str, there: float) -> float:
+    """Return how many CPUs or GPUs the cluster may grow to. Raises RefusedError where it has none and nobody says."""
+    given: float | None = config.cluster[name]
+    if given is None and there < 1:
+        raise RefusedError(
+            f"the cluster has {there:g} {name.removeprefix('num_').upper()} now: if it starts nodes on demand, say "
+            f"what it may grow to with cluster.{name}=…"
+        )
+    return given or GROWTH * there

@@ -11,10 +11,10 @@ from jobs.setup import plain, policy_from, pools_from, required, settings_from, 
 from lp_ray import storage
 from lp_ray.coordinator.job import identify
 from lp_ray.coordinator.templates import make_templates
+from lp_ray.inputs import resolve_drivings
 from lp_ray.manifest import read_manifest
 from lp_ray.options import check_options, make_options
 from lp_ray.pipeline import RayExecutor
-from lp_ray.plan import resolve_drivings
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
 """Those of a pair's options that change its driving's template."""
@@ -28,10 +28,10 @@ def run(config: DictConfig) -> int:
     options = make_options({name: plain(config[name]) for name in CROP_OPTIONS}, "options")
     check_options(options, settings.engine.name, settings.engine.variant, "options")
     identity, engine = identify(settings)
-    drivings, unreachable = resolve_drivings(table, policy_from(config))
+    drivings = resolve_drivings(table, policy_from(config))
     ids = table["driving_id"].to_pylist()
-    clips = [identity.driving_clip(driving, options) for driving in drivings]
-    reachable = {clip.template_key: clip for row, clip in enumerate(clips) if row not in unreachable}
+    clips = [identity.driving_clip(drivings[row], options) for row in range(len(drivings))]
+    reachable = {clip.template_key: clip for row, clip in enumerate(clips) if row not in drivings.failures}
     reporter = make_reporter()
     start_ray(config)
     try:
@@ -39,7 +39,7 @@ def run(config: DictConfig) -> int:
         made = make_templates(list(reachable.values()), settings, identity, executor, reporter)
     finally:
         ray.shutdown()
-    failures = {clips[row].template_key: failure for row, failure in unreachable.items()} | made.failures
+    failures = {clips[row].template_key: failure for row, failure in drivings.failures.items()} | made.failures
     for driving_id, clip in zip(ids, clips, strict=True):
         failure = failures.get(clip.template_key)
         if failure:

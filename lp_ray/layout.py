@@ -17,9 +17,10 @@ _SEGMENT_SUFFIXES = {"gif": ".mp4"}
 
 @dataclass(frozen=True)
 class OutputLayout:
-    """Paths of one output folder (a normalised URI)."""
+    """Paths of one output folder (a normalised URI); those of staging are of one `run`, which nobody else writes to."""
 
     root: str
+    run: str = ""
 
     @property
     def videos(self) -> str:
@@ -36,17 +37,27 @@ class OutputLayout:
 
     @property
     def staging(self) -> str:
+        """A folder for each run."""
         return storage.join(self.root, ".lp_ray", "staging")
 
     @property
+    def own_staging(self) -> str:
+        return storage.join(self.staging, self.run)
+
+    @property
     def lease(self) -> str:
-        """Who is working here; see coordinator/lease.py."""
+        """Who is working here; see lease.py."""
         return storage.join(self.root, ".lp_ray", "lease")
 
     @property
     def compaction(self) -> str:
         """Parts of the results table on their way to taking the place of smaller ones; see results.py."""
         return storage.join(self.root, ".lp_ray", "compaction")
+
+    @property
+    def summary(self) -> str:
+        """How a run went, as JSON; see report/summary.py."""
+        return storage.join(self.root, "summaries", f"{self.run}.json")
 
     @property
     def comparisons(self) -> str:
@@ -64,7 +75,7 @@ class OutputLayout:
         return storage.join(self.rows, f"{pair_id}.arrow")
 
     def staged(self, pair_id: str) -> str:
-        return storage.join(self.staging, pair_id)
+        return storage.join(self.own_staging, pair_id)
 
     def segment(self, pair_id: str, index: int, kind: str) -> str:
         return storage.join(self.staged(pair_id), f"{index:07d}{_SEGMENT_SUFFIXES.get(kind, SUFFIXES[kind])}")
@@ -79,15 +90,34 @@ def _compared(kind: str) -> str:
 
 @dataclass(frozen=True)
 class TemplateLayout:
-    """Paths of one template store (a normalised URI)."""
+    """Paths of one template store (a normalised URI); those of staging are of one `run`, as many fill one store."""
 
     root: str
+    run: str = ""
+
+    @property
+    def staging(self) -> str:
+        """A folder for each run that fills the store now, or died of it."""
+        return storage.join(self.root, ".staging")
+
+    @property
+    def own_staging(self) -> str:
+        return storage.join(self.staging, self.run)
+
+    @property
+    def lease(self) -> str:
+        """The sign of life of a run, beside its pieces; see lease.py."""
+        return self.lease_of(self.own_staging)
+
+    @staticmethod
+    def lease_of(own_staging: str) -> str:
+        return storage.join(own_staging, "lease")
 
     def template(self, key: str) -> str:
         return storage.join(self.root, f"{key}.npz")
 
     def staged(self, key: str) -> str:
-        return storage.join(self.root, ".staging", key)
+        return storage.join(self.own_staging, key)
 
     def part(self, key: str, index: int) -> str:
         return storage.join(self.staged(key), f"{index:07d}.npz")

@@ -1,4 +1,4 @@
-"""Bounds on untrusted inputs, all checked before anything is decoded."""
+"""Bounds on untrusted inputs: sizes, checked before anything is decoded, and what decoding may cost."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ class Limits:
     """Length of a clip after cutting, seconds."""
     timeout_s: float = 600.0
     """Wall-clock seconds a decoder may go without yielding a frame before it is killed."""
+    picture_timeout_s: float = 60.0
+    """Wall-clock seconds that reading one picture may take."""
+    decoder_cpu_s: float = 3600.0
+    """CPU seconds that decoding one clip from end to end may take."""
+    decoder_bytes: int = 6 << 30
+    """Memory (address space) that the process which decodes an input may have."""
 
 
 OURS = Limits(max_bytes=1 << 50, max_pixels=1 << 30)

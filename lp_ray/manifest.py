@@ -6,7 +6,7 @@ row (counted from 0), the column and the remedy, and raises RefusedError before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -236,19 +236,21 @@ def _check_faces(column: pa.ChunkedArray, where: str, more: tuple[str, ...]) -> 
 
 
 def _check_boxes(column: pa.ChunkedArray, where: str) -> None:
-    for row in np.flatnonzero(column.is_valid().combine_chunks().to_numpy(zero_copy_only=False)):
-        box = column[int(row)].as_py()
-        if not _is_box(box):
-            raise RefusedError(
-                f"{where}: row {row}: box={box} must be [x0, y0, x1, y1] in pixels with x0 < x1 and y0 < y1"
-            )
+    row = _first(pc.invert(_are_boxes(column.combine_chunks())))
+    if row is not None:
+        raise RefusedError(
+            f"{where}: row {row}: box={column[row].as_py()} must be [x0, y0, x1, y1] in pixels with x0 < x1 and y0 < y1"
+        )
 
 
-def _is_box(box: Sequence[float | None]) -> bool:
-    if len(box) != 4 or not all(v is not None and np.isfinite(v) for v in box):
-        return False
-    x0, y0, x1, y1 = (float(v) for v in box if v is not None)
-    return x0 < x1 and y0 < y1
+def _are_boxes(boxes: pa.ListArray) -> pa.ChunkedArray:
+    """Whether each row is null, or four finite numbers in order."""
+    of_four = pc.fill_null(pc.equal(pc.list_value_length(boxes), 4), False)
+    rows = np.flatnonzero(of_four.to_numpy(zero_copy_only=False))
+    corners = boxes.take(pa.array(rows)).flatten().to_numpy(zero_copy_only=False).reshape(-1, 4)  # nulls are NaN
+    sound = boxes.is_null().to_numpy(zero_copy_only=False).copy()
+    sound[rows] = np.isfinite(corners).all(1) & (corners[:, 0] < corners[:, 2]) & (corners[:, 1] < corners[:, 3])
+    return pa.chunked_array([pa.array(sound)])
 
 
 def _check_words(column: pa.ChunkedArray, name: str, words: tuple[str, ...], where: str) -> None:

@@ -70,8 +70,8 @@ def pair_up(
 
 def pairs_from_manifest(
     pairs: pa.Table,
-    source_ids: Sequence[str] | pa.Array,
-    driving_ids: Sequence[str] | pa.Array,
+    source_ids: Sequence[str] | pa.ChunkedArray,
+    driving_ids: Sequence[str] | pa.ChunkedArray,
     options: PairOptions,
 ) -> Pairs:
     """Pairs of an explicit manifest, with its option columns laid over `options`.
@@ -81,18 +81,38 @@ def pairs_from_manifest(
     source = _look_up(pairs, "source_id", source_ids)
     driving = _look_up(pairs, "driving_id", driving_ids)
     columns = option_columns(pairs)
-    index = np.zeros(len(source), np.int64)
     if not columns:
-        return Pairs(source, driving, index, (options,))
+        return Pairs(source, driving, np.zeros(len(source), np.int64), (options,))
+    first, combination = _distinct([pairs[name] for name in columns])
     sets: dict[PairOptions, int] = {}
-    known_values: dict[tuple[object, ...], int] = {}
-    for row, values in enumerate(zip(*(pairs[name].to_pylist() for name in columns), strict=True)):
-        marked = tuple((type(value), repr(value)) for value in values)
-        if marked not in known_values:
-            made = override(options, dict(zip(columns, values, strict=True)), f"pairs manifest row {row}")
-            known_values[marked] = sets.setdefault(made, len(sets))
-        index[row] = known_values[marked]
-    return Pairs(source, driving, index, tuple(sets))
+    index = np.zeros(len(first), np.int64)
+    for code in np.argsort(first).tolist():  # as they first appear, so that the first bad row is named
+        row = int(first[code])
+        values = {name: pairs[name][row].as_py() for name in columns}
+        index[code] = sets.setdefault(override(options, values, f"pairs manifest row {row}"), len(sets))
+    return Pairs(source, driving, index[combination], tuple(sets))
+
+
+def _distinct(columns: Sequence[pa.ChunkedArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the distinct combinations of values: the first row of each, and each row's combination."""
+    first, combination = np.zeros(1, np.int64), np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        codes = _codes(column)
+        both = combination * (int(codes.max(initial=0)) + 1) + codes
+        _, first, combination = np.unique(both, return_index=True, return_inverse=True)
+    return first, combination
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Number the values of a column from 1, null is 0; of nested values each is its own."""
+    if pa.types.is_nested(column.type):
+        return np.arange(1, len(column) + 1)
+    if pa.types.is_dictionary(column.type):
+        encoded = column.unify_dictionaries().combine_chunks()
+    else:
+        encoded = column.combine_chunks().dictionary_encode()
+    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.asarray(indices, np.int64) + 1
 
 
 def _random(n_sources: int, n_drivings: int, per_source: int, seed: int) -> tuple[NDArray[np.int64], ...]:
@@ -104,8 +124,11 @@ def _random(n_sources: int, n_drivings: int, per_source: int, seed: int) -> tupl
     return np.repeat(np.arange(n_sources), per_source), np.concatenate(chosen)
 
 
-def _look_up(pairs: pa.Table, column: str, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
-    found = pc.index_in(pairs[column].combine_chunks(), value_set=pa.array(ids, pa.string()))
+def _look_up(pairs: pa.Table, column: str, ids: Sequence[str] | pa.ChunkedArray) -> NDArray[np.int64]:
+    found = pc.index_in(
+        pairs[column].combine_chunks(),
+        value_set=ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string()),
+    )
     if found.null_count:
         row = int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])
         kind = column.removesuffix("_id")

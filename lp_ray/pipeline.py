@@ -8,7 +8,8 @@ Only tiny rows reach the driver; pictures travel between actors through the obje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,6 +36,10 @@ BLOCK_BYTES = 16 << 20
 """Below the size of a chunk, so that every chunk leaves its actor as soon as it is made."""
 
 MAX_BLOCK_ROWS = 64
+
+SPANS_PER_ACTOR = 10_000
+"""Spans that one run of the graph holds for each engine actor: about 15 MB of input blocks, and hours of work between
+two starts of the actors."""
 
 R = TypeVar("R", bound=Row)
 
@@ -65,9 +70,15 @@ class RayExecutor:
         graph = _stage(graph, ExtractMotion, (settings,), pools["extract"])
         return _rows(graph, StagedMotion)
 
-    def stream_pairs(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
+    def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
+        """In waves, so that what waits for the actors is bounded however many pairs there are."""
+        rest, wave = iter(spans), SPANS_PER_ACTOR * self._pools["animate"].ceiling
+        while chosen := list(islice(rest, wave)):
+            yield from self._stream_wave(chosen)
+
+    def _stream_wave(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
         settings, pools = self._settings, self._pools
-        graph = _dataset(block_by_source(spans, pools["animate"].actors))
+        graph = _dataset(block_by_source(spans, pools["animate"].ceiling))
         graph = _stage(graph, CropSources, (settings, self._engine.source_size), pools["source"])
         graph = _stage(graph, AnimatePairs, (settings,), pools["animate"])
         graph = _stage(graph, WriteSegments, (settings,), pools["write"])
@@ -118,10 +129,15 @@ def _stage(graph: Dataset, stage: Callable[..., Any], arguments: tuple[Any, ...]
         batch_size=1,
         batch_format="numpy",
         zero_copy_batch=True,
-        compute=ActorPoolStrategy(size=pool.actors),
+        compute=strategy(pool),
         num_cpus=pool.cpus,
         num_gpus=pool.gpus or None,
     )
+
+
+def strategy(pool: Pool) -> ActorPoolStrategy:
+    """Return a pool as Ray Data takes it."""
+    return ActorPoolStrategy(min_size=pool.least or pool.actors, max_size=pool.ceiling, initial_size=pool.actors)
 
 
 def _rows(graph: Dataset, kind: type[R]) -> Iterator[R]:

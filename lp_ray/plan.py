@@ -1,31 +1,34 @@
 """The plan: what a job is going to do, worked out on the driver before any work starts.
 
 Manifests become pairs, pairs get keys, and keys say what is done already. Inputs that cannot even be named
-(missing file, scheme not allowed) fail here, each with its own reason.
+(missing file, scheme not allowed) fail here, each with its own reason. All that grows with the number of pairs is an
+array: a million pairs are a few hundred MB (`python -m benchmarks.plan`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray import keys, storage
-from lp_ray.errors import InputError, MissingInputError, NoFaceError, RefusedError, UnsupportedError
+from lp_ray.errors import RefusedError
 from lp_ray.face.framing import DrivingFraming, SourceFraming
-from lp_ray.kinds import is_template, is_video
+from lp_ray.inputs import Drivings, Sources, resolve_drivings, resolve_sources
+from lp_ray.kinds import is_template
 from lp_ray.manifest import check_meta_names, meta_columns
 from lp_ray.options import ALL_FACES, PairOptions, check_faces
 from lp_ray.pairing import Pairs
+from lp_ray.results import Settled
 from lp_ray.stages.media import source_framing
 from lp_ray.stages.rows import ClipRef, ClipRow, DrivingRef, Failure, SourceRef
 
-STAGE = "plan"
-DEFAULT_FACE = "large-small"
+_AT_ONCE = 1 << 16
+"""Pairs that are Python objects at a time."""
 
 
 @dataclass(frozen=True)
@@ -72,23 +75,44 @@ class Identity:
 class Plan:
     """All pairs of a job, and which of them are to be made.
 
-    `pair_ids[i]` is the key of pair i; `todo` holds the rows still to be made, ordered by source. `failures`
-    are pairs that cannot be started; `attempts` counts how often a pair was tried before.
+    Rows of `sources` and `drivings` are those of the tables beside them: the manifests', without the rows that no
+    pair uses. `pair_ids[i]` is the key of pair i; `todo` holds the pairs still to be made, ordered by source;
+    `attempts[i]` counts how often pair i was tried before.
     """
 
-    sources: Sequence[SourceRef]
-    drivings: Sequence[DrivingRef]
+    sources: Sources
+    drivings: Drivings
     source_table: pa.Table
     driving_table: pa.Table
     pair_table: pa.Table | None
     pairs: Pairs
-    pair_ids: list[str]
+    pair_ids: pa.Array
     option_texts: list[str]
-    todo: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    failures: dict[int, Failure] = field(default_factory=dict)
-    attempts: dict[str, int] = field(default_factory=dict)
+    todo: NDArray[np.int64]
+    attempts: NDArray[np.int64]
     n_done: int = 0
     n_failed_before: int = 0
+
+    def __len__(self) -> int:
+        return len(self.pair_ids)
+
+    def pair_id(self, pair: int) -> str:
+        return str(self.pair_ids[pair].as_py())
+
+    def todo_ids(self) -> pa.Array:
+        """Return the keys of the pairs still to be made."""
+        return self.pair_ids.take(pa.array(self.todo))
+
+    def failure(self, pair: int) -> Failure | None:
+        """Return why a pair cannot be started, if it cannot."""
+        bad_source = self.sources.failures.get(int(self.pairs.source_index[pair]))
+        return bad_source or self.drivings.failures.get(int(self.pairs.driving_index[pair]))
+
+    def startable(self) -> NDArray[np.int64]:
+        """Return the pairs of `todo` whose inputs can be reached."""
+        bad_source = _marked(len(self.sources), self.sources.failures)[self.pairs.source_index[self.todo]]
+        bad_driving = _marked(len(self.drivings), self.drivings.failures)[self.pairs.driving_index[self.todo]]
+        return self.todo[~(bad_source | bad_driving)]
 
     def meta(self, pair: int) -> dict[str, object]:
         """Return the `meta_*` values of a pair: its source's, its driving's and its own."""
@@ -116,77 +140,10 @@ class Plan:
         return str(self.driving_table["driving_id"][int(self.pairs.driving_index[pair])].as_py())
 
 
-def resolve_sources(
-    table: pa.Table, policy: storage.Policy, engine: str, variant: str
-) -> tuple[list[SourceRef], dict[int, Failure]]:
-    """Turn source rows into references with keys; rows that cannot be reached or animated get a failure.
-
-    A row without a subject is of the engine's variant.
-    """
-    uris, versions, failures = _resolve(table, policy)
-    refs = []
-    columns = ("face", "box", "subject", "media")
-    for row, (face, box, subject, media) in enumerate(zip(*(table[name].to_pylist() for name in columns), strict=True)):
-        face, subject = face or DEFAULT_FACE, subject or variant
-        video = media == "video" if media else is_video(uris[row])
-        # What a name already tells stays out of the key: saying it in the manifest makes no other pair.
-        key = keys.source_key(uris[row], versions[row], face, box, subject)
-        refs.append(SourceRef(key, uris[row], face, tuple(box) if box else None, subject, video))
-        unfit = _unfit(refs[row], engine, variant)
-        if unfit and row not in failures:
-            failures[row] = Failure.of(STAGE, unfit)
-    return refs, failures
-
-
-def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
-    """Say why a source cannot be animated by this engine, as far as its row tells."""
-    if source.subject != variant:
-        remedy = "use engine=liveportrait engine.variant=animal" if source.subject == "animal" else "say subject=animal"
-        return UnsupportedError(f"subject={source.subject} with engine={engine}, variant {variant}: {remedy}")
-    if source.subject == "animal" and source.box is None:
-        return NoFaceError("an animal's face is not found by itself: give its box [x0, y0, x1, y1] in the manifest")
-    if source.is_video and source.subject == "animal":
-        return UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
-    if source.is_video and source.face == ALL_FACES:
-        return UnsupportedError(f"face={ALL_FACES!r} needs a picture: of a video choose one face")
-    return None
-
-
-def resolve_drivings(table: pa.Table, policy: storage.Policy) -> tuple[list[DrivingRef], dict[int, Failure]]:
-    """Turn driving rows into references with keys; rows that cannot be reached get a failure."""
-    uris, versions, failures = _resolve(table, policy)
-    refs = []
-    for row, (face, start, end) in enumerate(
-        zip(*(table[name].to_pylist() for name in ("face", "start_s", "end_s")), strict=True)
-    ):
-        face = face or DEFAULT_FACE
-        key = keys.driving_key(uris[row], versions[row], face, start, end)
-        refs.append(DrivingRef(key, uris[row], face, start, end))
-    return refs, failures
-
-
-def _resolve(table: pa.Table, policy: storage.Policy) -> tuple[list[str], list[str], dict[int, Failure]]:
-    """Return each row's normalised URI and version tag, and the failures by row.
-
-    A version in the manifest is taken at its word; for the other rows the store is asked.
-    """
-    typed, given = table["uri"].to_pylist(), table["version"].to_pylist()
-    uris, failures = list(typed), {}
-    for row, uri in enumerate(typed):
-        try:
-            uris[row] = storage.normalise(uri)
-            policy.check(uris[row])
-        except InputError as error:
-            failures[row] = Failure.of(STAGE, error)
-    asked = {uri for row, uri in enumerate(uris) if row not in failures and not given[row]}
-    found = storage.versions(sorted(asked))
-    tags = []
-    for row, uri in enumerate(uris):
-        version = found.get(uri)
-        tags.append(given[row] or (version.tag if version else "absent"))
-        if tags[row] == "absent" and row not in failures:
-            failures[row] = Failure.of(STAGE, MissingInputError(f"nothing at {typed[row]}"))
-    return uris, tags, failures
+def _marked(length: int, rows: Mapping[int, Failure]) -> NDArray[np.bool_]:
+    marks = np.zeros(length, np.bool_)
+    marks[list(rows)] = True
+    return marks
 
 
 def make_plan(
@@ -200,42 +157,69 @@ def make_plan(
 ) -> Plan:
     """Key every pair. Raises RefusedError when two pairs are the same work, or a pair's options exclude its face."""
     check_meta_names(*(t for t in (source_table, driving_table, pair_table) if t is not None))
-    sources, bad_sources = resolve_sources(source_table, policy, engine, identity.variant)
+    source_table, source_index = _used(source_table, pairs.source_index)
+    driving_table, driving_index = _used(driving_table, pairs.driving_index)
+    pairs = Pairs(source_index, driving_index, pairs.option_index, pairs.option_sets)
+    sources = resolve_sources(source_table, policy, engine, identity.variant)
     _check_faces(sources, pairs)
-    drivings, bad_drivings = resolve_drivings(driving_table, policy)
+    drivings = resolve_drivings(driving_table, policy)
     texts = [keys.options_json(options) for options in pairs.option_sets]
-    work = identity.work_digest()
-    pair_ids, failures = [], {}
-    for pair, (s, d, o) in enumerate(
-        zip(
-            pairs.source_index.tolist(),
-            pairs.driving_index.tolist(),
-            pairs.option_index.tolist(),
-            strict=True,
-        )
-    ):
-        pair_ids.append(keys.pair_key(sources[s].key, drivings[d].key, texts[o], work))
-        if s in bad_sources or d in bad_drivings:
-            failures[pair] = bad_sources.get(s) or bad_drivings[d]
-    plan = Plan(sources, drivings, source_table, driving_table, pair_table, pairs, pair_ids, texts, failures=failures)
+    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, texts, identity.work_digest()), pa.string())
+    todo, attempts = _by_source(pairs, np.arange(len(pairs))), np.zeros(len(pairs), np.int64)
+    plan = Plan(
+        sources,
+        drivings,
+        source_table,
+        driving_table,
+        pair_table,
+        pairs,
+        ids.combine_chunks(),
+        texts,
+        todo,
+        attempts,
+    )
     _refuse_twins(plan)
     return plan
 
 
-def _check_faces(sources: Sequence[SourceRef], pairs: Pairs) -> None:
+def _used(table: pa.Table, index: NDArray[np.int64]) -> tuple[pa.Table, NDArray[np.int64]]:
+    """Leave out the rows that no pair uses: they need no version and no key."""
+    marks = np.zeros(table.num_rows, np.bool_)
+    marks[index] = True
+    if marks.all():
+        return table, index
+    return table.filter(pa.array(marks)), (np.cumsum(marks) - 1)[index]
+
+
+def _pair_ids(sources: Sources, drivings: Drivings, pairs: Pairs, texts: list[str], work: str) -> Iterator[pa.Array]:
+    for first in range(0, len(pairs), _AT_ONCE):
+        window = slice(first, first + _AT_ONCE)
+        parts = zip(
+            sources.keys.take(pa.array(pairs.source_index[window])).to_pylist(),
+            drivings.keys.take(pa.array(pairs.driving_index[window])).to_pylist(),
+            pairs.option_index[window].tolist(),
+            strict=True,
+        )
+        yield pa.array([keys.pair_key(source, driving, texts[o], work) for source, driving, o in parts], pa.string())
+
+
+def _check_faces(sources: Sources, pairs: Pairs) -> None:
     """Refuse `face: all` with options that exclude it, naming the pair."""
-    of_all = np.array([source.face == ALL_FACES for source in sources])[pairs.source_index]
-    for index, options in enumerate(pairs.option_sets):
-        rows = np.flatnonzero(of_all & (pairs.option_index == index))
-        if len(rows):
-            check_faces(ALL_FACES, options, f"pair {rows[0]}")
+    of_all = pc.equal(sources.faces, ALL_FACES).to_numpy(zero_copy_only=False)
+    if not of_all.any():
+        return
+    suspects = np.flatnonzero(of_all[pairs.source_index])
+    indices, first = np.unique(pairs.option_index[suspects], return_index=True)
+    for index, at in zip(indices.tolist(), first.tolist(), strict=True):
+        check_faces(ALL_FACES, pairs.option_sets[index], f"pair {suspects[at]}")
 
 
 def _refuse_twins(plan: Plan) -> None:
-    if len(set(plan.pair_ids)) == len(plan.pair_ids):
+    distinct = pc.value_counts(plan.pair_ids)
+    if len(distinct) == len(plan):
         return
-    twin, _ = Counter(plan.pair_ids).most_common(1)[0]
-    first, second = [pair for pair, pair_id in enumerate(plan.pair_ids) if pair_id == twin][:2]
+    twin = distinct.field("values")[int(np.argmax(distinct.field("counts").to_numpy() > 1))]
+    first, second = np.flatnonzero(pc.equal(plan.pair_ids, twin).to_numpy(zero_copy_only=False))[:2].tolist()
     raise RefusedError(
         f"pairs {first} and {second} are the same work ({plan.source_id(first)!r} with {plan.driving_id(first)!r} "
         f"and {plan.source_id(second)!r} with {plan.driving_id(second)!r}): same inputs, same options; "
@@ -243,16 +227,15 @@ def _refuse_twins(plan: Plan) -> None:
     )
 
 
-def leave_out_settled(plan: Plan, done: set[str], others: Mapping[str, int], retry_failed: bool) -> None:
+def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
     """Set `plan.todo` to the pairs without a standing result, ordered by source so that caches hit."""
-    todo = []
-    for pair, pair_id in enumerate(plan.pair_ids):
-        if pair_id in done:
-            plan.n_done += 1
-        elif pair_id in others and not retry_failed:
-            plan.n_failed_before += 1
-        else:
-            todo.append(pair)
-    plan.attempts = {plan.pair_ids[pair]: others.get(plan.pair_ids[pair], 0) for pair in todo}
-    order = np.array(todo, np.int64)
-    plan.todo = order[np.argsort(plan.pairs.source_index[order], kind="stable")] if todo else order
+    done, others, attempts = settled.look_up(plan.pair_ids)
+    left = ~done if retry_failed else ~(done | others)
+    plan.n_done = int(done.sum())
+    plan.n_failed_before = 0 if retry_failed else int(others.sum())
+    plan.attempts = np.where(others, attempts, 0)
+    plan.todo = _by_source(plan.pairs, np.flatnonzero(left))
+
+
+def _by_source(pairs: Pairs, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    return chosen[np.argsort(pairs.source_index[chosen], kind="stable")]

@@ -7,7 +7,7 @@ cannot be scheduled.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from lp_ray.errors import RefusedError
@@ -30,13 +30,27 @@ RAY_GRAINS = 10_000
 """Parts of a CPU that Ray counts in."""
 
 
+GROWTH = 8
+"""How many times its size a cluster is thought to grow to, where nobody says what it may grow to."""
+
+
 @dataclass(frozen=True)
 class Pool:
-    """Actors of one stage; `cpus` and `gpus` are what each of them reserves."""
+    """Actors of one stage; `cpus` and `gpus` are what each of them reserves.
+
+    The pool begins with `actors`, keeps `least` of them and grows to `most`; None: it stays as it is.
+    """
 
     actors: int
     cpus: float
     gpus: float = 0.0
+    least: int | None = None
+    most: int | None = None
+
+    @property
+    def ceiling(self) -> int:
+        """The most actors that it ever has."""
+        return self.most or self.actors
 
 
 Pools = dict[str, Pool]
@@ -79,6 +93,23 @@ def derive_pools(
         pools[stage] = replace(pools[stage], **given)  # type: ignore[arg-type]
     _check_fit(pools, cpus, gpus)
     return pools
+
+
+def let_grow(now: Pools, full: Pools, fixed: Collection[str] = ()) -> Pools:
+    """Return pools that begin as `now`, follow nodes that leave down to one actor, and nodes that join up to `full`.
+
+    Ray Data grows a pool while there is work and the cluster has room, and takes idle actors out of a pool whose
+    share the cluster has no more. `fixed` stages keep the number of actors that the user gave them.
+    """
+    return {
+        stage: pool if stage in fixed else replace(pool, least=1, most=max(pool.actors, full[stage].actors))
+        for stage, pool in now.items()
+    }
+
+
+def one_of_each(pools: Pools, fixed: Collection[str] = ()) -> Pools:
+    """Return what a cluster that has no nodes yet begins with: one actor a stage, whose demand makes nodes start."""
+    return {stage: pool if stage in fixed else replace(pool, actors=1) for stage, pool in pools.items()}
 
 
 def _gpus(stage: str, device: str, guests: set[str]) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.factory import LandmarkerSpec
+from lp_ray.layout import OutputLayout, TemplateLayout
 from lp_ray.limits import Limits
 
 
@@ -28,3 +30,15 @@ class Settings:
     """Chunks of one pair that one actor makes in a row: the unit of retry."""
     source_cache: int = 4
     """Sources kept ready by each actor."""
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Names this run in leases and staging: what two runs stage, one of them taken for dead, is never mixed."""
+
+    @property
+    def output_layout(self) -> OutputLayout:
+        """Where things lie in the output, as this run sees it."""
+        return OutputLayout(self.output, self.run)
+
+    @property
+    def template_layout(self) -> TemplateLayout:
+        """Where things lie in the template store, as this run sees it."""
+        return TemplateLayout(self.templates, self.run)

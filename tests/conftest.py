@@ -10,7 +10,7 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)  # timings on shared machines are noise
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.s3_server"]
+pytest_plugins = ["tests.s3_server", "tests.running"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -75,3 +75,31 @@ def test_a_bad_option_names_its_row(column: str, value: object) -> None:
     table = pairs_table(source_id=["a", "a"], driving_id=["x", "y"], **{column: [None, value]})
     with pytest.raises(RefusedError, match=f"row 1: {column}="):
         pairs_from_manifest(table, ["a"], ["x", "y"], OPTIONS)
+
+
+def test_combinations_of_options_are_told_apart_whatever_their_columns_are() -> None:
+    table = pairs_table(
+        source_id=list("abcdef"),
+        driving_id=["x"] * 6,
+        crf=pa.array([30, 30, None, 20, 20, 30]),
+        preset=pa.array(["fast", "slow", "fast", None, "fast", "fast"]).dictionary_encode(),
+        crop_scale=pa.array([1.5, 1.5, float(OPTIONS.crop_scale), None, None, 1.5]),
+        comparison=pa.nulls(6),
+    )
+    pairs = pairs_from_manifest(table, list("abcdef"), ["x"], OPTIONS)
+    chosen = [pairs.option_sets[i] for i in pairs.option_index]
+    assert [(o.crf, o.preset, o.crop_scale) for o in chosen] == [
+        (30, "fast", 1.5),
+        (30, "slow", 1.5),
+        (OPTIONS.crf, "fast", OPTIONS.crop_scale),
+        (20, OPTIONS.preset, OPTIONS.crop_scale),
+        (20, "fast", OPTIONS.crop_scale),
+        (30, "fast", 1.5),
+    ]
+    assert len(pairs.option_sets) == 5
+
+
+def test_a_nested_option_column_is_refused_by_its_first_value() -> None:
+    table = pairs_table(source_id=["a", "a"], driving_id=["x", "y"], crf=[None, [18]])
+    with pytest.raises(RefusedError, match=r"row 1: crf=\[18\]"):
+        pairs_from_manifest(table, ["a"], ["x", "y"], OPTIONS)

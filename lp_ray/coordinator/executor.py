@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from lp_ray.media.encode import Encoder
@@ -18,6 +18,10 @@ class Finishers(Protocol):
 
     def ended(self) -> Iterator[tuple[str, Any]]:
         """Yield (key, answer) of the tasks that have ended."""
+        ...
+
+    def count(self) -> int:
+        """Return how many tasks have been started and not been collected."""
         ...
 
     def rest(self) -> Iterator[tuple[str, Any]]:
@@ -36,8 +40,11 @@ class Executor(Protocol):
         """Track and extract every clip; yield one tiny row per staged chunk of motion, in any order."""
         ...
 
-    def stream_pairs(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
-        """Animate and encode every span, ordered by source; yield one tiny row per staged segment, in any order."""
+    def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
+        """Animate and encode every span, ordered by source; yield one tiny row per staged segment, in any order.
+
+        Spans are taken from the iterable as there is room for them.
+        """
         ...
 
     def finishers(self, task: Callable[..., Any]) -> Finishers:

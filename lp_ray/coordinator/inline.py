@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from lp_ray.coordinator.executor import Finishers
@@ -40,7 +40,7 @@ class InlineExecutor:
         for batch in _through(self._template_stages, clips):
             yield from StagedMotion.from_batch(batch)
 
-    def stream_pairs(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
+    def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
         if not self._pair_stages:
             self._pair_stages = [
                 CropSources(self._settings, self._engine.source_size),
@@ -66,11 +66,14 @@ class _AtOnce:
     def ended(self) -> Iterator[tuple[str, Any]]:
         return iter(())
 
+    def count(self) -> int:
+        return 0
+
     def rest(self) -> Iterator[tuple[str, Any]]:
         return iter(())
 
 
-def _through(stages: Sequence[Stage], rows: Sequence[Row]) -> Iterator[Batch]:
+def _through(stages: Sequence[Stage], rows: Iterable[Row]) -> Iterator[Batch]:
     """Pull rows through stages, one at a time: what memory holds is what one row holds."""
     batches: Iterator[Batch] = (row.to_batch() for row in rows)
     for stage in stages:

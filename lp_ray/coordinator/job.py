@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from lp_ray import results
 from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
-from lp_ray.coordinator.templates import TemplatesMade, make_templates
+from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import identify_landmarker
-from lp_ray.layout import OutputLayout
+from lp_ray.lease import Lease
 from lp_ray.manifest import DONE, FAILED
 from lp_ray.media.encode import Encoder
 from lp_ray.options import check_options
@@ -28,7 +31,7 @@ from lp_ray.storage import Policy
 
 @dataclass(frozen=True)
 class Job:
-    """A checked job, ready to run: nothing in the output has been touched yet."""
+    """A checked job: nothing in the output has been looked at yet, and no place been taken."""
 
     plan: Plan
     settings: Settings
@@ -40,20 +43,29 @@ class Job:
         """The most demanding encoder that a pair asks for."""
         return "nvenc" if any(options.encoder == "nvenc" for options in self.plan.pairs.option_sets) else "x264"
 
-    def clips_needed(self) -> list[ClipRow]:
-        """Return every clip, driving or source video, whose template a pair still to be made uses."""
-        plan = self.plan
-        pairs = [pair for pair in plan.todo.tolist() if pair not in plan.failures]
-        clips = [
-            clip
-            for pair in pairs
-            for clip in (
-                self.identity.driving_clip(plan.driving(pair), plan.options(pair)),
-                self.identity.source_clip(plan.source(pair), plan.options(pair)),
-            )
-            if clip is not None
-        ]
-        return list({clip.template_key: clip for clip in clips}.values())
+    def clips_needed(self) -> Iterator[ClipRow]:
+        """Yield every clip, driving or source video, whose template a pair still to be made uses, once."""
+        plan, seen = self.plan, set[str]()
+        for clip in self._clips(plan.startable()):
+            if clip.template_key not in seen:
+                seen.add(clip.template_key)
+                yield clip
+
+    def _clips(self, chosen: NDArray[np.int64]) -> Iterator[ClipRow]:
+        plan, pairs = self.plan, self.plan.pairs
+        for driving, options in _distinct(pairs.driving_index[chosen], pairs.option_index[chosen]):
+            yield self.identity.driving_clip(plan.drivings[driving], pairs.option_sets[options])
+        films = chosen[plan.sources.videos[pairs.source_index[chosen]]]
+        for source, options in _distinct(pairs.source_index[films], pairs.option_index[films]):
+            clip = self.identity.source_clip(plan.sources[source], pairs.option_sets[options])
+            if clip is not None:
+                yield clip
+
+
+def _distinct(rows: NDArray[np.int64], options: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    n_options = int(options.max(initial=0)) + 1
+    for code in np.unique(rows * n_options + options):
+        yield divmod(int(code), n_options)
 
 
 def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
@@ -79,35 +91,37 @@ def prepare(
     pair_table: pa.Table | None,
     pairs: Pairs,
     policy: Policy,
-    retry_failed: bool = False,
 ) -> Job:
-    """Plan a job. Raises RefusedError for anything that is wrong with it."""
+    """Plan a job, without a look at its output. Raises RefusedError for anything that is wrong with it."""
     for index, options in enumerate(pairs.option_sets):
         row = int((pairs.option_index == index).argmax())
         where = "options" if pair_table is None else f"pairs manifest row {row}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
     identity, engine = identify(settings)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
-    done, others = results.standing(OutputLayout(settings.output))
-    leave_out_settled(plan, done, others, retry_failed)
     return Job(plan, settings, identity, engine)
 
 
-def run(job: Job, executor: Executor, reporter: Reporter) -> Summary:
+def leave_out_standing(job: Job, retry_failed: bool = False) -> None:
+    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now."""
+    leave_out_settled(job.plan, results.settled(job.settings.output_layout), retry_failed)
+
+
+def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
     """Make every pair that the plan lists; every one of them ends with a row.
 
-    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written.
+    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written, and
+    LeaseLostError when another job has taken over.
     """
     started = time.perf_counter()
     if job.encoder == "nvenc":  # x264 is in the ffmpeg that comes with the package
         executor.check_encoder(job.encoder)
-    layout = OutputLayout(job.settings.output)
     plan = job.plan
-    results.discard(layout, [plan.pair_ids[pair] for pair in plan.todo.tolist()])
-    clips = job.clips_needed()
-    made = make_templates(clips, job.settings, job.identity, executor, reporter) if clips else TemplatesMade()
-    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, reporter)
-    pairs.run(made, executor)
+    lease.check()
+    results.discard(job.settings.output_layout, plan.todo_ids())
+    made = make_templates(job.clips_needed(), job.settings, job.identity, executor, reporter)
+    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter, lease)
+    pairs.run(executor)
     return Summary(
         by_status={DONE: pairs.progress.done, FAILED: pairs.progress.failed},
         before={DONE: plan.n_done, FAILED: plan.n_failed_before},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.inline import InlineExecutor
+from lp_ray.coordinator.occupy import occupy
 from lp_ray.coordinator.reporting import Progress
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.errors import RefusedError
@@ -45,7 +47,7 @@ class LivePortraitPipeline:
 
     Networks and models are loaded once, at the first call. Outputs are those of `python -m jobs.animate`: a result in
     `<output>/videos`, a row in `<output>/results`, motion templates shared by later calls; a pair that is done is not
-    made again. One call at a time.
+    made again. One call at a time; an output where another process is at work is refused with LeaseHeldError.
     """
 
     variant = "human"
@@ -65,12 +67,13 @@ class LivePortraitPipeline:
         `settings` are those of `lp_ray.settings.Settings` besides output, templates and engine, such as
         `landmarker`, `limits` or `chunk_frames`. Raises RefusedError for a setting that is not there.
         """
-        known = {field.name for field in dataclasses.fields(Settings)} - {"output", "templates", "engine"}
+        known = {field.name for field in dataclasses.fields(Settings)} - {"output", "templates", "engine", "run"}
         if unknown := sorted(settings.keys() - known):
             raise RefusedError(f"{unknown[0]}: no such setting (settings: {', '.join(sorted(known))})")
         self._engine = EngineSpec(engine, device, precision, weights, size, self.variant)
         self._policy = policy
         self._given = settings
+        self._run = uuid.uuid4().hex
         self._executor: InlineExecutor | None = None
         self._settings: Settings | None = None
 
@@ -99,12 +102,14 @@ class LivePortraitPipeline:
         drivings = _table("driving", uri=str(driving), start_s=start_s, end_s=end_s)
         named = {ALIASES.get(name, name): value for name, value in options.items()}
         pairs = pair_up("zip", 1, 1, make_options(named, "options"))
-        job = jobs.prepare(settings, sources, drivings, None, pairs, self._policy, retry_failed=True)
-        if len(job.plan.todo):
-            if self._executor is None or self._settings != settings:
-                self._executor, self._settings = InlineExecutor(settings, job.engine), settings
-            jobs.run(job, self._executor, _Silent())
-        rows = results.read_results(settings.output).filter(pc.field("pair_id") == job.plan.pair_ids[0]).to_pylist()
+        job = jobs.prepare(settings, sources, drivings, None, pairs, self._policy)
+        with occupy(settings) as lease:
+            jobs.leave_out_standing(job, retry_failed=True)
+            if len(job.plan.todo):
+                if self._executor is None or self._settings != settings:
+                    self._executor, self._settings = InlineExecutor(settings, job.engine), settings
+                jobs.run(job, self._executor, _Silent(), lease)
+        rows = results.read_results(settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
         row: ResultRow = rows[0]
         if row["status"] != DONE:
             raise PairFailedError(row)
@@ -113,7 +118,7 @@ class LivePortraitPipeline:
     def _place(self, output: str, templates: str | None) -> Settings:
         root = storage.normalise(output)
         store = storage.normalise(templates) if templates else storage.join(root, "templates")
-        return Settings(root, store, self._engine, **self._given)
+        return Settings(root, store, self._engine, run=self._run, **self._given)
 
 
 class LivePortraitPipelineAnimal(LivePortraitPipeline):
@@ -130,6 +135,9 @@ class _Silent:
 
     def note(self, text: str) -> None:
         """Nothing to say."""
+
+    def settled(self, row: ResultRow) -> None:
+        """The caller gets it."""
 
 
 def _table(kind: Any, **values: Any) -> pa.Table:

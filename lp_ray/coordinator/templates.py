@@ -4,30 +4,48 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import islice
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor
+from lp_ray.coordinator.occupy import fill
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.errors import LpRayError, TemplateError
 from lp_ray.kinds import is_template
 from lp_ray.layout import TemplateLayout
+from lp_ray.lease import Lease
 from lp_ray.motion.rates import Length
-from lp_ray.motion.template import TemplateHeader, read_header
+from lp_ray.motion.template import read_header
 from lp_ray.plan import Identity
 from lp_ray.settings import Settings
 from lp_ray.stages.finalize import finalize_template
 from lp_ray.stages.imported import import_template
-from lp_ray.stages.rows import ClipFacts, ClipRow, Failure, StagedMotion
+from lp_ray.stages.rows import ClipRow, Failure, StagedMotion
+
+CLIPS_AT_ONCE = 5000
+"""Clips that one run of the graph works off, so that what waits for it is bounded."""
+_READERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFacts:
+    """What the pairs' plan needs of a template; a header would be kilobytes."""
+
+    n_frames: int
+    fps: Fraction
+    n_missing: int
 
 
 @dataclass
 class TemplatesMade:
-    """What became of each template key: a header, or a failure. `seconds` only for those made now."""
+    """What became of each template key: facts, or a failure. `seconds` only for those made now."""
 
-    headers: dict[str, TemplateHeader] = field(default_factory=dict)
+    facts: dict[str, TemplateFacts] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     reused: int = 0
@@ -43,31 +61,39 @@ class TemplatesMade:
 
     def length(self, clip: ClipRow) -> Length:
         """Frames and rate of a clip whose template is there."""
-        header = self.headers[clip.template_key]
-        return Length(header.n_frames, header.fps)
+        facts = self.facts[clip.template_key]
+        return Length(facts.n_frames, facts.fps)
 
     def missing(self, clip: ClipRow) -> int:
         """How many frames of a clip are without a face."""
-        return len(self.headers[clip.template_key].missing_frames)
+        return self.facts[clip.template_key].n_missing
+
+    def knows(self, clip: ClipRow) -> bool:
+        return clip.template_key in self.facts
 
 
 def make_templates(
-    clips: Sequence[ClipRow], settings: Settings, identity: Identity, executor: Executor, reporter: Reporter
+    clips: Iterable[ClipRow], settings: Settings, identity: Identity, executor: Executor, reporter: Reporter
 ) -> TemplatesMade:
     """Make the templates, of drivings and of source videos, that the store does not hold yet.
 
-    A clip that fails is reported and keeps no other from being made.
+    Each key stands once among `clips`. A clip that fails is reported and keeps no other from being made.
     """
     made = TemplatesMade()
-    missing = _take_stock(clips, settings, made)
-    _import([clip for clip in missing if is_template(clip.clip.uri)], settings, executor, made)
-    films = [clip for clip in missing if not is_template(clip.clip.uri)]
-    if films:
-        _make(films, settings, identity, executor, reporter, made)
+    missing = take_stock(clips, settings, made)
+    while batch := list(islice(missing, CLIPS_AT_ONCE)):
+        for clip in batch:
+            if made.failures.pop(clip.template_key, None):  # a damaged template is made again
+                storage.delete(settings.template_layout.template(clip.template_key))
+        _import([clip for clip in batch if is_template(clip.clip.uri)], settings, executor, made)
+        films = [clip for clip in batch if not is_template(clip.clip.uri)]
+        if films:
+            with fill(settings.template_layout) as lease:
+                _make(films, settings, identity, executor, reporter, made, lease)
     return made
 
 
-def _import(files: Sequence[ClipRow], settings: Settings, executor: Executor, made: TemplatesMade) -> None:
+def _import(files: list[ClipRow], settings: Settings, executor: Executor, made: TemplatesMade) -> None:
     """Take template files over as they are, several at a time."""
     finishers = executor.finishers(import_template)
     started = time.perf_counter()
@@ -77,81 +103,93 @@ def _import(files: Sequence[ClipRow], settings: Settings, executor: Executor, ma
     for key, failure in itertools.chain(ended, finishers.rest()):
         if failure is None:
             made.seconds[key] = time.perf_counter() - started
-            _read_header(TemplateLayout(settings.templates), key, made)
-        else:
-            made.failures[key] = failure
+        _take_note(settings.template_layout, key, made, failure)
 
 
-def _take_stock(clips: Sequence[ClipRow], settings: Settings, made: TemplatesMade) -> list[ClipRow]:
-    layout = TemplateLayout(settings.templates)
-    present = {info.uri for info in storage.list_files(layout.root)}
-    missing = []
-    for clip in clips:
-        key = clip.template_key
-        if layout.template(key) in present:
-            _read_header(layout, key, made)
-        if key in made.headers:
-            made.reused += 1
-            continue
-        if made.failures.pop(key, None):  # a damaged template is made again
-            storage.delete(layout.template(key))
-        missing.append(clip)
-    return missing
+def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade) -> Iterator[ClipRow]:
+    """Take note of the templates that the store holds; yield the clips of those that it lacks, as it was at first.
+
+    A damaged one is noted as a failure, and yielded.
+    """
+    layout = settings.template_layout
+    present = {info.uri.rpartition("/")[2] for page in storage.pages(layout.root) for info in page}
+    clips = iter(clips)
+    while batch := list(islice(clips, CLIPS_AT_ONCE)):
+        there = [clip.template_key for clip in batch if f"{clip.template_key}.npz" in present]
+        with ThreadPoolExecutor(_READERS) as readers:
+            for key, found in zip(there, readers.map(lambda key: _read_facts(layout, key), there), strict=True):
+                if isinstance(found, Failure):
+                    made.failures[key] = found
+                else:
+                    made.facts[key] = found
+                    made.reused += 1
+                    metrics.template_settled("reused")
+        yield from [clip for clip in batch if clip.template_key not in made.facts]
 
 
-def _read_header(layout: TemplateLayout, key: str, made: TemplatesMade, failure: Failure | None = None) -> None:
-    """Take note of what became of a template: its header, or why there is none."""
-    if failure is not None:
-        made.failures[key] = failure
-        return
+def _read_facts(layout: TemplateLayout, key: str) -> TemplateFacts | Failure:
     try:
         with storage.open_read(layout.template(key)) as file:
-            made.headers[key] = read_header(file)
+            header = read_header(file)
     except (TemplateError, FileNotFoundError) as error:
-        made.failures[key] = Failure.of("template", error)
+        return Failure.of("template", error)
+    return TemplateFacts(header.n_frames, header.fps, len(header.missing_frames))
+
+
+def _take_note(layout: TemplateLayout, key: str, made: TemplatesMade, failure: Failure | None) -> None:
+    """Take note of what became of a template: its facts, or why there is none."""
+    found = failure or _read_facts(layout, key)
+    if isinstance(found, Failure):
+        made.failures[key] = found
+    else:
+        made.facts[key] = found
+    metrics.template_settled("failed" if key in made.failures else "made")
 
 
 def _make(
-    clips: Sequence[ClipRow],
+    clips: list[ClipRow],
     settings: Settings,
     identity: Identity,
     executor: Executor,
     reporter: Reporter,
     made: TemplatesMade,
+    lease: Lease,
 ) -> None:
-    layout = TemplateLayout(settings.templates)
+    layout = settings.template_layout
     assembly, finishers = Assembly(), executor.finishers(finalize_template)
     progress = Progress("templates", len(clips))
-    before = len(made.headers)
+    before = len(made.facts)
     digests = (identity.engine_digest, identity.landmarker_digest)
+    unsettled = {clip.template_key for clip in clips}
     for piece in executor.stream_templates(clips):
+        lease.heed()
         key = piece.template_key
-        outcome = _take_in(assembly, piece)
+        outcome = _take_in(assembly, piece) if key in unsettled else Outcome.OPEN
+        if outcome in (Outcome.WHOLE, Outcome.FAILED):
+            unsettled.discard(key)
         if outcome is Outcome.FAILED and piece.failure is not None:
-            made.failures[key] = piece.failure
+            _take_note(layout, key, made, piece.failure)
             progress.failed += 1
         elif outcome is Outcome.WHOLE and piece.facts is not None:
             made.seconds[key] = assembly.settle(key)["template"]
             progress.frames += piece.facts.n_frames
             for ended, failure in finishers.start(key, settings, settings.engine.name, digests, key, piece.facts):
-                _read_header(layout, ended, made, failure)
+                _take_note(layout, ended, made, failure)
         for ended, failure in finishers.ended():
-            _read_header(layout, ended, made, failure)
-        progress.done = len(made.headers) - before
+            _take_note(layout, ended, made, failure)
+        progress.done = len(made.facts) - before
         reporter.update(progress)
     for ended, failure in finishers.rest():
-        _read_header(layout, ended, made, failure)
-    for key in made.failures:
-        storage.delete_prefix(layout.staged(key))
-    progress.done = len(made.headers) - before
+        _take_note(layout, ended, made, failure)
+    if made.failures:
+        lease.check()  # else what was staged may have been swept away as a dead run's, and nobody's clip is to blame
+    progress.done = len(made.facts) - before
     progress.failed = len(clips) - progress.done
     reporter.update(progress)
-    if lost := assembly.unsettled(clip.template_key for clip in clips):
-        raise LpRayError(f"{len(lost)} templates came back neither made nor failed: {lost[:3]}")
+    if unsettled:
+        raise LpRayError(f"{len(unsettled)} templates came back neither made nor failed: {sorted(unsettled)[:3]}")
 
 
 def _take_in(assembly: Assembly, piece: StagedMotion) -> Outcome:
-    facts: ClipFacts | None = piece.facts
-    if facts is not None:
-        assembly.expect(piece.template_key, facts.n_chunks)
+    assembly.expect(piece.template_key, 1 if piece.facts is None else piece.facts.n_chunks)
     return assembly.add(piece.template_key, piece.index, {"template": piece.seconds}, piece.failure)

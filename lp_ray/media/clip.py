@@ -12,7 +12,7 @@ from lp_ray.errors import UnsupportedError
 from lp_ray.face.protocol import Image
 from lp_ray.limits import Limits
 from lp_ray.media.decode import cut_frames, frames
-from lp_ray.media.images import probe_image, read_image
+from lp_ray.media.isolated import probe_image, read_image
 from lp_ray.media.probe import VideoInfo, probe_video
 from lp_ray.media.sniff import is_video
 

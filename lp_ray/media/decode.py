@@ -115,15 +115,16 @@ def _decoded(
     """Yield the file's own frames low <= i < high, whatever their times."""
     width, height = size
     picture: Image | None = None
-    with ffmpeg.Child(_arguments(path, info, limits, low, high, size)) as child:
+    with ffmpeg.Child(_arguments(path, info, limits, low, high, size), limits=limits) as child:
         for i in range(low, high):
             fresh = np.empty((height, width, 4 if info.has_alpha else 3), np.uint8)
             try:
                 got = child.read_into(ffmpeg.raw_bytes(fresh), limits.timeout_s)
+                if got < fresh.nbytes:
+                    child.check_end(limits.timeout_s)
             except UnreadableMediaError as error:
-                raise UnreadableMediaError(f"{info.name}: frame {i}: {error}") from error
+                raise type(error)(f"{info.name}: frame {i}: {error}") from error
             if got < fresh.nbytes:
-                child.wait(limits.timeout_s)
                 _check_owed(info, low, i, high, ffmpeg.errors_in(child.log()))
                 assert picture is not None
             else:

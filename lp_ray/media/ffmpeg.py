@@ -11,8 +11,8 @@ import fcntl
 import functools
 import os
 import re
-import resource
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -25,9 +25,18 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import InputError, UnreadableMediaError
+from lp_ray.errors import (
+    DecoderCrashedError,
+    DecoderMemoryError,
+    DecoderTimeoutError,
+    InputError,
+)
+from lp_ray.isolation.child import bound, describe_end
+from lp_ray.limits import Limits
 
-_MAX_CHILD_BYTES = 16 << 30  # address space of one child: a decoder that asks for more dies alone
+_MAX_CHILD_BYTES = 16 << 30  # address space of a child that reads files of ours
+_NO_MEMORY = "Cannot allocate memory"  # strerror(ENOMEM), as ffmpeg's log has it
+_OUT_OF_TIME = (-signal.SIGXCPU, 255)  # ffmpeg takes the signal for a wish to end, and says nothing
 _PIPE_BYTES = 1 << 20
 _STDERR_TAIL = 1 << 16
 _LOG = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )?\[(error|fatal)\] (.*)$", re.MULTILINE)
@@ -58,10 +67,19 @@ class Child:
     """A running ffmpeg; a context manager that kills it on the way out.
 
     `args` follow the common options. stdout is read with `read_into` or `lines`, or not at all; a `fed` child
-    takes its input from `write`, until `end`. `bounded` holds its address space to 16 GiB.
+    takes its input from `write`, until `end`. `limits` hold the memory and the CPU time of one that decodes an
+    input; without them `bounded` holds its address space to 16 GiB.
     """
 
-    def __init__(self, args: Sequence[str], loglevel: str = "error", fed: bool = False, bounded: bool = True) -> None:
+    def __init__(
+        self,
+        args: Sequence[str],
+        loglevel: str = "error",
+        fed: bool = False,
+        bounded: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
             _command(args, loglevel),
@@ -70,9 +88,10 @@ class Child:
             stderr=self._log,
             bufsize=0,
         )
-        if bounded:
-            with contextlib.suppress(OSError, ValueError):  # the child may be gone already
-                resource.prlimit(self._process.pid, resource.RLIMIT_AS, (_MAX_CHILD_BYTES, _MAX_CHILD_BYTES))
+        if limits is not None:
+            bound(self._process.pid, limits.decoder_bytes, limits.decoder_cpu_s)
+        elif bounded:
+            bound(self._process.pid, _MAX_CHILD_BYTES)
         assert self._process.stdout is not None
         self._fd = self._process.stdout.fileno()
         with contextlib.suppress(OSError):  # the user's pipe allowance may be used up
@@ -91,7 +110,7 @@ class Child:
     def read_into(self, buffer: memoryview, timeout_s: float) -> int:
         """Fill `buffer` from stdout; return the bytes read, fewer than its length only at the end.
 
-        Raises UnreadableMediaError if `timeout_s` pass before it is full.
+        Raises DecoderTimeoutError if `timeout_s` pass before it is full.
         """
         deadline = time.monotonic() + timeout_s
         poll = select.poll()
@@ -100,7 +119,7 @@ class Child:
         while filled < len(buffer):
             wait_ms = (deadline - time.monotonic()) * 1000
             if wait_ms <= 0 or not poll.poll(wait_ms):
-                raise UnreadableMediaError(f"the decoder gave nothing for {timeout_s:g} s and was stopped")
+                raise DecoderTimeoutError(f"the decoder gave nothing for {timeout_s:g} s and was stopped")
             n = os.readv(self._fd, [buffer[filled:]])
             if n == 0:
                 break
@@ -133,11 +152,25 @@ class Child:
         self._process.stdin.close()
 
     def wait(self, timeout_s: float) -> int:
-        """Wait for the end; return the exit status. Raises UnreadableMediaError on time-out."""
+        """Wait for the end; return the exit status. Raises DecoderTimeoutError on time-out."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise UnreadableMediaError(f"ffmpeg did not end within {timeout_s:g} s and was stopped") from error
+            raise DecoderTimeoutError(f"ffmpeg did not end within {timeout_s:g} s and was stopped") from error
+
+    def check_end(self, timeout_s: float) -> None:
+        """Wait for the end of a decoder. Raises DecoderCrashedError, DecoderMemoryError or DecoderTimeoutError."""
+        code, reasons = self.wait(timeout_s), errors_in(self.log())
+        if self._limits is not None and code in _OUT_OF_TIME and not reasons:
+            raise DecoderTimeoutError(
+                f"the decoder used more than {self._limits.decoder_cpu_s:g} s of CPU (limits.decoder_cpu_s)"
+            )
+        if self._limits is not None and any(_NO_MEMORY in reason for reason in reasons):
+            raise DecoderMemoryError(
+                f"decoding it takes more than {self._limits.decoder_bytes:,} bytes of memory (limits.decoder_bytes)"
+            )
+        if code < 0:
+            raise DecoderCrashedError(f"the decoder {describe_end(code)} while it read this file")
 
     def log(self, head: bool = False) -> str:
         """What the child wrote to stderr so far: its last 64 KiB, or its first."""

@@ -180,7 +180,7 @@ def _list(path: Path, demuxer: str, limits: Limits, decode: bool) -> _Listing:
     headers: dict[str, str] = {}
     cells = array("q")  # flat, for the listing is all that grows with a clip: 32 bytes per packet
     try:
-        with ffmpeg.Child(args, loglevel="info") as child:
+        with ffmpeg.Child(args, loglevel="info", limits=limits) as child:
             for line in child.lines(limits.timeout_s):
                 if line.startswith("#"):
                     name, _, value = line[1:].partition(":")
@@ -189,10 +189,10 @@ def _list(path: Path, demuxer: str, limits: Limits, decode: bool) -> _Listing:
                     cells.extend(_parse_packet(line))
                 if len(cells) > MAX_PACKETS * _CELLS:
                     raise InputTooLargeError(f"{path.name}: more than {MAX_PACKETS:,} frames")
-            child.wait(limits.timeout_s)
+            child.check_end(limits.timeout_s)
             log, tail = child.log(head=True), child.log()
     except UnreadableMediaError as error:
-        raise UnreadableMediaError(f"{path.name}: {error}") from error
+        raise type(error)(f"{path.name}: {error}") from error
     if not cells or "dimensions" not in headers:
         raise _refusal(path, ffmpeg.errors_in(tail))
     log = log if log == tail else log + tail

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.errors import RefusedError
 from lp_ray.kinds import is_template
 from lp_ray.layout import SUFFIXES, OutputLayout, TemplateLayout
+from lp_ray.lease import check_holder
 from lp_ray.limits import OURS
 from lp_ray.manifest import DONE
 from lp_ray.media.clip import open_footage
@@ -38,7 +39,7 @@ def finalize_template(
     `digests` are the engine's and the landmarker's. Returns why not, if it cannot be; the staging of the key is gone
     afterwards.
     """
-    layout = TemplateLayout(settings.templates)
+    layout = settings.template_layout
     failure = None
     try:
         if not storage.exists(layout.template(key)):
@@ -46,7 +47,7 @@ def finalize_template(
     except RefusedError:
         raise
     except Exception as error:  # one clip's trouble is its own
-        if not storage.exists(layout.template(key)):  # else another job was first, and took the staging along
+        if not storage.exists(layout.template(key)):  # else another job was first
             failure = Failure.of(STAGE, error)
     storage.delete_prefix(layout.staged(key))
     return failure
@@ -78,10 +79,11 @@ def _parts(layout: TemplateLayout, key: str, n_parts: int) -> Iterator[MotionFra
 def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultRow | Failure:
     """Join a pair's staged segments, add the sound, put the result, then its row, then drop the staging.
 
-    `row` holds what is known already; the answer adds what the finished file says of itself.
+    `row` holds what is known already; the answer adds what the finished file says of itself. The staging of a pair
+    that failed is left, for this task may be tried again. Raises LeaseLostError.
     """
     started = time.perf_counter()
-    layout = OutputLayout(settings.output)
+    layout = settings.output_layout
     written = read_row(layout, work.pair_id)
     if written is not None:  # this task died after its row: only the staging was left to drop
         storage.delete_prefix(layout.staged(work.pair_id))
@@ -92,10 +94,11 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultR
     except RefusedError:
         raise
     except Exception as error:  # one pair's trouble is its own
-        storage.delete_prefix(layout.staged(work.pair_id))
         return Failure.of(STAGE, error)
     row = {**row, **finished, "status": DONE, "finished_at": datetime.now(UTC)}
-    row["seconds"] = {**row["seconds"], "finalize": time.perf_counter() - started}
+    seconds = time.perf_counter() - started
+    metrics.stage_worked(STAGE, seconds)
+    row["seconds"] = {**row["seconds"], "finalize": seconds}
     write_row(layout, row)
     storage.delete_prefix(layout.staged(work.pair_id))
     return row
@@ -133,6 +136,7 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
     segments = _fetch(folder, [layout.segment(work.pair_id, index, work.kind) for index in indices])
     output = folder / f"result{SUFFIXES[work.kind]}"
     facts = _JOINERS[work.kind](settings, work, segments, output)
+    check_holder(layout.lease, settings.run)  # nothing becomes visible for a job that was taken for dead
     uri = layout.result(work.pair_id, work.kind)
     compared = None
     if work.options["comparison"]:

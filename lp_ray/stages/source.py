@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray import metrics
 from lp_ray.engine.protocol import FRAME_SIZE, Span
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import create_landmarker
@@ -62,7 +63,9 @@ class CropSources:
             yield from self._video(row, framing)
             return
         started = time.perf_counter()
+        hits = self._portraits.cache_info().hits
         found = self._portraits(work.source, framing)
+        metrics.cache_looked_up("source", hit=self._portraits.cache_info().hits > hits)
         yield self._sourced(work, row.start, row.stop, found, time.perf_counter() - started)
 
     def _video(self, row: SpanRow, framing: SourceFraming) -> Iterator[SourcedSpan]:
@@ -93,6 +96,7 @@ class CropSources:
         frames.close()
 
     def _sourced(self, work: PairWork, start: int, stop: int, found: _Crops | Failure, seconds: float) -> SourcedSpan:
+        metrics.stage_worked(STAGE, seconds)
         if isinstance(found, Failure):
             images = empty(self._size, self._size, 3, dtype=np.uint8)
             nothing = empty(0, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.errors import RefusedError
 from lp_ray.face.compare import fit, side_by_side
@@ -20,7 +20,6 @@ from lp_ray.face.framing import SourceFraming, crop_of
 from lp_ray.face.paste_back import PasteBack
 from lp_ray.face.protocol import Image
 from lp_ray.kinds import is_template
-from lp_ray.layout import OutputLayout
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.frames_zip import write_frames
 from lp_ray.media.gather import gather
@@ -56,7 +55,7 @@ class WriteSegments:
 
     def __init__(self, settings: Settings) -> None:
         self._limits = settings.limits
-        self._layout = OutputLayout(settings.output)
+        self._layout = settings.output_layout
         self._templates = TemplateCache(settings.templates)
         self._clips = OpenClips(settings.limits)
         self._picture = lru_cache(settings.source_cache)(self._read_picture)
@@ -76,6 +75,8 @@ class WriteSegments:
                 raise
             except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
                 failure = Failure.of(STAGE, error)
+        seconds = time.perf_counter() - started
+        metrics.stage_worked(STAGE, seconds)
         return StagedSegment(
             chunk.work.pair_id,
             chunk.index,
@@ -83,7 +84,7 @@ class WriteSegments:
             chunk.facts,
             chunk.seconds_source,
             chunk.seconds_animate,
-            time.perf_counter() - started,
+            seconds,
             failure,
         )
 
@@ -128,6 +129,10 @@ class WriteSegments:
         shape = (picture.shape[0], picture.shape[1])
         if job.work.source.is_video:
             return [PasteBack(shape, invert(job.chunk.to_crop[frame]))]
+        if frame == 0:
+            hits = self._paste_back.cache_info().hits
+            self._paste_back(shape, tuple(job.chunk.to_crop[0].ravel().tolist()))
+            metrics.cache_looked_up("paste_back", hit=self._paste_back.cache_info().hits > hits)
         return [self._paste_back(shape, tuple(matrix.ravel().tolist())) for matrix in job.chunk.to_crop]
 
     def _read_picture(self, uri: str, key: str, framing: SourceFraming) -> Picture:

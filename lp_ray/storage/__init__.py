@@ -18,7 +18,7 @@ from lp_ray.storage.access import (
 )
 from lp_ray.storage.listing import FileInfo, glob, list_files, pages
 from lp_ray.storage.policy import Policy
-from lp_ray.storage.removal import delete, delete_many, delete_prefix, delete_prefixes
+from lp_ray.storage.removal import delete, delete_many, delete_prefix, delete_prefixes, unfinished_writes
 from lp_ray.storage.uri import display, join, normalise
 from lp_ray.storage.versions import Version, version_tags, versions
 
@@ -46,6 +46,7 @@ __all__ = [
     "put_if_absent",
     "read_bytes",
     "read_many",
+    "unfinished_writes",
     "version_tags",
     "versions",
 ]

@@ -180,7 +180,7 @@ def check_size(fs: Any, path: str, uri: str, limits: Limits) -> None:
 def _beside(path: Path) -> Iterator[Path]:
     """Give a temporary name in the target's own folder, so that renaming it there is atomic."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"  # uri.TEMPORARY
     try:
         yield temporary
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
@@ -12,7 +13,7 @@ from typing import Any
 from lp_ray.storage.filesystems import filesystem
 from lp_ray.storage.guard import guarded, guarded_write
 from lp_ray.storage.listing import PAGE, pages
-from lp_ray.storage.uri import display, local_path
+from lp_ray.storage.uri import TEMPORARY, display, local_path
 
 
 def delete(*uris: str) -> None:
@@ -90,6 +91,18 @@ def delete_prefixes(root: str, wanted: Callable[[str], bool]) -> list[str]:
         found |= {name for name, _ in doomed}
         delete_many(uri for _, uri in doomed)
     return sorted(found)
+
+
+def unfinished_writes(folder: str, older_than_s: float = 0.0) -> list[str]:
+    """Return the temporary files that writers who died left right in a normalised folder.
+
+    Only local writes have them. Those written to within the last `older_than_s` seconds may be somebody's at work.
+    """
+    if local_path(folder) is None:
+        return []
+    newest = time.time() - older_than_s
+    names = (info for page in pages(folder, ".") for info in page if TEMPORARY.fullmatch(info.uri.rpartition("/")[2]))
+    return sorted(info.uri for info in names if info.modified is None or info.modified <= newest)
 
 
 def _folder_of(uri: str, root: str) -> str:

@@ -10,6 +10,8 @@ from lp_ray.errors import SchemeNotAllowedError
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _CHAINED = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(?:::[A-Za-z][A-Za-z0-9+.-]*)*::[A-Za-z][A-Za-z0-9+.-]*://")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
+TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
+"""Name of a local file that is being written, until it takes the place of the one meant."""
 # Query parameters of signed addresses (AWS SigV2 and SigV4, Google, Azure SAS) and common names for tokens.
 _SIGNED = re.compile(
     r"(?i)([?&](?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|sig|token"

@@ -24,38 +24,39 @@ def versions(uris: Iterable[str]) -> dict[str, Version]:
     Local files cost a stat each; those in stores one listing per folder, never one request per file, read only
     where names begin as the wanted ones do and only until all are found; those on the web one request each.
     """
-    found: dict[str, Version] = {}
+    return dict(_seen(uris))
+
+
+def version_tags(uris: Sequence[str], stated: Sequence[str | None] | None = None) -> list[str | None]:
+    """Return the version tag of each normalised URI, row by row; None for one that is not there.
+
+    Costs what `versions` does. A tag that is `stated` (a manifest's `version` column, made by the same rule) is taken
+    as it is, and costs nothing: whether the file is still there, and still that one, shows when it is read.
+    """
+    tags: list[str | None] = list(stated) if stated is not None else [None] * len(uris)
+    found: dict[str, str | None] = dict.fromkeys(uri for uri, tag in zip(uris, tags, strict=True) if tag is None)
+    for uri, version in _seen(list(found)):
+        found[uri] = version.tag
+    return [found[uri] if tag is None else tag for uri, tag in zip(uris, tags, strict=True)]
+
+
+def _seen(uris: Iterable[str]) -> Iterator[tuple[str, Version]]:
+    """Yield those of the URIs that exist, with their versions."""
     folders: dict[str, set[str]] = {}
     for uri in uris:
         path = local_path(uri)
         if scheme_of(uri) in ("http", "https"):  # the web has no listings
             info = file_info(uri)
             if info is not None:
-                found[uri] = _version(info)
+                yield uri, _version(info)
         elif path is None:
             folders.setdefault(uri.rpartition("/")[0], set()).add(uri)
         elif os.path.isfile(path):  # noqa: PTH113 - paths are literal text here
             status = os.stat(path)  # noqa: PTH116
-            found[uri] = Version(f"{status.st_mtime_ns}-{status.st_size}", status.st_size)
+            yield uri, Version(f"{status.st_mtime_ns}-{status.st_size}", status.st_size)
     for folder, wanted in folders.items():
         for info in _listed(folder, wanted):
-            found[info.uri] = _version(info)
-    return found
-
-
-def version_tags(uris: Sequence[str], stated: Sequence[str | None] | None = None) -> list[str | None]:
-    """Return the version tag of each normalised URI, row by row; None for one that is not there.
-
-    A tag that is `stated` (a manifest's `version` column, made by the same rule) is taken as it is, and costs
-    nothing: whether the file is still there, and still that one, shows when it is read.
-    """
-    tags: list[str | None] = list(stated) if stated is not None else [None] * len(uris)
-    unknown = [row for row, tag in enumerate(tags) if tag is None]
-    found = versions(dict.fromkeys(uris[row] for row in unknown))
-    for row in unknown:
-        version = found.get(uris[row])
-        tags[row] = version.tag if version else None
-    return tags
+            yield info.uri, _version(info)
 
 
 def _listed(folder: str, wanted: set[str]) -> Iterator[FileInfo]:

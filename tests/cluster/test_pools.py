@@ -15,7 +15,8 @@ import pytest
 import ray
 from ray.data import ActorPoolStrategy
 
-from lp_ray.pools import PHASES, Pools, derive_pools
+from lp_ray.pipeline import configure_ray_data, strategy
+from lp_ray.pools import PHASES, Pools, derive_pools, let_grow
 from tests.cluster.nodes import LocalCluster
 
 MakeCluster = Callable[..., LocalCluster]
@@ -36,6 +37,22 @@ class Register:
 
     def count(self, stage: str) -> int:
         return len(self._places.get(stage, ()))
+
+
+class Elastic:
+    """A stage that says where each row was worked on, and that it lives."""
+
+    def __init__(self, register: Any) -> None:
+        context = ray.get_runtime_context()
+        gpus = context.get_accelerator_ids()["GPU"]
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ",".join(gpus)
+        self._place = f"{context.get_node_id()} {gpus[0]}"
+        ray.get(register.enter.remote("animate", self._place))
+
+    def __call__(self, batch: Batch) -> Batch:
+        time.sleep(0.5)
+        batch["place"] = np.array([self._place])
+        return batch
 
 
 class Stage:
@@ -133,3 +150,37 @@ def test_nodes_come_and_go(make_cluster: MakeCluster) -> None:
         while totals() != (2.0, 1.0) and time.monotonic() < deadline:
             time.sleep(0.25)
         assert derive_pools(*totals(), "cuda") == alone
+
+
+def test_a_pool_follows_nodes_that_join_and_leave(make_cluster: MakeCluster) -> None:
+    """One GPU, then three, then one again, while a pool works: it grows onto the new ones, and no row is lost."""
+    cluster = make_cluster(cpus=2, gpus=1)
+    cluster.connect()
+    configure_ray_data()
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    now, full = derive_pools(2, 1, "cuda"), derive_pools(16, 8, "cuda")
+    pool = let_grow(now, full)["animate"]
+    assert (pool.least, pool.actors, pool.most) == (1, 1, 8)
+    register = Register.remote()
+    graph = ray.data.from_arrow([pa.table({"id": [i]}) for i in range(120)])
+    graph = graph.map_batches(
+        Elastic,
+        fn_constructor_args=(register,),
+        batch_size=1,
+        compute=strategy(pool),
+        num_cpus=pool.cpus,
+        num_gpus=pool.gpus,
+    )
+    rows = iter(graph.iter_rows())
+    found = [next(rows)]
+    node = cluster.add_node(cpus=2, gpus=2)
+    while ray.get(register.count.remote("animate")) < 3:
+        found.append(next(rows))
+    found += [next(rows) for _ in range(12)]
+    cluster.remove_node(node, kill=True)
+    found += rows
+    assert sorted(row["id"] for row in found) == list(range(120))
+    places = Counter(row["place"] for row in found)
+    assert len(places) == 3 and len({place.split()[0] for place in places}) == 2
+    last = {row["place"] for row in found[-10:]}
+    assert len(last) == 1, "the pool shrank to the GPU that stayed"

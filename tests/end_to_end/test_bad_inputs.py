@@ -14,7 +14,7 @@ import pytest
 from jobs.cli import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
 from lp_ray import results
 from lp_ray.performance.film import film_performance
-from tests.end_to_end.conftest import Performances, RunJob, write_manifest
+from tests.running import Performances, RunJob, write_manifest
 
 GOOD_NAMES = ["照片 a.jpg", "a(1).jpg", "a=b.jpg", "{a,b}.jpg", "x.jpg?v=1"]
 

@@ -18,9 +18,9 @@ from lp_ray.face.insightface.files import DETECTOR, POINTS_106, POINTS_203
 from lp_ray.media.encode import encode_segment
 from lp_ray.motion.template import TemplateReader
 from lp_ray.weights.store import WeightStore
-from tests.end_to_end.conftest import Ended, RunJob, write_manifest
 from tests.face.insightface.drawn import Drawn, draw
 from tests.face.insightface.models import stock_store, write_models
+from tests.running import Ended, RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny", "paste_back=false")
 FPS, N_FRAMES = Fraction(25), 12

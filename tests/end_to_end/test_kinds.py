@@ -11,7 +11,7 @@ import pytest
 from lp_ray import results
 from lp_ray.limits import Limits
 from lp_ray.media.clip import open_footage
-from tests.end_to_end.conftest import RunJob, write_manifest
+from tests.running import RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")
 CUT_S = 0.4

@@ -9,7 +9,7 @@ import pytest
 
 from lp_ray import results
 from lp_ray.motion.template import TemplateReader
-from tests.end_to_end.conftest import NOD_FRAMES, Performances, RunJob, write_manifest
+from tests.running import NOD_FRAMES, Performances, RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")
 
@@ -72,7 +72,9 @@ def test_the_references_templates_drive_portraits(tmp_path: Path, media: Path, r
     assert rows["old"]["n_frames"] == 30 and not rows["old"]["has_audio"]
     ended = run_job("animate", *command, f"output={tmp_path / 'p'}")
     rows = {row["driving_id"]: row for row in results.read_results(str(tmp_path / "p")).to_pylist()}
-    assert {row["error_class"] for row in rows.values()} == {"UnsupportedError"}
+    classes = {name: row["error_class"] for name, row in rows.items()}
+    assert classes == {"old": "UnsupportedError", "new": "UnsupportedError", "evil": "TemplateError"}
+    assert not proof.exists()
     assert "engine=liveportrait" in rows["old"]["error"]
 
 

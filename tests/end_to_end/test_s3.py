@@ -9,7 +9,7 @@ import pytest
 
 from lp_ray import results, storage
 from lp_ray.media.join import video_facts
-from tests.end_to_end.conftest import Performances, RunJob, write_manifest
+from tests.running import Performances, RunJob, write_manifest
 
 
 def test_a_job_whose_every_file_is_on_s3(
@@ -41,7 +41,7 @@ def test_a_job_whose_every_file_is_on_s3(
 
 @pytest.mark.parametrize(
     ("environment", "words"),
-    [({"AWS_SECRET_ACCESS_KEY": "wrong"}, "storage refuses"), ({}, "bucket does not exist")],
+    [({"AWS_SECRET_ACCESS_KEY": "not-this-one"}, "storage refuses"), ({}, "bucket does not exist")],
     ids=["bad-secret", "missing-bucket"],
 )
 def test_a_store_that_refuses_stops_the_job_with_the_reason(
@@ -52,5 +52,5 @@ def test_a_store_that_refuses_stops_the_job_with_the_reason(
     drivings = write_manifest(tmp_path / "d.parquet", [{"uri": f"{bucket}/a.mp4", "driving_id": "d"}])
     command = (f"sources={sources}", f"drivings={drivings}", f"output={bucket}/out")
     ended = run_job("animate", *command, **environment)
-    assert ended.code == 2 and "refused" in ended.output and "wrong" not in ended.output, ended.output
+    assert ended.code == 2 and "refused" in ended.output and "not-this-one" not in ended.output, ended.output
     assert words in ended.output

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lp_ray.motion.rates import LengthPolicy, drive_picture, drive_video, resample
+from lp_ray.motion.rates import Length, LengthPolicy, drive_picture, drive_video, output_length, resample, schedule
 
 RATES = [Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60)] + [
     Fraction(n, 1001) for n in (24000, 30000, 60000)
@@ -83,3 +83,19 @@ def test_a_picture_takes_all_driving_frames() -> None:
 def test_nothing_to_show_is_refused(n: int, rate: Fraction) -> None:
     with pytest.raises(ValueError, match="cannot be shown"):
         resample(n, rate, Fraction(25))
+
+
+@given(
+    st.none() | st.builds(Length, st.integers(1, 300), rates),
+    st.builds(Length, st.integers(1, 300), rates),
+    st.sampled_from(["min", "loop", "ping-pong", "hold"]),
+)
+def test_the_length_is_known_without_listing_frames(
+    source: Length | None, driving: Length, policy: LengthPolicy
+) -> None:
+    """The plan counts a pair's frames by `output_length`, the stages list them by `schedule`."""
+    made = schedule(source, driving, policy)
+    length = output_length(source, driving, policy)
+    assert len(made.source) == len(made.driving) == length.n_frames
+    assert length.fps == (driving.fps if source is None else source.fps)
+    assert made.source.max() < (1 if source is None else source.n_frames) and made.driving.max() < driving.n_frames

@@ -1,4 +1,4 @@
-"""Jobs run as a user runs them: a command line, real Ray, real files."""
+"""Jobs run as a user runs them: a command line, real Ray, real files. Loaded as a plugin by `tests/conftest.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import skimage.data
 from lp_ray.performance.curves import Curves
 from lp_ray.performance.film import film_performance
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 TALK_FPS, NOD_FPS = Fraction(25), Fraction(30000, 1001)
 TALK_FRAMES, NOD_FRAMES = 100, 90
 

@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from lp_ray.coordinator.lease import LeaseTimes, acquire
 from lp_ray.errors import LeaseLostError, RefusedError
+from lp_ray.lease import LeaseTimes, acquire
 
 
 def main(folder: str, lease_s: str, wait_s: str, mode: str, *more: str) -> None:

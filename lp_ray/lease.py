@@ -17,6 +17,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,10 @@ class LeaseTimes:
     """A holder that gives no sign of life for this long is dead."""
     wait_s: float = 0.0
     """How long to wait for a holder that is alive. A silent one is always watched for its lease time."""
+
+    def __post_init__(self) -> None:
+        if self.lease_s <= 0 or self.wait_s < 0:
+            raise ValueError(f"{self}: lease_s must be above 0, wait_s 0 or more")
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,11 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+    def heed(self) -> None:
+        """Raise LeaseLostError if a loss has been noticed: costs nothing, and is late by up to the time of a beat."""
+        if self._lost:
+            raise LeaseLostError(self._lost)
 
     def check(self) -> None:
         """Raise LeaseLostError unless the lease is held now: one listing, to be asked before results are written.
@@ -152,21 +162,22 @@ class Lease:
         storage.put_bytes(_file(self._folder, self._generation), _to_bytes(holder))
 
 
-def acquire(folder: str, times: LeaseTimes | None = None) -> Lease:
-    """Take the lease whose files lie under `folder` (a normalised URI).
+Told = Callable[[Holder], None]
+
+
+def acquire(folder: str, times: LeaseTimes | None = None, run: str = "", told: Told | None = None) -> Lease:
+    """Take the lease whose files lie under `folder` (a normalised URI), as the holder named `run` (a unique text).
 
     Waits for a holder that is alive for `times.wait_s`, and watches a silent one for the lease time that its file
-    states. Raises LeaseHeldError naming the holder.
+    states; `told` hears of each of them, once. Raises LeaseHeldError naming the holder.
     """
-    times = times or LeaseTimes()
-    if times.lease_s <= 0 or times.wait_s < 0:
-        raise ValueError(f"{times}: lease_s must be above 0, wait_s 0 or more")
+    times, run = times or LeaseTimes(), run or uuid.uuid4().hex
     deadline = now() + times.wait_s
     while True:
         generation = highest(folder)
         if generation:
-            _await_end(folder, generation, deadline, times)
-        asked, me = now(), _myself(times.lease_s)
+            _await_end(folder, generation, deadline, told)
+        asked, me = now(), _myself(run, times.lease_s)
         if _take(folder, generation + 1, me):
             return Lease(folder, generation + 1, me, asked)
 
@@ -184,17 +195,20 @@ def _take(folder: str, generation: int, me: Holder) -> bool:
     return True
 
 
-def _await_end(folder: str, generation: int, deadline: float, times: LeaseTimes) -> None:
+def _await_end(folder: str, generation: int, deadline: float, told: Told | None) -> None:
     """Return when the holder of a generation is done, dead or replaced. Raises LeaseHeldError if it is alive."""
     seen, seen_at = read_holder(folder, generation), now()
     first = seen
     while seen is not None and not seen.released and not _is_gone(seen):
         if now() - seen_at > seen.lease_s:
             return
+        if told is not None:
+            told(seen)
+            told = None
         if seen != first and now() >= deadline:
             raise LeaseHeldError(
-                f"{display(folder)}: held by {seen.describe()}; two jobs may not write to one output at once: wait "
-                "for it, choose another output, or set lease.wait_s to wait for it"
+                f"{display(folder)}: held by {seen.describe()}; two jobs may not write there at once: wait for it "
+                "(on_busy=wait), or choose another output"
             )
         time.sleep(min(1.0, seen.lease_s / _BEATS / 2))
         latest = read_holder(folder, generation)
@@ -205,6 +219,14 @@ def _await_end(folder: str, generation: int, deadline: float, times: LeaseTimes)
 def current(folder: str) -> Holder | None:
     """Return the last holder of a lease, released or not; None if there never was one."""
     return read_holder(folder, highest(folder))
+
+
+def check_holder(folder: str, run: str) -> None:
+    """Raise LeaseLostError unless `run` is the holder: for a process that works for the one that took the lease."""
+    holder = current(folder) or current(folder)  # between listing and reading it may have renewed its generation
+    if holder is None or holder.holder != run or holder.released:
+        name = holder.describe() if holder else "another job"
+        raise LeaseLostError(f"{display(folder)}: taken over by {name}: this job was silent for too long, and stops")
 
 
 def highest(folder: str) -> int:
@@ -245,10 +267,10 @@ def _until(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
-def _myself(lease_s: float) -> Holder:
+def _myself(run: str, lease_s: float) -> Holder:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     pid = os.getpid()
-    return Holder(uuid.uuid4().hex, socket.gethostname(), pid, _process(pid) or "", started, _until(lease_s), lease_s)
+    return Holder(run, socket.gethostname(), pid, _process(pid) or "", started, _until(lease_s), lease_s)
 
 
 def _process(pid: int) -> str | None:

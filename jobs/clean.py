@@ -1,0 +1,65 @@
+"""Remove what jobs that died have left: `python -m jobs.clean --help`."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+
+from omegaconf import DictConfig
+
+from jobs.cli import EXIT_DONE, main
+from jobs.setup import lease_times
+from lp_ray import results, storage
+from lp_ray.coordinator import leftovers
+from lp_ray.coordinator.leftovers import Leftover
+from lp_ray.errors import RefusedError
+from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray.lease import acquire
+
+
+def run(config: DictConfig) -> int:
+    """Clean an output and a template store; a living job's output is refused, its templates' staging left alone."""
+    if not config.output and not config.templates:
+        raise RefusedError("output=… or templates=… is missing (see --help)")
+    output = storage.normalise(config.output) if config.output else None
+    if output is not None:
+        clean_output(output, config)
+    own = None if output is None else storage.join(output, "templates")
+    store = storage.normalise(config.templates) if config.templates else own
+    if store is not None:
+        clean_store(store, config.dry_run)
+    return EXIT_DONE
+
+
+def clean_output(output: str, config: DictConfig) -> None:
+    """Find what is left in an output, under its lease, and remove it; rows that a dead job left join the table."""
+    layout = OutputLayout(output, uuid.uuid4().hex)
+    with acquire(layout.lease, lease_times(config), layout.run, lambda holder: print(f"held by {holder.describe()}")):
+        if not config.dry_run:
+            results.gather_loose_rows(layout)
+        settle(output, leftovers.in_output(layout), config.dry_run)
+
+
+def clean_store(store: str, dry_run: bool) -> None:
+    """Find what is left in a template store, and remove it."""
+    found, alive = leftovers.in_store(TemplateLayout(store))
+    for run in alive:
+        print(f"alive, left alone: {storage.display(run)}")
+    settle(store, found, dry_run)
+
+
+def settle(place: str, found: list[Leftover], dry_run: bool) -> None:
+    """Say what was found, and remove it unless this is a dry run."""
+    if not dry_run:
+        leftovers.remove(found)
+    else:
+        for leftover in found:
+            print(f"{leftover.what}: {storage.display(leftover.uri)}")
+    kinds = Counter(leftover.what for leftover in found)
+    counts = ", ".join(f"{count} {what}" for what, count in kinds.items()) or "nothing"
+    size = sum(leftover.bytes for leftover in found)
+    print(f"{storage.display(place)}: {'would remove' if dry_run else 'removed'} {counts} ({size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    main("clean", run)

@@ -1,0 +1,60 @@
+"""Motion templates as the reference's .pkl files: `python -m jobs.export --help`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from omegaconf import DictConfig
+
+from jobs.cli import EXIT_DONE, main
+from jobs.setup import required
+from lp_ray import storage
+from lp_ray.errors import LpRayError, RefusedError
+from lp_ray.motion.pickle_io import export_pickle
+from lp_ray.motion.template import TemplateReader
+
+
+def run(config: DictConfig) -> int:
+    """Write a .pkl for every template that `input` names."""
+    pattern, output = required(config, "input"), storage.normalise(required(config, "output"))
+    uris = find_templates(pattern)
+    for uri, target in zip(uris, targets(uris, output), strict=True):
+        try:
+            storage.put_bytes(target, as_pickle(uri))
+        except LpRayError as error:
+            raise RefusedError(f"{storage.display(uri)}: {error}") from error
+    print(f"{len(uris)} templates in {storage.display(output)}")
+    return EXIT_DONE
+
+
+def find_templates(pattern: str) -> list[str]:
+    """Return the templates of a file, a folder or a glob. Raises RefusedError for none."""
+    found = [uri for uri in storage.glob(pattern) if uri.endswith(".npz")]
+    if not found:
+        raise RefusedError(f"input={pattern}: no motion templates (.npz) there")
+    return sorted(found)
+
+
+def targets(uris: Iterable[str], output: str) -> list[str]:
+    """Return where each template goes: `output` itself if that is a .pkl, else a file in it under its own name."""
+    names = [PurePosixPath(uri).stem for uri in uris]
+    if not output.endswith(".pkl"):
+        return [storage.join(output, f"{name}.pkl") for name in names]
+    if len(names) > 1:
+        raise RefusedError(f"output={output}: one file for {len(names)} templates: name a folder")
+    return [output]
+
+
+def as_pickle(uri: str) -> bytes:
+    """Return a stored template in the reference's form. Raises TemplateError if it has none."""
+    with storage.local_copy(uri) as path:
+        template = TemplateReader(path)
+        try:
+            return export_pickle(template.header, template.read())
+        finally:
+            template.close()
+
+
+if __name__ == "__main__":
+    main("export", run)

@@ -1,0 +1,77 @@
+"""A job of several nodes, submitted as docs/cluster.md says, while nodes come and go."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import skimage.data
+import skimage.io
+from ray.util.state import list_actors
+
+from tests.cluster.nodes import Ended, LocalCluster
+from tests.running import Performances, write_manifest
+
+MakeCluster = Callable[..., LocalCluster]
+N_PAIRS = 12
+WAIT_S = 180.0
+
+
+def nodes_of(stage: str) -> set[str]:
+    """Return the nodes on which actors of a stage live."""
+    living: list[Any] = list_actors(filters=[("state", "=", "ALIVE")], limit=1000)
+    return {actor.node_id for actor in living if stage in actor.class_name}
+
+
+def wait(what: str, holds: Callable[[], bool], job: threading.Thread) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert job.is_alive(), f"the job ended before {what}"
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(500)
+def test_all_pairs_are_done_while_nodes_come_and_go(
+    make_cluster: MakeCluster, performances: Performances, tmp_path: Path
+) -> None:
+    """A head without CPUs, as in cluster.yaml; a node joins; a third one, too, and gets an engine actor; the power of
+    the second is cut; nothing is lost."""
+    cluster = make_cluster(cpus=0, gpus=0)
+    cluster.connect()
+    face = tmp_path / "face.png"
+    skimage.io.imsave(face, skimage.data.astronaut()[::2, ::2])
+    rows = []
+    for i in range(N_PAIRS):
+        shutil.copyfile(face, tmp_path / f"{i}.png")
+        rows.append({"uri": str(tmp_path / f"{i}.png"), "source_id": str(i)})
+    sources, output = write_manifest(tmp_path / "sources.parquet", rows), tmp_path / "out"
+    command = [
+        *(sys.executable, "-m", "jobs.animate", "cluster=auto", "cluster.num_cpus=9", "cluster.num_gpus=4"),
+        *(f"sources={sources}", f"driving={performances.talk}", f"output={output}"),
+        *("engine=preview", "pools.animate.gpus=1", "pools.extract.gpus=1", "preset=ultrafast", "crf=40"),
+    ]
+    ended: list[Ended] = []
+    job = threading.Thread(target=lambda: ended.append(cluster.jobs.submit(*command)))
+    job.start()
+    wait("actors that wait for a node", lambda: bool(list_actors(filters=[("state", "=", "PENDING_CREATION")])), job)
+    second = cluster.add_node(cpus=3, gpus=1)
+    wait("the first video", lambda: any((output / "videos").glob("*.mp4")), job)
+    before = nodes_of("AnimatePairs")
+    cluster.add_node(cpus=3, gpus=1)
+    wait("an engine actor on the third node", lambda: bool(nodes_of("AnimatePairs") - before), job)
+    cluster.remove_node(second, kill=True)
+    job.join()
+    assert ended[0].code == 0, ended[0].output
+    table = pq.read_table(output / "results")
+    assert table["status"].to_pylist() == ["done"] * N_PAIRS
+    assert sorted(table["source_id"].to_pylist(), key=int) == [str(i) for i in range(N_PAIRS)]
+    assert set(table["n_frames"].to_pylist()) == {100}
+    assert len(list((output / "videos").glob("*.mp4"))) == N_PAIRS

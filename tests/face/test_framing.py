@@ -1,0 +1,94 @@
+"""What the choices of a user do to the crops of sources and drivings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lp_ray.errors import NoFaceError, UnsupportedError
+from lp_ray.face.crop import invert, transform_points
+from lp_ray.face.framing import SourceFraming
+from lp_ray.face.portrait import FULL_SIZE, MAX_FACES, NO_POINTS, crop_box, crop_portrait, crop_portraits
+from lp_ray.face.protocol import Face, Image, Points
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+
+
+class _Faces:
+    """A landmarker that knows where the faces are."""
+
+    n_points = 203
+
+    def __init__(self, *faces: Face) -> None:
+        self.faces = list(faces)
+
+    def detect(self, image: Image) -> list[Face]:
+        return self.faces
+
+    def detect_in_box(self, image: Image, box: tuple[float, float, float, float]) -> Face | None:
+        return None
+
+
+def _face(x: float, y: float, angle: float = 0.0) -> Face:
+    """A face of 203 points about (x, y), turned by `angle` radians."""
+    points = np.random.default_rng(1).normal(0, 12, (203, 2))
+    points[[0, 6, 12, 18]] = (-20, -10)
+    points[[24, 30, 36, 42]] = (20, -10)
+    points[[48, 66]] = (0, 25)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turned = points @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
+    whole: Points = np.concatenate([turned, np.zeros((203, 1))], 1)
+    return Face(whole, 1.0)
+
+
+def _eyes(points: Points) -> tuple[np.ndarray, np.ndarray]:
+    return points[[0, 6, 12, 18], :2].mean(0), points[[24, 30, 36, 42], :2].mean(0)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4, -0.7])
+def test_a_turned_face_stands_upright_in_its_crop(angle: float) -> None:
+    portrait = crop_portrait(PICTURE, _Faces(_face(200, 150, angle)), "large-small", None, SourceFraming(), 256)
+    assert portrait.crop.shape == (256, 256, 3)
+    left, right = _eyes(portrait.points)
+    assert left[1] == pytest.approx(right[1], abs=1e-6) and left[0] < right[0]
+
+
+def test_a_turned_face_stays_turned_on_request() -> None:
+    framing = SourceFraming(rotate=False)
+    portrait = crop_portrait(PICTURE, _Faces(_face(200, 150, 0.4)), "large-small", None, framing, 256)
+    left, right = _eyes(portrait.points)
+    assert np.arctan2(*(right - left)[::-1]) == pytest.approx(0.4, abs=1e-6)
+
+
+def test_landmarks_and_matrix_agree() -> None:
+    face = _face(200, 150, 0.3)
+    portrait = crop_portrait(PICTURE, _Faces(face), "large-small", None, SourceFraming(), 256)
+    back = transform_points(portrait.points, invert(portrait.to_crop))
+    np.testing.assert_allclose(back[:, :2], face.points[:, :2], atol=1e-6)
+
+
+def test_all_faces_come_from_left_to_right() -> None:
+    portraits = crop_portraits(PICTURE, _Faces(_face(300, 150), _face(100, 150)), SourceFraming(), 256)
+    centres = [transform_points(p.points, invert(p.to_crop))[:, 0].mean() for p in portraits]
+    assert len(centres) == 2 and centres[0] < centres[1]
+
+
+def test_no_face_and_too_many_say_so() -> None:
+    with pytest.raises(NoFaceError, match="no face"):
+        crop_portraits(PICTURE, _Faces(), SourceFraming(), 256)
+    with pytest.raises(UnsupportedError, match=f"at most {MAX_FACES}"):
+        crop_portraits(PICTURE, _Faces(*[_face(200, 150)] * (MAX_FACES + 1)), SourceFraming(), 256)
+    with pytest.raises(NoFaceError, match=r"no face in the given box \[1, 2, 3, 4\]"):
+        crop_portrait(PICTURE, _Faces(_face(200, 150)), "large-small", (1, 2, 3, 4), SourceFraming(), 256)
+
+
+def test_a_crop_already_may_be_without_a_face() -> None:
+    portrait = crop_portrait(PICTURE, _Faces(), "large-small", None, SourceFraming(crop=False), 256)
+    assert portrait.points is NO_POINTS and portrait.crop.shape == (256, 256, 3)
+
+
+def test_a_box_is_cut_upright_about_its_middle() -> None:
+    portrait = crop_box(PICTURE, (150.0, 100.0, 250.0, 200.0), SourceFraming(vy=0.0), 256)
+    centre = transform_points(np.array([[200.0, 150.0]]), portrait.to_crop)[0]
+    np.testing.assert_allclose(centre, (FULL_SIZE / 2, FULL_SIZE / 2), atol=1.0)
+    assert portrait.to_crop[0, 1] == pytest.approx(0) and portrait.to_crop[1, 0] == pytest.approx(0)

@@ -1,0 +1,45 @@
+"""Must show 1: a driver that dies, and the job run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from lp_ray import results
+from lp_ray.layout import OutputLayout
+from lp_ray.storage import normalise
+from tests.faults.drivers import driver
+from tests.faults.material import make_portraits
+from tests.faults.outputs import check_whole, finished, reached, rows
+from tests.running import RunJob
+
+
+def test_a_job_killed_three_times_makes_every_pair_once(tmp_path: Path, run_job: RunJob) -> None:
+    """A job of 60 pairs is killed, driver and all, at about 10, 50 and 90 %, and each time run again.
+
+    In the end there are 60 rows and 60 objects, of the bytes that their rows state. What was finished before a kill
+    is not written again: same bytes, same time. Nothing else is left.
+    """
+    output = tmp_path / "out"
+    manifests = make_portraits(tmp_path / "in", n_sources=10, n_drivings=6, n_frames=8)
+    command = (*manifests.arguments(output), "chunk_frames=3")
+    for share in (0.1, 0.5, 0.9):
+        target = int(share * manifests.n_pairs)
+        with driver("animate", *command, log=tmp_path / f"log{target}") as job:
+            already = finished(output)
+            assert job.wait_for(reached(output, target)), job.printed()
+        left = finished(output)
+        assert target - 3 <= len(left) < manifests.n_pairs, "not killed when it was meant to be"
+        assert {key: left[key] for key in already} == already
+    ended = run_job("animate", *command)
+    assert ended.code == 0, ended.output
+    assert f"{len(left)} done already" in ended.output, ended.output
+    check_whole(output, manifests.n_pairs)
+    now = finished(output)
+    assert {key: now[key] for key in left} == left
+    assert {row["attempts"] for row in rows(output)} == {1}
+    table = pq.read_table(output / "results")
+    assert len(table) == manifests.n_pairs, "plain readers see each row once, too"
+    done, others = results.standing(OutputLayout(normalise(str(output))))
+    assert len(done) == manifests.n_pairs and not others

@@ -1,0 +1,135 @@
+"""jobs.clean: what dead jobs left goes, what is a result or a living job's stays; locally and on a real S3 server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from jobs.cli import EXIT_DONE, EXIT_REFUSED
+from lp_ray import results, storage
+from lp_ray.layout import OutputLayout, TemplateLayout
+from tests.running import REPOSITORY, RunJob
+
+DONE_KEY, LOOSE_KEY, ORPHAN = "a" * 32, "b" * 32, "c" * 32
+
+
+@dataclass
+class Place:
+    """An output as a dead job leaves it: two results, one of them not in the table yet, and a lot of litter."""
+
+    root: str
+    layout: OutputLayout
+    store: TemplateLayout
+    keep: set[str]
+    litter: set[str]
+
+    def files(self) -> set[str]:
+        """Everything but leases and the table."""
+        everything = {info.uri for info in storage.list_files(self.root, deep=True)}
+        return {uri for uri in everything if not uri.endswith((".json", ".parquet", ".arrow"))}
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    root = storage.normalise(str(tmp_path / "out"))
+    if request.param == "s3":
+        root = f"s3://{request.getfixturevalue('s3_bucket')}/out"
+    layout, store = OutputLayout(root, "dead"), TemplateLayout(storage.join(root, "templates"), "dead")
+    rows = [
+        {"pair_id": key, "status": "done", "bytes": 5, "finished_at": datetime.now(UTC)}
+        for key in (DONE_KEY, LOOSE_KEY)
+    ]
+    results.flush(layout, rows[:1])
+    results.write_row(layout, rows[1])
+    keep = {layout.result(DONE_KEY, "video"), layout.result(LOOSE_KEY, "gif"), store.template("t")}
+    keep.add(layout.comparison(DONE_KEY, "video"))
+    litter = {layout.result(ORPHAN, "video"), layout.comparison(ORPHAN, "image")}
+    litter |= {layout.segment(ORPHAN, 0, "video"), layout.segment(DONE_KEY, 1, "gif"), store.part("t", 3)}
+    if request.param == "local":
+        begun = [
+            storage.join(folder, f".{uuid.uuid4().hex}.tmp") for folder in (layout.videos, store.root, layout.rows)
+        ]
+        litter |= set(begun)
+    for uri in keep | litter:
+        storage.put_bytes(uri, b"bytes")
+    if request.param == "local":
+        stale = time.time() - 7200
+        os.utime(begun[1].removeprefix("file://"), (stale, stale))
+        fresh = storage.join(store.root, f".{uuid.uuid4().hex}.tmp")  # another job may be writing it
+        storage.put_bytes(fresh, b"half")
+        keep.add(fresh)
+    return Place(root, layout, store, keep, litter)
+
+
+@pytest.fixture
+def holder(place: Place, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """A living job: it holds the lease on the folder named by the test."""
+    folder = {"output": place.layout.lease, "store": place.store.lease}[request.param]
+    command = [sys.executable, "-m", "tests.lease_holder", folder, "6", "0", "hold"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY)
+    assert process.stdout is not None and process.stdout.readline().strip() == "held"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_dry_run_lists_what_cleaning_removes_and_results_stay(place: Place, run_job: RunJob) -> None:
+    """The listing names every leftover; the run after it removes exactly those, and takes the loose row in."""
+    before = place.files()
+    assert before >= place.keep | place.litter
+    listed = run_job("clean", f"output={place.root}", "dry_run=true")
+    assert listed.code == EXIT_DONE, listed.output
+    assert "would remove" in listed.output
+    assert place.files() == before
+    for uri in place.litter:
+        assert storage.display(uri.partition("/dead")[0]) in listed.output, listed.output
+    for uri in place.keep:
+        assert storage.display(uri) not in listed.output, listed.output
+    cleaned = run_job("clean", f"output={place.root}")
+    assert cleaned.code == EXIT_DONE, cleaned.output
+    assert place.files() == place.keep
+    rows = results.read_results(place.root)
+    assert sorted(rows["pair_id"].to_pylist()) == [DONE_KEY, LOOSE_KEY]
+    assert storage.list_files(place.layout.rows) == []
+    assert storage.list_files(place.store.staging, deep=True) == []
+    again = run_job("clean", f"output={place.root}")
+    assert again.output.count("removed nothing") == 2, again.output
+
+
+@pytest.mark.parametrize("holder", ["output"], indirect=True)
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+def test_the_output_of_a_living_job_is_left_alone(place: Place, holder: subprocess.Popen[str], run_job: RunJob) -> None:
+    """Nothing is removed, and the holder is named."""
+    before = place.files()
+    ended = run_job("clean", f"output={place.root}")
+    assert ended.code == EXIT_REFUSED and f"process {holder.pid} on " in ended.output, ended.output
+    assert place.files() == before
+
+
+@pytest.mark.parametrize("holder", ["store"], indirect=True)
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+def test_the_staging_of_a_living_job_stays_in_a_shared_template_store(
+    place: Place, holder: subprocess.Popen[str], run_job: RunJob
+) -> None:
+    """Of two jobs that fill one store one is alive: only the other one's pieces go."""
+    other = TemplateLayout(place.store.root, "other").part("t", 0)
+    storage.put_bytes(other, b"bytes")
+    ended = run_job("clean", f"templates={place.store.root}")
+    assert ended.code == EXIT_DONE and "alive, left alone" in ended.output, ended.output
+    assert storage.exists(place.store.part("t", 3)) and not storage.exists(other)
+    assert storage.exists(place.store.template("t"))
+
+
+def test_a_place_must_be_named(run_job: RunJob) -> None:
+    ended = run_job("clean")
+    assert ended.code == EXIT_REFUSED and "output=" in ended.output
