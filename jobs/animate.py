@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
@@ -9,18 +10,21 @@ import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, Terminated, main
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.occupy import occupy
 from lp_ray.coordinator.reporting import Reporter
-from lp_ray.errors import RefusedError
+from lp_ray.errors import LpRayError, RefusedError
 from lp_ray.lease import Holder, Lease
 from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
 from lp_ray.pipeline import RayExecutor
+from lp_ray.report.summary import Webhook, describe_run, parse_webhook
+from lp_ray.report.summary import write as write_summary
+from lp_ray.settings import Settings
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -103,7 +107,7 @@ def result_lines(job: jobs.Job) -> list[str]:
 def run(config: DictConfig) -> int:
     """Plan, work, sum up."""
     job, times = prepare(config), lease_times(config)
-    reporter = make_reporter()
+    reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
         show_plan(job, config, reporter)
         return EXIT_DONE
@@ -116,7 +120,7 @@ def run(config: DictConfig) -> int:
         if not len(job.plan.todo):
             reporter.note("nothing to do")
             return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
-        return work(job, config, reporter, lease)
+        return work(job, config, reporter, lease, webhook)
 
 
 def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
@@ -126,17 +130,38 @@ def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
         reporter.note(line)
 
 
-def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease) -> int:
-    """Make the pairs on Ray, and say how it went."""
-    start_ray(config)
+def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, webhook: Webhook | None) -> int:
+    """Make the pairs on Ray, and say how it went: on the terminal, in the output and to the webhook."""
+    started, summary, how = datetime.now(UTC), None, "error"
     try:
-        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
+        start_ray(config)
+        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder, job.xpose_device))
         summary = jobs.run(job, executor, reporter, lease)
+        how = "some_failed" if summary.failed else "complete"
+    except KeyboardInterrupt as stop:
+        how = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        raise
     finally:
         ray.shutdown()
+        for line in tell(describe_run(job.settings, job.engine.label, started, summary, how), job.settings, webhook):
+            reporter.note(line)
     for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+
+
+def webhook_from(config: DictConfig) -> Webhook | None:
+    """Read the webhook's address before any work. Raises RefusedError."""
+    return parse_webhook(str(config.webhook), bool(config.webhook_private)) if config.webhook else None
+
+
+def tell(text: bytes, settings: Settings, webhook: Webhook | None) -> list[str]:
+    """Put the summary away, POST it, and return what to say of that: neither makes a job fail."""
+    try:
+        lines = [f"summary: {storage.display(write_summary(settings, text)).removeprefix('file://')}"]
+    except (LpRayError, OSError) as error:
+        lines = [f"no summary was written: {error}"]
+    return [*lines, webhook.post(text)] if webhook else lines
 
 
 if __name__ == "__main__":

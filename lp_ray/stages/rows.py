@@ -68,6 +68,11 @@ class SourceRef:
     is_video: bool = False
     version: str = ""
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether, in a job of animals, its face must be found."""
+        return self.box is None
+
 
 @dataclass(frozen=True)
 class DrivingRef:
