@@ -55,7 +55,7 @@ def test_convolutions_by_tiles_and_direct(taps: int, depth: int, width: int) -> 
 
 def test_tiles_over_cells_of_four() -> None:
     """A convolution over a map whose cells repeat their middles, from the 3 x 3 distinct pixels of each."""
-    distinct, weight = noise(2, 9, 6, 8), noise(5, 8, 3, 3)
+    distinct, weight = noise(2, 9, 6, 8), noise(5, 8, 3, 3) / 9
     out = torch.empty(2, 1, 12, 8, 5)
 
     def finish(block: Tensor, select: Select) -> None:
@@ -68,7 +68,7 @@ def test_tiles_over_cells_of_four() -> None:
 
 @pytest.mark.parametrize("factor", [2, 4])
 def test_convolution_over_an_enlarged_map(factor: int) -> None:
-    x, weight = noise(2, 6, 5, 7), noise(4, 6, 3, 3)
+    x, weight = noise(2, 6, 5, 7), noise(4, 6, 3, 3) / 8
     distinct = kinds(tap_products(x.permute(0, 2, 3, 1), tap_matrix(weight)), middle=factor == 4)
     ours = cells_of_four(distinct) if factor == 4 else distinct
     expected = functional.conv2d(functional.interpolate(x, scale_factor=factor), weight, padding=1)
