@@ -135,7 +135,7 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
     started, summary, how = datetime.now(UTC), None, "error"
     try:
         start_ray(config)
-        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
+        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder, job.xpose_device))
         summary = jobs.run(job, executor, reporter, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
