@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, Terminated, main
+from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main, was_terminated
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import results, storage
@@ -135,11 +135,11 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
     started, summary, how = datetime.now(UTC), None, "error"
     try:
         start_ray(config)
-        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
+        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder, job.xpose_device))
         summary = jobs.run(job, executor, reporter, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
-        how = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        how = "terminated" if was_terminated(stop) else "interrupted"
         raise
     finally:
         ray.shutdown()

@@ -116,6 +116,10 @@ class TemplateLayout:
     def template(self, key: str) -> str:
         return storage.join(self.root, f"{key}.npz")
 
+    def faces(self, key: str) -> str:
+        """What was found in the picture of an animal; see stages/animals.py."""
+        return storage.join(self.root, "faces", f"{key}.json")
+
     def staged(self, key: str) -> str:
         return storage.join(self.own_staging, key)
 

@@ -210,6 +210,7 @@ class PairsJob:
             "source_height": facts and facts.height,
             "engine": self._engine,
             "engine_digest": self._identity.engine_digest,
+            "licences": self._identity.licences(plan.source(pair), plan.driving(pair), plan.options(pair)),
             "options": plan.option_texts[int(plan.pairs.option_index[pair])],
             "attempts": int(plan.attempts[pair]) + 1,
             "started_at": self._started,

@@ -38,7 +38,8 @@ def identify_weights(place: str, size: str, variant: str) -> WeightIdentity:
     entries = {artefact.name: store.entry(artefact.name) for artefact in _needed(checked)}
     hashes = json.dumps({name: entry.sha256 for name, entry in sorted(entries.items())})
     origin = max((entry.origin for entry in entries.values()), key=get_args(Origin).index)
-    return WeightIdentity(f"{origin}:{variant}", hashlib.sha256(hashes.encode()).hexdigest(), size, checked)
+    licences = tuple(dict.fromkeys(entry.licence for entry in entries.values()))
+    return WeightIdentity(f"{origin}:{variant}", hashlib.sha256(hashes.encode()).hexdigest(), size, checked, licences)
 
 
 def load_weights(place: str, size: str, variant: str) -> WeightSet:
