@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import ray
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import results, storage
@@ -21,6 +23,7 @@ from lp_ray.lease import Holder, Lease
 from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
 from lp_ray.pipeline import RayExecutor
+from lp_ray.shard import parse_shard
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -37,14 +40,12 @@ def prepare(config: DictConfig) -> jobs.Job:
     templates = storage.normalise(config.templates) if config.templates else storage.join(output, "templates")
     sources, drivings = read_inputs(config, "source"), read_inputs(config, "driving")
     pair_table = read_manifest(config.pairs, "pair") if config.pairs else None
-    return jobs.prepare(
-        settings_from(config, output, templates),
-        sources,
-        drivings,
-        pair_table,
-        choose_pairs(config, sources, drivings, pair_table),
-        policy_from(config),
-    )
+    pairs = choose_pairs(config, sources, drivings, pair_table)
+    settings = settings_from(config, output, templates)
+    if shard := parse_shard(config.shard):
+        pairs, pair_table = shard.pairs(pairs, pair_table, sources["uri"])
+        settings = replace(settings, shard=shard.name)
+    return jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
 
 
 def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Table:
@@ -75,18 +76,6 @@ def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair
     return pair_up(rule["rule"], len(sources), len(drivings), options, rule.get("per_source", 1), rule.get("seed", 0))
 
 
-def plan_lines(job: jobs.Job) -> list[str]:
-    """Say what the job is going to do."""
-    plan = job.plan
-    return [
-        f"plan: {len(plan)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
-        f"engine {job.engine.label}",
-        f"      {plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
-        f"{len(plan.todo)} to do",
-        f"      {sum(1 for _ in job.clips_needed())} motion templates needed",
-    ]
-
-
 def result_lines(job: jobs.Job) -> list[str]:
     """Say what became of a single pair; of many the table tells."""
     if len(job.plan) != 1:
@@ -105,7 +94,7 @@ def run(config: DictConfig) -> int:
     job, times = prepare(config), lease_times(config)
     reporter = make_reporter()
     if config.dry_run:
-        show_plan(job, config, reporter)
+        dry_run(job, config, reporter)
         return EXIT_DONE
 
     def told(holder: Holder) -> None:
@@ -119,6 +108,19 @@ def run(config: DictConfig) -> int:
         return work(job, config, reporter, lease)
 
 
+def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+    """Say all that is known of the work ahead. A cluster that is there is asked for its size, none is started."""
+    show_plan(job, config, reporter)
+    if config.cluster.address != "local":
+        start_ray(config)
+    try:
+        pools = pools_from(config, job.encoder)
+    finally:
+        ray.shutdown()
+    for line in [*work_lines(job, pools), *pool_lines(pools)]:
+        reporter.note(line)
+
+
 def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
     """Look up what the output settles already, and say what the job is going to do."""
     jobs.leave_out_standing(job, retry_failed=config.retry == "failed")
@@ -130,8 +132,10 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease) ->
     """Make the pairs on Ray, and say how it went."""
     start_ray(config)
     try:
-        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
-        summary = jobs.run(job, executor, reporter, lease)
+        pools = pools_from(config, job.encoder)
+        for line in pool_lines(pools):
+            reporter.note(line)
+        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools), reporter, lease)
     finally:
         ray.shutdown()
     for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lp_ray import results
 from lp_ray.coordinator.executor import Executor
+from lp_ray.coordinator.occupy import table
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import make_templates
@@ -94,8 +95,10 @@ def prepare(
 ) -> Job:
     """Plan a job, without a look at its output. Raises RefusedError for anything that is wrong with it."""
     for index, options in enumerate(pairs.option_sets):
-        row = int((pairs.option_index == index).argmax())
-        where = "options" if pair_table is None else f"pairs manifest row {row}"
+        rows = np.flatnonzero(pairs.option_index == index)
+        if not len(rows):  # in another shard
+            continue
+        where = "options" if pair_table is None else f"pairs manifest row {rows[0]}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
     identity, engine = identify(settings)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
@@ -104,7 +107,10 @@ def prepare(
 
 def leave_out_standing(job: Job, retry_failed: bool = False) -> None:
     """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now."""
-    leave_out_settled(job.plan, results.settled(job.settings.output_layout), retry_failed)
+    layout = job.settings.output_layout
+    with table(layout):
+        settled = results.settled(layout)
+    leave_out_settled(job.plan, settled, retry_failed)
 
 
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
@@ -118,7 +124,8 @@ def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summa
         executor.check_encoder(job.encoder)
     plan = job.plan
     lease.check()
-    results.discard(job.settings.output_layout, plan.todo_ids())
+    with table(job.settings.output_layout):
+        results.discard(job.settings.output_layout, plan.todo_ids())
     made = make_templates(job.clips_needed(), job.settings, job.identity, executor, reporter)
     pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter, lease)
     pairs.run(executor)
