@@ -235,7 +235,7 @@ def check_holder(folder: str, run: str) -> None:
     holder = current(folder) or current(folder)  # between listing and reading it may have renewed its generation
     if holder is None or holder.holder != run or holder.released:
         name = holder.describe() if holder else "another job"
-        raise LeaseLostError(f"{display(folder)}: held by {name}, and no more by the job that this work is for")
+        raise LeaseLostError(f"{display(folder)}: taken over by {name}: this job was silent for too long, and stops")
 
 
 def highest(folder: str) -> int:

@@ -108,7 +108,7 @@ def read_results(output: str) -> pa.Table:
     The later row wins where a pair stands twice, so that readers see one row per pair_id.
     """
     layout = OutputLayout(storage.normalise(output))
-    parts = [read_part(uri) for uri in (*part_uris(layout), *(uri for uri, _ in result_parts.pending_merges(layout)))]
+    parts = [read_part(uri) for uri in (*part_uris(layout), *_merging(layout))]
     tables = [*parts, *_loose_tables(_loose_rows(layout))]
     schema = common_schema([table.schema for table in tables])
     return _latest(pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)]))
@@ -149,7 +149,8 @@ def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa
 
 def settled(layout: OutputLayout) -> Settled:
     """Return what an output already settles. A video is known by its key, whatever its name ends in."""
-    parts = [read_part(uri, _SETTLING) for uri in part_uris(layout)]
+    parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *_merging(layout))]
+    parts += [table.select(_SETTLING) for table in _loose_tables(_loose_rows(layout))]  # none but for a dry run
     schema = pa.schema([RESULT_SCHEMA.field(name) for name in _SETTLING])
     table = _latest(pa.concat_tables([schema.empty_table(), *(fit(part, schema) for part in parts)]))
     says_done = pc.fill_null(pc.equal(table["status"], DONE), False).to_numpy()
@@ -165,8 +166,7 @@ def settled(layout: OutputLayout) -> Settled:
 def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
     """Return the ids of all pairs with a `done` row, wherever the row is, and whether their video stands or not."""
     columns = ("pair_id", "status")
-    merging = (uri for uri, _ in result_parts.pending_merges(layout))
-    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *merging)]
+    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *_merging(layout))]
     tables += [table.select(columns) for table in _loose_tables(_loose_rows(layout))]
     ids = [chunk for t in tables for chunk in t.filter(pc.equal(t["status"], DONE))["pair_id"].chunks]
     return pa.chunked_array(ids, pa.string())
@@ -211,6 +211,10 @@ def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | Non
     if rows:
         append(layout, to_table(rows, meta))
         storage.delete_many(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE)
+
+
+def _merging(layout: OutputLayout) -> list[str]:
+    return [uri for uri, _ in result_parts.pending_merges(layout)]
 
 
 def _loose_rows(layout: OutputLayout) -> list[str]:
