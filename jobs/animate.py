@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, Terminated, main
 from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
@@ -18,11 +19,14 @@ from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.occupy import occupy
 from lp_ray.coordinator.reporting import Reporter
-from lp_ray.errors import RefusedError
+from lp_ray.errors import LpRayError, RefusedError
 from lp_ray.lease import Holder, Lease
 from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
 from lp_ray.pipeline import RayExecutor
+from lp_ray.report.summary import Webhook, describe_run, parse_webhook
+from lp_ray.report.summary import write as write_summary
+from lp_ray.settings import Settings
 from lp_ray.shard import parse_shard
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
@@ -92,7 +96,7 @@ def result_lines(job: jobs.Job) -> list[str]:
 def run(config: DictConfig) -> int:
     """Plan, work, sum up."""
     job, times = prepare(config), lease_times(config)
-    reporter = make_reporter()
+    reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
         dry_run(job, config, reporter)
         return EXIT_DONE
@@ -105,42 +109,63 @@ def run(config: DictConfig) -> int:
         if not len(job.plan.todo):
             reporter.note("nothing to do")
             return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
-        return work(job, config, reporter, lease)
+        return work(job, config, reporter, lease, webhook)
 
 
 def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
     """Say all that is known of the work ahead. A cluster that is there is asked for its size, none is started."""
-    show_plan(job, config, reporter)
+    show_plan(job, config, reporter, alone=False)
     if config.cluster.address != "local":
         start_ray(config)
     try:
-        pools = pools_from(config, job.encoder)
+        pools = pools_from(config, job.encoder, job.xpose_device)
     finally:
         ray.shutdown()
     for line in [*work_lines(job, pools), *pool_lines(pools)]:
         reporter.note(line)
 
 
-def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool = True) -> None:
     """Look up what the output settles already, and say what the job is going to do."""
-    jobs.leave_out_standing(job, retry_failed=config.retry == "failed")
+    jobs.leave_out_standing(job, retry_failed=config.retry == "failed", alone=alone)
     for line in plan_lines(job):
         reporter.note(line)
 
 
-def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease) -> int:
-    """Make the pairs on Ray, and say how it went."""
-    start_ray(config)
+def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, webhook: Webhook | None) -> int:
+    """Make the pairs on Ray, and say how it went: on the terminal, in the output and to the webhook."""
+    started, summary, how = datetime.now(UTC), None, "error"
     try:
-        pools = pools_from(config, job.encoder)
+        start_ray(config)
+        pools = pools_from(config, job.encoder, job.xpose_device)
         for line in pool_lines(pools):
             reporter.note(line)
         summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools), reporter, lease)
+        how = "some_failed" if summary.failed else "complete"
+    except KeyboardInterrupt as stop:
+        how = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        raise
     finally:
         ray.shutdown()
+        for line in tell(describe_run(job.settings, job.engine.label, started, summary, how), job.settings, webhook):
+            reporter.note(line)
     for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+
+
+def webhook_from(config: DictConfig) -> Webhook | None:
+    """Read the webhook's address before any work. Raises RefusedError."""
+    return parse_webhook(str(config.webhook), bool(config.webhook_private)) if config.webhook else None
+
+
+def tell(text: bytes, settings: Settings, webhook: Webhook | None) -> list[str]:
+    """Put the summary away, POST it, and return what to say of that: neither makes a job fail."""
+    try:
+        lines = [f"summary: {storage.display(write_summary(settings, text)).removeprefix('file://')}"]
+    except (LpRayError, OSError) as error:
+        lines = [f"no summary was written: {error}"]
+    return [*lines, webhook.post(text)] if webhook else lines
 
 
 if __name__ == "__main__":

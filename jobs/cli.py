@@ -32,8 +32,8 @@ EXIT_TERMINATED = 143
 
 TEXT_KEYS = frozenset(
     {
-        *("source", "driving", "sources", "drivings", "pairs", "output", "templates"),
-        *("input", "folder", "store", "download", "engine.weights", "detector.weights"),
+        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook"),
+        *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }
 )
 """Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""

@@ -83,6 +83,11 @@ class OutputLayout:
         return storage.join(self.root, ".lp_ray", "compaction")
 
     @property
+    def summary(self) -> str:
+        """How a run went, as JSON; see report/summary.py."""
+        return storage.join(self.root, "summaries", f"{self.run}.json")
+
+    @property
     def comparisons(self) -> str:
         """Drivings, sources and results side by side."""
         return storage.join(self.root, "comparisons")
@@ -138,6 +143,10 @@ class TemplateLayout:
 
     def template(self, key: str) -> str:
         return storage.join(self.root, f"{key}.npz")
+
+    def faces(self, key: str) -> str:
+        """What was found in the picture of an animal; see stages/animals.py."""
+        return storage.join(self.root, "faces", f"{key}.json")
 
     def staged(self, key: str) -> str:
         return storage.join(self.own_staging, key)

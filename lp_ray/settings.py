@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.factory import LandmarkerSpec
+from lp_ray.face.xpose.identity import XPoseSpec
 from lp_ray.layout import OutputLayout, TemplateLayout
 from lp_ray.limits import Limits
 
@@ -21,6 +22,10 @@ class Settings:
     """Normalised URI of the template store."""
     engine: EngineSpec
     landmarker: LandmarkerSpec = field(default_factory=LandmarkerSpec)
+    xpose: XPoseSpec = field(default_factory=XPoseSpec)
+    """What finds animals that have no box."""
+    subject: str = ""
+    """What sources are whose row does not say: human, animal or auto; empty: what the engine's variant is for."""
     limits: Limits = field(default_factory=Limits)
     max_missing_fraction: float = 0.2
     """Share of a clip's frames that may be without a face."""

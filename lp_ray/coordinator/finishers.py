@@ -49,6 +49,10 @@ class RayFinishers:
         for reference in ready:
             yield self._running.pop(reference), _answer(reference)
 
+    def count(self) -> int:
+        """Return how many tasks have been started and not been collected."""
+        return len(self._running)
+
     def rest(self) -> Iterator[tuple[str, Any]]:
         """Yield until no task is left."""
         while self._running:
