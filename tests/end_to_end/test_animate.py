@@ -213,7 +213,7 @@ def test_a_deleted_video_and_row_are_made_again_and_nothing_else(output: Output,
 
 
 def test_a_dry_run_says_the_work_ahead_and_the_pools_that_the_job_gets(output: Output, run_job: RunJob) -> None:
-    """Other options make other pairs of the same motion; nothing is written, and the estimate rests on the first run."""
+    """Other options are other pairs of the same motion; nothing is written, the estimate rests on the first run."""
     before = sorted(output.folder.rglob("*"))
     ended = run_job("animate", *output.command, "preset=fast", "dry_run=true")
     assert ended.code == 0, ended.output
