@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, Terminated, main
+from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main, was_terminated
 from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
@@ -143,7 +143,7 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
         summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools), reporter, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
-        how = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        how = "terminated" if was_terminated(stop) else "interrupted"
         raise
     finally:
         ray.shutdown()
