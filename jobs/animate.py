@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
@@ -9,18 +11,23 @@ import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main, was_terminated
+from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.occupy import occupy
 from lp_ray.coordinator.reporting import Reporter
-from lp_ray.errors import RefusedError
+from lp_ray.errors import LpRayError, RefusedError
 from lp_ray.lease import Holder, Lease
 from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
 from lp_ray.pipeline import RayExecutor
+from lp_ray.report.summary import Webhook, describe_run, parse_webhook
+from lp_ray.report.summary import write as write_summary
+from lp_ray.settings import Settings
+from lp_ray.shard import parse_shard
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -37,14 +44,12 @@ def prepare(config: DictConfig) -> jobs.Job:
     templates = storage.normalise(config.templates) if config.templates else storage.join(output, "templates")
     sources, drivings = read_inputs(config, "source"), read_inputs(config, "driving")
     pair_table = read_manifest(config.pairs, "pair") if config.pairs else None
-    return jobs.prepare(
-        settings_from(config, output, templates),
-        sources,
-        drivings,
-        pair_table,
-        choose_pairs(config, sources, drivings, pair_table),
-        policy_from(config),
-    )
+    pairs = choose_pairs(config, sources, drivings, pair_table)
+    settings = settings_from(config, output, templates)
+    if shard := parse_shard(config.shard):
+        pairs, pair_table = shard.pairs(pairs, pair_table, sources["uri"])
+        settings = replace(settings, shard=shard.name)
+    return jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
 
 
 def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Table:
@@ -75,18 +80,6 @@ def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair
     return pair_up(rule["rule"], len(sources), len(drivings), options, rule.get("per_source", 1), rule.get("seed", 0))
 
 
-def plan_lines(job: jobs.Job) -> list[str]:
-    """Say what the job is going to do."""
-    plan = job.plan
-    return [
-        f"plan: {len(plan)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
-        f"engine {job.engine.label}",
-        f"      {plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
-        f"{len(plan.todo)} to do",
-        f"      {sum(1 for _ in job.clips_needed())} motion templates needed",
-    ]
-
-
 def result_lines(job: jobs.Job) -> list[str]:
     """Say what became of a single pair; of many the table tells."""
     if len(job.plan) != 1:
@@ -103,9 +96,9 @@ def result_lines(job: jobs.Job) -> list[str]:
 def run(config: DictConfig) -> int:
     """Plan, work, sum up."""
     job, times = prepare(config), lease_times(config)
-    reporter = make_reporter()
+    reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
-        show_plan(job, config, reporter)
+        dry_run(job, config, reporter)
         return EXIT_DONE
 
     def told(holder: Holder) -> None:
@@ -116,27 +109,63 @@ def run(config: DictConfig) -> int:
         if not len(job.plan.todo):
             reporter.note("nothing to do")
             return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
-        return work(job, config, reporter, lease)
+        return work(job, config, reporter, lease, webhook)
 
 
-def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+    """Say all that is known of the work ahead. A cluster that is there is asked for its size, none is started."""
+    show_plan(job, config, reporter, alone=False)
+    if config.cluster.address != "local":
+        start_ray(config)
+    try:
+        pools = pools_from(config, job.encoder, job.xpose_device)
+    finally:
+        ray.shutdown()
+    for line in [*work_lines(job, pools), *pool_lines(pools)]:
+        reporter.note(line)
+
+
+def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool = True) -> None:
     """Look up what the output settles already, and say what the job is going to do."""
-    jobs.leave_out_standing(job, retry_failed=config.retry == "failed")
+    jobs.leave_out_standing(job, retry_failed=config.retry == "failed", alone=alone)
     for line in plan_lines(job):
         reporter.note(line)
 
 
-def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease) -> int:
-    """Make the pairs on Ray, and say how it went."""
-    start_ray(config)
+def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, webhook: Webhook | None) -> int:
+    """Make the pairs on Ray, and say how it went: on the terminal, in the output and to the webhook."""
+    started, summary, how = datetime.now(UTC), None, "error"
     try:
-        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder))
-        summary = jobs.run(job, executor, reporter, lease)
+        start_ray(config)
+        pools = pools_from(config, job.encoder, job.xpose_device)
+        for line in pool_lines(pools):
+            reporter.note(line)
+        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools), reporter, lease)
+        how = "some_failed" if summary.failed else "complete"
+    except KeyboardInterrupt as stop:
+        how = "terminated" if was_terminated(stop) else "interrupted"
+        raise
     finally:
         ray.shutdown()
+        for line in tell(describe_run(job.settings, job.engine.label, started, summary, how), job.settings, webhook):
+            reporter.note(line)
     for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+
+
+def webhook_from(config: DictConfig) -> Webhook | None:
+    """Read the webhook's address before any work. Raises RefusedError."""
+    return parse_webhook(str(config.webhook), bool(config.webhook_private)) if config.webhook else None
+
+
+def tell(text: bytes, settings: Settings, webhook: Webhook | None) -> list[str]:
+    """Put the summary away, POST it, and return what to say of that: neither makes a job fail."""
+    try:
+        lines = [f"summary: {storage.display(write_summary(settings, text)).removeprefix('file://')}"]
+    except (LpRayError, OSError) as error:
+        lines = [f"no summary was written: {error}"]
+    return [*lines, webhook.post(text)] if webhook else lines
 
 
 if __name__ == "__main__":

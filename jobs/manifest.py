@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from pathlib import PurePosixPath
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from omegaconf import DictConfig
 
@@ -14,7 +16,7 @@ from jobs.setup import required
 from lp_ray import storage
 from lp_ray.errors import RefusedError
 from lp_ray.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from lp_ray.manifest import check_manifest
+from lp_ray.manifest import check_manifest, read_manifest
 
 MEDIA_SUFFIXES = {
     "source": IMAGE_SUFFIXES | VIDEO_SUFFIXES,
@@ -24,18 +26,66 @@ MEDIA_SUFFIXES = {
 
 def run(config: DictConfig) -> int:
     """List the files, name each by its path under what they share, write the manifest."""
-    kind = required(config, "kind")
-    if kind not in MEDIA_SUFFIXES:
+    kind: Any = required(config, "kind")
+    if kind not in ("source", "driving"):
         raise RefusedError(f"kind={kind!r} must be source or driving")
     pattern, output = required(config, "input"), required(config, "output")
     uris = find(pattern, MEDIA_SUFFIXES[kind])
-    table = pa.table({"uri": uris, f"{kind}_id": name_rows(uris)})
-    check_manifest(table, "source" if kind == "source" else "driving", where=f"input={pattern}")
-    sink = io.BytesIO()
-    pq.write_table(table, sink)
-    storage.put_bytes(storage.normalise(output), sink.getvalue())
-    print(f"{len(uris)} {kind}s in {output}")
+    there = storage.normalise(output)
+    known = read_rows(output, kind) if config["update"] and storage.exists(there) else None
+    table = make_table(uris, kind) if known is None else add_new(known, uris, kind)
+    if config.versions or "version" in table.column_names:
+        table = with_versions(table)
+    check_manifest(table, kind, where=f"input={pattern}")
+    if known is None or not table.equals(known):
+        sink = io.BytesIO()
+        pq.write_table(table, sink)
+        storage.put_bytes(there, sink.getvalue())
+    new = "" if known is None else f", {len(table) - len(known)} of them new"
+    print(f"{len(table)} {kind}s in {output}{new}")
     return EXIT_DONE
+
+
+def read_rows(manifest: str, kind: Any) -> pa.Table:
+    """Read a manifest, without the columns in which it says nothing."""
+    table = read_manifest(manifest, kind)
+    return table.select([name for name in table.column_names if table[name].null_count < len(table)])
+
+
+def make_table(uris: list[str], kind: str) -> pa.Table:
+    """Return the manifest of some files."""
+    return pa.table({"uri": uris, f"{kind}_id": name_rows(uris)})
+
+
+def add_new(known: pa.Table, uris: list[str], kind: str) -> pa.Table:
+    """Return a manifest with rows for the files that it lacks; the rows that it has stay as they are.
+
+    Rows of files that are gone stay, too: what was made of them is still theirs. A new file is named as in a manifest
+    of all files, or by its whole URI where that name is taken.
+    """
+    had = known["uri"].to_pylist()
+    everything = [*had, *sorted(set(uris) - set(had))]
+    taken = set(known[f"{kind}_id"].to_pylist())
+    named = [*zip(everything, name_rows(everything), strict=True)][len(had) :]
+    new = pa.table(
+        {
+            "uri": pa.array([uri for uri, _ in named], pa.string()),
+            f"{kind}_id": pa.array([uri if name in taken else name for uri, name in named], pa.string()),
+        }
+    )
+    return pa.concat_tables([known, new], promote_options="default")
+
+
+def with_versions(table: pa.Table) -> pa.Table:
+    """Return a manifest with what the store says of each file's version: one listing per folder.
+
+    A job takes the column's word for it, and asks the store nothing. A file that is gone keeps the version it had.
+    """
+    tags = pa.array(storage.version_tags(table["uri"].to_pylist()), pa.string())
+    if "version" not in table.column_names:
+        return table.append_column("version", tags)
+    before = table["version"].combine_chunks()
+    return table.set_column(table.column_names.index("version"), "version", pc.coalesce(tags, before))
 
 
 def find(pattern: str, suffixes: frozenset[str]) -> list[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from typing import Never, TextIO
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Never, TextIO
 
 from tqdm import tqdm
 
 from lp_ray.coordinator.reporting import Progress, Reporter, Summary
+from lp_ray.errors import RefusedError
+from lp_ray.results import ResultRow
 
 LINE_EVERY_S = 10.0
 
@@ -36,6 +41,9 @@ class TerminalBar:
 
     def note(self, text: str) -> None:
         tqdm.write(text, file=self._stream)
+
+    def settled(self, row: ResultRow) -> None:
+        """The bar counts."""
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -67,6 +75,44 @@ class PlainLines:
     def note(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
+    def settled(self, row: ResultRow) -> None:
+        """The lines count."""
+
+
+class JsonLines:
+    """A JSON object a line, for log stores: `time`, `event`, and what the event is about.
+
+    Events: `note` (message), `progress` (phase, counts; every few seconds), `pair` (pair_id, stage, status, ...).
+    """
+
+    def __init__(self, stream: TextIO, every_s: float = LINE_EVERY_S) -> None:
+        self._stream = stream
+        self._every = every_s
+        self._shown = ("", 0.0, False)
+
+    def update(self, progress: Progress) -> None:
+        phase, last, closed = self._shown
+        now, ended = time.monotonic(), progress.done + progress.failed >= progress.total
+        if phase == progress.phase and (closed or (now - last < self._every and not ended)):
+            return
+        self._shown = (progress.phase, now, ended)
+        self._write("progress", **asdict(progress))
+
+    def note(self, text: str) -> None:
+        self._write("note", message=text)
+
+    def settled(self, row: ResultRow) -> None:
+        """Write one pair's end: `stage` is where it failed, or the last one."""
+        seconds = {stage: round(spent, 3) for stage, spent in row["seconds"].items() if spent is not None}
+        known = {name: row.get(name) for name in ("source_id", "driving_id", "attempts", "n_frames", "error_class")}
+        facts = {name: value for name, value in {**known, "error": row.get("error")}.items() if value is not None}
+        stage = row.get("stage") or "finalize"
+        self._write("pair", pair_id=row["pair_id"], stage=stage, status=row["status"], seconds=seconds, **facts)
+
+    def _write(self, event: str, **facts: Any) -> None:
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        print(json.dumps({"time": moment, "event": event, **facts}), file=self._stream, flush=True)
+
 
 def describe(progress: Progress, elapsed: float) -> str:
     """One line: what is done and failed, the rates, and the time left where it can be told."""
@@ -90,9 +136,13 @@ def time_left(progress: Progress, elapsed: float) -> float | None:
     return elapsed * (1 - min(part, 1.0)) / part if part > 0 else None
 
 
-def make_reporter(stream: TextIO | None = None) -> Reporter:
-    """Choose by where the output goes."""
+def make_reporter(log: str = "auto", stream: TextIO | None = None) -> Reporter:
+    """Choose by the setting `log`, and by where the output goes. Raises RefusedError for an unknown setting."""
     stream = stream or sys.stderr
+    if log not in ("auto", "json"):
+        raise RefusedError(f"log={log!r} must be auto or json")
+    if log == "json":
+        return JsonLines(stream)
     return TerminalBar(stream) if stream.isatty() else PlainLines(stream)
 
 

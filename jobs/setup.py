@@ -11,11 +11,14 @@ from typing import Any
 
 import ray
 from omegaconf import DictConfig, OmegaConf
+from ray._private.accelerators import NvidiaGPUAcceleratorManager
+from ray._private.utils import get_num_cpus
 
 from lp_ray import storage
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import LandmarkerSpec
+from lp_ray.face.xpose.identity import XPoseSpec
 from lp_ray.lease import LeaseTimes
 from lp_ray.limits import Limits
 from lp_ray.options import PairOptions, make_options, option_names
@@ -55,11 +58,23 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         templates=templates,
         engine=EngineSpec(**{name: str(value) for name, value in plain(config.engine).items()}),
         landmarker=LandmarkerSpec(**{name: str(value or "") for name, value in plain(config.detector).items()}),
+        xpose=_xpose_from(config),
+        subject=str(config.get("subject") or ""),
         limits=Limits(**bounds),
         max_missing_fraction=float(fraction),
         chunk_frames=chunk,
         span_chunks=span,
     )
+
+
+def _xpose_from(config: DictConfig) -> XPoseSpec:
+    """Read what finds animals; jobs without sources have no such settings."""
+    values = plain(config.get("xpose") or {})
+    for name, kinds in (("points", int), ("min_score", (int, float))):
+        if name in values and (isinstance(values[name], bool) or not isinstance(values[name], kinds)):
+            raise RefusedError(f"xpose.{name}={values[name]!r} must be a number")
+    given: dict[str, Any] = values | ({"weights": str(values["weights"] or "")} if "weights" in values else {})
+    return XPoseSpec(**given)
 
 
 def policy_from(config: DictConfig) -> storage.Policy:
@@ -106,23 +121,32 @@ def start_ray(config: DictConfig) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
-def pools_from(config: DictConfig, encoder: str = "x264") -> Pools:
-    """Size the pools for the running cluster; `encoder` is nvenc where any pair's is.
+def _totals(config: DictConfig) -> tuple[float, float]:
+    """Return the cluster's CPUs and GPUs; of one that is still to be started here, what Ray is going to find."""
+    if ray.is_initialized():
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    cpus = config.cluster.num_cpus or get_num_cpus()
+    return float(cpus), float(NvidiaGPUAcceleratorManager.get_current_node_num_accelerators())
+
+
+def pools_from(config: DictConfig, encoder: str = "x264", xpose_device: str = "cpu") -> Pools:
+    """Size the pools for the cluster; `encoder` is nvenc where any pair's is, `xpose_device` cuda where
+    X-Pose is needed there.
 
     A cluster of our own has all that it will ever have. Any other may grow, to what `cluster.num_cpus` and
     `cluster.num_gpus` say, and shrink.
     """
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    cpus, gpus = _totals(config)
     device, overrides = str(config.engine.device), plain(config.pools)
 
     def derive(cpus: float, gpus: float) -> Pools:
-        return derive_pools(cpus, gpus, device, overrides, str(config.detector.device), encoder)
+        return derive_pools(cpus, gpus, device, overrides, str(config.detector.device), encoder, xpose_device)
 
     if str(config.cluster.address) == "local":
         return derive(cpus, gpus)
     fixed = {stage for stage, values in overrides.items() if values["actors"] is not None}
-    wants_gpus = "cuda" in (device, str(config.detector.device)) or encoder == "nvenc"
+    wants_gpus = "cuda" in (device, str(config.detector.device), xpose_device) or encoder == "nvenc"
     wants_gpus = wants_gpus or any(values["gpus"] for values in overrides.values())
     empty = cpus < 1 or (wants_gpus and gpus < 1)
     full = derive(_limit(config, "num_cpus", cpus), _limit(config, "num_gpus", gpus) if wants_gpus else gpus)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -14,7 +15,7 @@ from lp_ray import storage
 from lp_ray.engine.liveportrait.weight_set import Variant
 from lp_ray.errors import RefusedError, WeightsError
 from lp_ray.limits import Limits
-from lp_ray.weights.artefacts import artefact_of_model
+from lp_ray.weights.artefacts import CODE_REPOSITORY, artefact_of_model
 from lp_ray.weights.checkpoint import MAX_BYTES
 from lp_ray.weights.convert import ImportRules, convert_file, import_weights
 from lp_ray.weights.load import check_variant
@@ -27,6 +28,7 @@ def pull(config: DictConfig) -> None:
     store, rules = WeightStore(required(config, "store")), rules_from(config)
     folder = Path(str(config.download)) if config.download else None
     downloaded = download_official(rules.variants, folder, str(config.revision))
+    rules = replace(rules, resources=rules.resources or CODE_REPOSITORY)
     import_weights(str(downloaded), store, rules, print)
     verify(config)
 
@@ -42,7 +44,8 @@ def verify(config: DictConfig) -> None:
     store = WeightStore(required(config, "store"))
     problems = []
     for name, problem in store.verify():
-        print(f"{name}: {problem or 'as locked'} ({store.entry(name).origin})")
+        entry = store.entry(name)
+        print(f"{name}: {problem or 'as locked'} ({entry.origin}; {entry.licence})")
         if problem:
             problems.append(f"{name} ({problem})")
     if problems:
@@ -72,7 +75,8 @@ def rules_from(config: DictConfig) -> ImportRules:
     variants: list[Variant] = [
         check_variant(str(n), "variants") for n in ([names] if isinstance(names, str) else names)
     ]
-    return ImportRules(tuple(variants), allow_other=bool(config.allow_other), replace=bool(config.replace))
+    resources = str(config.resources or "")
+    return ImportRules(tuple(variants), bool(config.allow_other), bool(config.replace), resources)
 
 
 def run(config: DictConfig) -> int:

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray import keys, storage
-from lp_ray.errors import InputError, MissingInputError, NoFaceError, UnsupportedError
+from lp_ray.errors import InputError, MissingInputError, UnsupportedError
 from lp_ray.kinds import is_video
+from lp_ray.manifest import AUTO
 from lp_ray.options import ALL_FACES
 from lp_ray.stages.rows import DrivingRef, Failure, SourceRef
 
@@ -97,12 +98,10 @@ def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, varian
 
 def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
     """Say why a source cannot be animated by this engine, as far as its row tells."""
-    if source.subject != variant:
+    if source.subject not in (variant, AUTO):
         remedy = "use engine=liveportrait engine.variant=animal" if source.subject == "animal" else "say subject=animal"
         return UnsupportedError(f"subject={source.subject} with engine={engine}, variant {variant}: {remedy}")
-    if source.subject == "animal" and source.box is None:
-        return NoFaceError("an animal's face is not found by itself: give its box [x0, y0, x1, y1] in the manifest")
-    if source.is_video and source.subject == "animal":
+    if source.is_video and variant == "animal":
         return UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
     if source.is_video and source.face == ALL_FACES:
         return UnsupportedError(f"face={ALL_FACES!r} needs a picture: of a video choose one face")
@@ -132,7 +131,7 @@ def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, 
             except InputError as error:
                 failures[first + offset] = Failure.of(STAGE, error)
         pieces.append(pa.array(uris, pa.string()))
-    return pa.concat_arrays(pieces)
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
 
 
 def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> pa.Array:
@@ -166,7 +165,8 @@ def _videos(uris: pa.Array, media: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _keyed(key: Callable[..., str], *columns: pa.Array) -> pa.Array:
-    return pa.concat_arrays([pa.array([key(*row) for row in rows], pa.string()) for rows in _batches(*columns)])
+    pieces = [pa.array([key(*row) for row in rows], pa.string()) for rows in _batches(*columns)]
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
 
 
 def _batches(*columns: pa.Array) -> Iterator[Iterator[tuple[object, ...]]]:

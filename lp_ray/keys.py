@@ -29,6 +29,11 @@ def source_key(uri: str, version: str, face: str, box: list[float] | None, subje
     return _digest("source", [uri, version, face, box, subject])
 
 
+def faces_key(source: str, xpose_digest: str, max_dim: int, division: int) -> str:
+    """Key of the animals' faces that were found in a source's picture, limited to a size."""
+    return _digest("faces", [source, xpose_digest, max_dim, division])
+
+
 def driving_key(uri: str, version: str, face: str, start_s: float | None, end_s: float | None) -> str:
     """Key of one driving row: which clip, which face, which cut."""
     return _digest("driving", [uri, version, face, start_s, end_s])

@@ -21,7 +21,9 @@ from lp_ray.kinds import MEDIA
 from lp_ray.options import ALIASES, ALL_FACES, nearest, option_names
 
 META_PREFIX = "meta_"
-SUBJECTS = ("human", "animal")
+AUTO = "auto"
+"""As a source's `subject`: the detector of people looks first."""
+SUBJECTS = ("human", "animal", AUTO)
 
 Kind = Literal["source", "driving", "pair"]
 
@@ -76,6 +78,7 @@ RESULT_SCHEMA = pa.schema(
         ("sha256", pa.string()),
         ("engine", pa.string()),
         ("engine_digest", pa.string()),
+        ("licences", pa.list_(pa.string())),
         ("options", pa.string()),
         ("template_uri", pa.string()),
         ("frames_without_face", pa.int64()),
@@ -87,7 +90,8 @@ RESULT_SCHEMA = pa.schema(
     ]
 )
 """One row per pair. `kind` is what `video_uri` holds: video, gif, frames or image; `source_width` and
-`source_height` are the source's own size, before `source_max_dim`; `options` is JSON; `fps` is exact, and null for
+`source_height` are the source's own size, before `source_max_dim`; `licences` are the terms of the models it was
+made with; `options` is JSON; `fps` is exact, and null for
 a still; `seconds.template` is null where a stored one was used."""
 
 DONE, FAILED, FILTERED = "done", "failed", "filtered"

@@ -11,14 +11,17 @@ of time that was spent. The one histogram is there for quantiles.
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-import ray
-from ray.util import metrics as ray_metrics
-
 Kind = Literal["counter", "gauge", "histogram"]
+
+GAUGE_EVERY_S = 0.5
+"""Between two settings of a gauge: below any interval at which Ray reports."""
 
 PREFIX = "ray_"
 """What Ray puts before every name it exports."""
@@ -126,7 +129,7 @@ def stage_worked(stage: str, seconds: float) -> None:
     """An actor of a stage, or a finalize task, has finished a unit of work in that time."""
     _add(STAGE_SECONDS, seconds, stage=stage)
     _add(STAGE_UNITS, 1, stage=stage)
-    if ray.is_initialized():
+    if _recording():
         _histogram(STAGE_DURATION).observe(seconds, {"stage": stage})
 
 
@@ -145,26 +148,61 @@ def engine_busy(stage: str, device: str, seconds: float) -> None:
     _add(ENGINE_BUSY, seconds, stage=stage, device=device)
 
 
+def _recording() -> bool:
+    """Whether this process belongs to a running Ray; a library user's has not even imported it."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
+def _ray_metrics() -> Any:
+    from ray.util import metrics  # only where Ray is in use: see _recording
+
+    return metrics
+
+
 def _add(metric: Metric, amount: float, **tags: str) -> None:
-    if amount > 0 and ray.is_initialized():  # Ray refuses to count by zero
+    if amount > 0 and _recording():  # Ray refuses to count by zero
         _counter(metric).inc(amount, tags)
 
 
 def _set(metric: Metric, value: float, **tags: str) -> None:
-    if ray.is_initialized():
+    if _recording():
         _gauge(metric).set(value, tags)
+        _standing[metric, tuple(tags.items())] = value
+        _keep_standing()
+
+
+_standing: dict[tuple[Metric, tuple[tuple[str, str], ...]], float] = {}
+"""The gauges of this process as they stand. Ray 2.60 exports a value until the next report and then forgets it."""
+
+
+@cache
+def _keep_standing() -> threading.Thread:
+    """Set all gauges again and again, so that no scrape misses one that does not change."""
+
+    def repeat() -> None:
+        while True:
+            time.sleep(GAUGE_EVERY_S)
+            if not _recording():
+                _standing.clear()
+            for (metric, tags), value in list(_standing.items()):
+                _gauge(metric).set(value, dict(tags))
+
+    thread = threading.Thread(target=repeat, name="gauges", daemon=True)
+    thread.start()
+    return thread
 
 
 @cache
 def _counter(metric: Metric) -> Any:
-    return ray_metrics.Counter(metric.name, metric.description, metric.tags)
+    return _ray_metrics().Counter(metric.name, metric.description, metric.tags)
 
 
 @cache
 def _gauge(metric: Metric) -> Any:
-    return ray_metrics.Gauge(metric.name, metric.description, metric.tags)
+    return _ray_metrics().Gauge(metric.name, metric.description, metric.tags)
 
 
 @cache
 def _histogram(metric: Metric) -> Any:
-    return ray_metrics.Histogram(metric.name, metric.description, list(metric.bounds), metric.tags)
+    return _ray_metrics().Histogram(metric.name, metric.description, list(metric.bounds), metric.tags)

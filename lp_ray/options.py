@@ -98,7 +98,7 @@ class PairOptions:
     flag_normalize_lip: bool = _option(False, "close the source's lips before it moves", only=LIVEPORTRAIT, humans=True)
     driving_reference: str = _option("first", "frame that motion is measured from: first, neutral or its number")
     driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
-        "min", "what a driving shorter than a source video does"
+        "min", "what a driving shorter than a source video does", humans=True
     )
     audio: Literal["driving", "source", "none"] = _option("driving", "whose sound comes first; none: no sound")
     format: OutputFormat = _option("auto", "auto: mp4, or a PNG for a picture driven by a picture")
@@ -145,9 +145,27 @@ def check_options(options: PairOptions, engine: str, variant: str, where: str) -
             raise RefusedError(f"{where}: {option.name}={value!r} has no effect with engine={engine}; it needs {only}")
         if variant == "animal" and option.metadata["humans"]:
             raise RefusedError(f"{where}: {option.name}={value!r} has no effect on animals; leave it out")
+    if variant == "animal":
+        _check_animals(options, where)
     if options.paste_back and not (options.flag_stitching and options.flag_do_crop):
         lacking = "flag_stitching" if options.flag_do_crop else "flag_do_crop"
         raise RefusedError(f"{where}: paste_back needs {lacking}=true: set paste_back=false for the crop alone")
+
+
+def _check_animals(options: PairOptions, where: str) -> None:
+    """Raise RefusedError for values, and for options without another one, that have no effect on animals."""
+    if options.audio == "source":
+        raise RefusedError(
+            f"{where}: audio='source' has no effect on animals, whose sources are pictures; leave it out"
+        )
+    placing = ("driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
+    for option in (option for option in fields(PairOptions) if option.name in placing):
+        value = getattr(options, option.name)
+        if value != option.default and not options.flag_crop_driving_video:
+            raise RefusedError(
+                f"{where}: {option.name}={value!r} has no effect on animals, whose drivings are taken whole, without "
+                "flag_crop_driving_video=true"
+            )
 
 
 def check_faces(face: str, options: PairOptions, where: str) -> None:

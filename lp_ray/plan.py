@@ -8,7 +8,7 @@ array: a million pairs are a few hundred MB (`python -m benchmarks.plan`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +20,14 @@ from lp_ray.errors import RefusedError
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 from lp_ray.inputs import Drivings, Sources, resolve_drivings, resolve_sources
 from lp_ray.kinds import is_template
-from lp_ray.manifest import check_meta_names, meta_columns
+from lp_ray.licences import Terms
+from lp_ray.manifest import AUTO, check_meta_names, meta_columns
 from lp_ray.options import ALL_FACES, PairOptions, check_faces
 from lp_ray.pairing import Pairs
 from lp_ray.results import Settled
 from lp_ray.stages.media import source_framing
 from lp_ray.stages.rows import ClipRef, ClipRow, DrivingRef, Failure, SourceRef
+from lp_ray.subjects import searched_pairs
 
 _AT_ONCE = 1 << 16
 """Pairs that are Python objects at a time."""
@@ -39,9 +41,22 @@ class Identity:
     landmarker_digest: str
     settings: Mapping[str, object]
     variant: str = "human"
+    xpose_digest: str = ""
+    """Of what finds animals: in the keys of the pairs it finds the source of. Empty where no pair needs it."""
+    terms: Terms = field(default_factory=Terms)
 
-    def work_digest(self) -> str:
-        return keys.work_digest(self.engine_digest, self.landmarker_digest, self.settings)
+    def work_digest(self, searched: bool = False) -> str:
+        """Return the digest of a pair, `searched` if its animal is looked for."""
+        settings = {**self.settings, "xpose": self.xpose_digest} if searched else self.settings
+        return keys.work_digest(self.engine_digest, self.landmarker_digest, settings)
+
+    def licences(self, source: SourceRef, driving: DrivingRef, options: PairOptions) -> list[str]:
+        """Return the terms of all models that a pair is made with."""
+        clip = self.driving_clip(driving, options).driving
+        tracked = clip is not None and clip.track and not is_template(driving.uri)
+        found = self.variant == "animal" and source.is_searched and options.flag_do_crop
+        looked = self.variant == "human" or (found and source.subject == AUTO)
+        return self.terms.of(detector=tracked or looked, xpose=found)
 
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
         """Return what the motion template of a driving is made from, under its key."""
@@ -164,7 +179,9 @@ def make_plan(
     _check_faces(sources, pairs)
     drivings = resolve_drivings(driving_table, policy)
     texts = [keys.options_json(options) for options in pairs.option_sets]
-    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, texts, identity.work_digest()), pa.string())
+    works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
+    works = works[searched_pairs(source_table, pairs, identity.variant).astype(np.int64)]
+    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, texts, works), pa.string())
     todo, attempts = _by_source(pairs, np.arange(len(pairs))), np.zeros(len(pairs), np.int64)
     plan = Plan(
         sources,
@@ -191,16 +208,19 @@ def _used(table: pa.Table, index: NDArray[np.int64]) -> tuple[pa.Table, NDArray[
     return table.filter(pa.array(marks)), (np.cumsum(marks) - 1)[index]
 
 
-def _pair_ids(sources: Sources, drivings: Drivings, pairs: Pairs, texts: list[str], work: str) -> Iterator[pa.Array]:
+def _pair_ids(
+    sources: Sources, drivings: Drivings, pairs: Pairs, texts: list[str], works: NDArray[np.object_]
+) -> Iterator[pa.Array]:
     for first in range(0, len(pairs), _AT_ONCE):
         window = slice(first, first + _AT_ONCE)
         parts = zip(
             sources.keys.take(pa.array(pairs.source_index[window])).to_pylist(),
             drivings.keys.take(pa.array(pairs.driving_index[window])).to_pylist(),
             pairs.option_index[window].tolist(),
+            works[window].tolist(),
             strict=True,
         )
-        yield pa.array([keys.pair_key(source, driving, texts[o], work) for source, driving, o in parts], pa.string())
+        yield pa.array([keys.pair_key(source, driving, texts[o], work) for source, driving, o, work in parts])
 
 
 def _check_faces(sources: Sources, pairs: Pairs) -> None:

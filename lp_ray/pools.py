@@ -14,6 +14,7 @@ from lp_ray.errors import RefusedError
 
 ENGINE_STAGES = ("extract", "animate")
 DETECTOR_STAGES = ("track", "source")
+XPOSE_STAGES = ("source",)
 ENCODER_STAGES = ("write",)
 PHASES = {"templates": ("track", "extract"), "pairs": ("source", "animate", "write")}
 
@@ -64,19 +65,28 @@ def derive_pools(
     overrides: Mapping[str, Mapping[str, float | None]] | None = None,
     detector_device: str = "cpu",
     encoder: str = "x264",
+    xpose_device: str = "cpu",
 ) -> Pools:
     """Size the pools from the cluster's totals; `device` is the engine's.
 
     On a GPU device engine stages get one actor per GPU; on CPU the engine and the stages around it share the
-    cores. Detectors on a GPU, and the writers where any pair's encoder is nvenc, share one with the engine.
+    cores. Detectors on a GPU, X-Pose (in the source stage) on one, and the writers where any pair's encoder is nvenc,
+    share one with the engine.
     `overrides[stage]` may set `actors`, `cpus` and `gpus`.
     Raises RefusedError when a phase cannot fit.
     """
     if detector_device == "cuda" and gpus <= 0:
         raise RefusedError("detector.device=cuda asks for a GPU, the cluster has none: use detector.device=cpu")
+    if xpose_device == "cuda" and gpus <= 0:
+        raise RefusedError("xpose.device=cuda asks for a GPU, the cluster has none: use xpose.device=cpu")
     if encoder == "nvenc" and gpus <= 0:
         raise RefusedError("encoder=nvenc asks for a GPU, the cluster has none: use encoder=x264")
-    guests = {*(DETECTOR_STAGES if detector_device == "cuda" else ()), *(ENCODER_STAGES if encoder == "nvenc" else ())}
+    asked = {
+        DETECTOR_STAGES: detector_device == "cuda",
+        XPOSE_STAGES: xpose_device == "cuda",
+        ENCODER_STAGES: encoder == "nvenc",
+    }
+    guests = {stage for stages, here in asked.items() if here for stage in stages}
     pools: Pools = {}
     for phase in PHASES.values():
         counts, here = _counts(phase, cpus, gpus, device), guests & set(phase)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lp_ray import result_parts, storage
 from lp_ray.layout import OutputLayout
-from lp_ray.manifest import DONE, RESULT_SCHEMA
+from lp_ray.manifest import DONE, RESULT_SCHEMA, SECONDS_TYPE
 from lp_ray.result_parts import append, common_schema, fit, meta_schema, part_uris, read_part
 
 __all__ = [
@@ -29,9 +29,11 @@ __all__ = [
     "done_pairs",
     "flush",
     "gather_loose_rows",
+    "mend",
     "meta_schema",
     "read_results",
     "read_row",
+    "seconds_per_frame",
     "settled",
     "standing",
     "to_table",
@@ -106,7 +108,7 @@ def read_results(output: str) -> pa.Table:
     The later row wins where a pair stands twice, so that readers see one row per pair_id.
     """
     layout = OutputLayout(storage.normalise(output))
-    parts = [read_part(uri) for uri in (*part_uris(layout), *(uri for uri, _ in result_parts.pending_merges(layout)))]
+    parts = [read_part(uri) for uri in (*part_uris(layout), *_merging(layout))]
     tables = [*parts, *_loose_tables(_loose_rows(layout))]
     schema = common_schema([table.schema for table in tables])
     return _latest(pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)]))
@@ -129,6 +131,12 @@ def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> in
     return len(uris)
 
 
+def mend(layout: OutputLayout) -> None:
+    """Finish what a job that died while it changed the table has begun."""
+    result_parts.finish_merge(layout)
+    result_parts.align(layout)
+
+
 def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa.Array) -> None:
     """Remove the rows of pairs that are about to be made again."""
     if isinstance(pair_ids, pa.ChunkedArray):
@@ -141,7 +149,8 @@ def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa
 
 def settled(layout: OutputLayout) -> Settled:
     """Return what an output already settles. A video is known by its key, whatever its name ends in."""
-    parts = [read_part(uri, _SETTLING) for uri in part_uris(layout)]
+    parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *_merging(layout))]
+    parts += [table.select(_SETTLING) for table in _loose_tables(_loose_rows(layout))]  # none but for a dry run
     schema = pa.schema([RESULT_SCHEMA.field(name) for name in _SETTLING])
     table = _latest(pa.concat_tables([schema.empty_table(), *(fit(part, schema) for part in parts)]))
     says_done = pc.fill_null(pc.equal(table["status"], DONE), False).to_numpy()
@@ -157,11 +166,24 @@ def settled(layout: OutputLayout) -> Settled:
 def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
     """Return the ids of all pairs with a `done` row, wherever the row is, and whether their video stands or not."""
     columns = ("pair_id", "status")
-    merging = (uri for uri, _ in result_parts.pending_merges(layout))
-    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *merging)]
+    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *_merging(layout))]
     tables += [table.select(columns) for table in _loose_tables(_loose_rows(layout))]
     ids = [chunk for t in tables for chunk in t.filter(pc.equal(t["status"], DONE))["pair_id"].chunks]
     return pa.chunked_array(ids, pa.string())
+
+
+def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
+    """Return the seconds of an actor, by stage, that a frame took in the done pairs of an engine; empty for none."""
+    seconds: dict[str, float] = {}
+    n_frames = 0
+    for uri in part_uris(layout):
+        part = read_part(uri, ("status", "engine", "n_frames", "seconds"))
+        chosen = part.filter(pc.and_(pc.equal(part["status"], DONE), pc.equal(part["engine"], engine)))
+        n_frames += pc.sum(chosen["n_frames"]).as_py() or 0
+        for field in SECONDS_TYPE:
+            spent = pc.sum(pc.struct_field(chosen["seconds"], field.name)).as_py() or 0.0
+            seconds[field.name] = seconds.get(field.name, 0.0) + spent
+    return {stage: spent / n_frames for stage, spent in seconds.items()} if n_frames else {}
 
 
 def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
@@ -191,8 +213,19 @@ def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | Non
         storage.delete_many(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE)
 
 
+def _merging(layout: OutputLayout) -> list[str]:
+    return [uri for uri, _ in result_parts.pending_merges(layout)]
+
+
 def _loose_rows(layout: OutputLayout) -> list[str]:
-    return sorted(info.uri for info in storage.list_files(layout.rows) if info.uri.endswith(".arrow"))
+    """Loose rows, but for those of shards that may be at work beside this run."""
+    uris = [info.uri for page in storage.pages(layout.all_rows, deep=True) for info in page]
+    folders = {uri: uri.removeprefix(layout.all_rows + "/").rpartition("/")[0] for uri in uris if _is_row(uri)}
+    return sorted(uri for uri, shard in folders.items() if not layout.is_beside(shard))
+
+
+def _is_row(uri: str) -> bool:
+    return uri.endswith(".arrow") and not uri.rpartition("/")[2].startswith(".")
 
 
 def _loose_tables(uris: Sequence[str]) -> Iterator[pa.Table]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.factory import LandmarkerSpec
+from lp_ray.face.xpose.identity import XPoseSpec
 from lp_ray.layout import OutputLayout, TemplateLayout
 from lp_ray.limits import Limits
 
@@ -21,6 +22,10 @@ class Settings:
     """Normalised URI of the template store."""
     engine: EngineSpec
     landmarker: LandmarkerSpec = field(default_factory=LandmarkerSpec)
+    xpose: XPoseSpec = field(default_factory=XPoseSpec)
+    """What finds animals that have no box."""
+    subject: str = ""
+    """What sources are whose row does not say: human, animal or auto; empty: what the engine's variant is for."""
     limits: Limits = field(default_factory=Limits)
     max_missing_fraction: float = 0.2
     """Share of a clip's frames that may be without a face."""
@@ -30,13 +35,15 @@ class Settings:
     """Chunks of one pair that one actor makes in a row: the unit of retry."""
     source_cache: int = 4
     """Sources kept ready by each actor."""
+    shard: str = ""
+    """Name of the part of the manifest that this run works on; empty: the whole."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Names this run in leases and staging: what two runs stage, one of them taken for dead, is never mixed."""
 
     @property
     def output_layout(self) -> OutputLayout:
         """Where things lie in the output, as this run sees it."""
-        return OutputLayout(self.output, self.run)
+        return OutputLayout(self.output, self.run, self.shard)
 
     @property
     def template_layout(self) -> TemplateLayout:

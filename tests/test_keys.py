@@ -6,6 +6,8 @@ import typing
 from dataclasses import fields, replace
 from typing import Any, Literal
 
+import pytest
+
 from lp_ray import keys
 from lp_ray.options import PairOptions
 
@@ -41,3 +43,15 @@ def test_every_option_is_in_the_pairs_key() -> None:
 
 def test_parts_do_not_run_into_each_other() -> None:
     assert keys.pair_key("ab", "c", "o", "w") != keys.pair_key("a", "bc", "o", "w")
+
+
+def test_what_all_pairs_share_is_in_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine with its weights, the detector with its model, settings of the tracking, and this code's version."""
+    shared = ("engine", "detector", {"max_missing_fraction": 0.2})
+    others = [("e", *shared[1:]), (shared[0], "d", shared[2]), (*shared[:2], {"max_missing_fraction": 0.3})]
+    assert len({keys.work_digest(*made) for made in (shared, *others)}) == 4
+    assert len({keys.template_key("clip", *made) for made in (shared, *others)}) == 4
+    assert keys.template_key("another", *shared) != keys.template_key("clip", *shared)
+    before = keys.work_digest(*shared)
+    monkeypatch.setattr(keys, "OUTPUT_VERSION", keys.OUTPUT_VERSION + 1)
+    assert keys.work_digest(*shared) != before

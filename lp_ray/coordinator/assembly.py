@@ -18,7 +18,8 @@ class _Pieces:
 class Outcome(Enum):
     """What a piece did to its key."""
 
-    OPEN = "more pieces to come, or nothing new"
+    OPEN = "more pieces to come"
+    KNOWN = "nothing: it had come before, or its key is settled"
     WHOLE = "this piece was the last one lacking"
     FAILED = "this piece failed the key"
 
@@ -42,12 +43,12 @@ class Assembly:
         """Take a piece in and say what it did. A whole key stays open until `settle`."""
         pieces = self._open.get(key)
         if pieces is None:  # settled
-            return Outcome.OPEN
+            return Outcome.KNOWN
         if failure is not None:
             del self._open[key]
             return Outcome.FAILED
         if index in pieces.seen:
-            return Outcome.OPEN
+            return Outcome.KNOWN
         pieces.seen.add(index)
         for stage, spent in seconds.items():
             pieces.seconds[stage] = pieces.seconds.get(stage, 0.0) + spent

@@ -20,6 +20,10 @@ class Finishers(Protocol):
         """Yield (key, answer) of the tasks that have ended."""
         ...
 
+    def count(self) -> int:
+        """Return how many tasks have been started and not been collected."""
+        ...
+
     def rest(self) -> Iterator[tuple[str, Any]]:
         """Yield until no task is left."""
         ...

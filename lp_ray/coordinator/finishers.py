@@ -6,8 +6,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import ray
+from ray.exceptions import RayTaskError
+
+from lp_ray.errors import RefusedError
 
 MAX_IN_FLIGHT = 32
+
+
+def _answer(reference: Any) -> Any:
+    """Return what a task returned; what stops the whole job is raised as the task raised it, without a traceback."""
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        if isinstance(error.cause, RefusedError):
+            raise error.cause from None
+        raise
 
 
 class RayFinishers:
@@ -34,7 +47,11 @@ class RayFinishers:
             ray.wait(list(self._running), num_returns=1, timeout=timeout)
         ready, _ = ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
         for reference in ready:
-            yield self._running.pop(reference), ray.get(reference)
+            yield self._running.pop(reference), _answer(reference)
+
+    def count(self) -> int:
+        """Return how many tasks have been started and not been collected."""
+        return len(self._running)
 
     def rest(self) -> Iterator[tuple[str, Any]]:
         """Yield until no task is left."""

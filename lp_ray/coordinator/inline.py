@@ -66,6 +66,9 @@ class _AtOnce:
     def ended(self) -> Iterator[tuple[str, Any]]:
         return iter(())
 
+    def count(self) -> int:
+        return 0
+
     def rest(self) -> Iterator[tuple[str, Any]]:
         return iter(())
 

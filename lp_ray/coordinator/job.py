@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 
 from lp_ray import results
 from lp_ray.coordinator.executor import Executor
+from lp_ray.coordinator.occupy import table
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import identify_landmarker
+from lp_ray.face.xpose.identity import XPoseSpec, identify_xpose
 from lp_ray.lease import Lease
+from lp_ray.licences import Terms
 from lp_ray.manifest import DONE, FAILED
 from lp_ray.media.encode import Encoder
 from lp_ray.options import check_options
@@ -27,6 +31,7 @@ from lp_ray.plan import Identity, Plan, leave_out_settled, make_plan
 from lp_ray.settings import Settings
 from lp_ray.stages.rows import ClipRow
 from lp_ray.storage import Policy
+from lp_ray.subjects import fill_subjects, searched_pairs
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Job:
     def encoder(self) -> Encoder:
         """The most demanding encoder that a pair asks for."""
         return "nvenc" if any(options.encoder == "nvenc" for options in self.plan.pairs.option_sets) else "x264"
+
+    @property
+    def xpose_device(self) -> str:
+        """Where X-Pose runs, if the job needs it; else cpu, which asks for nothing."""
+        return self.settings.xpose.device if self.identity.xpose_digest else "cpu"
 
     def clips_needed(self) -> Iterator[ClipRow]:
         """Yield every clip, driving or source video, whose template a pair still to be made uses, once."""
@@ -81,7 +91,8 @@ def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
             f"{landmarker.n_points}: use detector=mediapipe"
         )
     shared = {"max_missing_fraction": settings.max_missing_fraction}
-    return Identity(engine.digest, landmarker.digest, shared, settings.engine.variant), engine
+    terms = Terms(engine.licences, landmarker.licences)
+    return Identity(engine.digest, landmarker.digest, shared, settings.engine.variant, terms=terms), engine
 
 
 def prepare(
@@ -94,17 +105,33 @@ def prepare(
 ) -> Job:
     """Plan a job, without a look at its output. Raises RefusedError for anything that is wrong with it."""
     for index, options in enumerate(pairs.option_sets):
-        row = int((pairs.option_index == index).argmax())
-        where = "options" if pair_table is None else f"pairs manifest row {row}"
+        rows = np.flatnonzero(pairs.option_index == index)
+        if not len(rows):  # in another shard
+            continue
+        where = "options" if pair_table is None else f"pairs manifest row {rows[0]}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
     identity, engine = identify(settings)
+    source_table = fill_subjects(source_table, settings.subject, settings.engine.variant)
+    if searched_pairs(source_table, pairs, settings.engine.variant).any():
+        identity = _with_xpose(identity, settings.xpose)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
     return Job(plan, settings, identity, engine)
 
 
-def leave_out_standing(job: Job, retry_failed: bool = False) -> None:
-    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now."""
-    leave_out_settled(job.plan, results.settled(job.settings.output_layout), retry_failed)
+def _with_xpose(identity: Identity, spec: XPoseSpec) -> Identity:
+    found = identify_xpose(spec)
+    return replace(identity, xpose_digest=found.digest, terms=replace(identity.terms, xpose=found.licences))
+
+
+def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True) -> None:
+    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now.
+
+    Not `alone` is a mere look, which writes nothing, not even a lease; other jobs may be changing what it reads.
+    """
+    layout = job.settings.output_layout
+    with table(layout) if alone else nullcontext():
+        settled = results.settled(layout)
+    leave_out_settled(job.plan, settled, retry_failed)
 
 
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
@@ -118,7 +145,8 @@ def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summa
         executor.check_encoder(job.encoder)
     plan = job.plan
     lease.check()
-    results.discard(job.settings.output_layout, plan.todo_ids())
+    with table(job.settings.output_layout):
+        results.discard(job.settings.output_layout, plan.todo_ids())
     made = make_templates(job.clips_needed(), job.settings, job.identity, executor, reporter)
     pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter, lease)
     pairs.run(executor)

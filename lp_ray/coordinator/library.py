@@ -18,6 +18,7 @@ from lp_ray.coordinator.occupy import occupy
 from lp_ray.coordinator.reporting import Progress
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.errors import RefusedError
+from lp_ray.face.xpose.identity import XPoseSpec
 from lp_ray.manifest import DONE, check_manifest
 from lp_ray.options import ALIASES, LIVEPORTRAIT, make_options
 from lp_ray.pairing import pair_up
@@ -25,6 +26,7 @@ from lp_ray.results import ResultRow
 from lp_ray.settings import Settings
 from lp_ray.storage import Policy
 
+SEEDED = "seeded"
 DEFAULT_WEIGHTS = "~/.cache/lp_ray/weights"
 LOCAL_POLICY = Policy(schemes=frozenset({"file", "s3", "gs", "az", "memory"}), prefixes=())
 """Where inputs of the library may come from unless it is told otherwise."""
@@ -72,7 +74,7 @@ class LivePortraitPipeline:
             raise RefusedError(f"{unknown[0]}: no such setting (settings: {', '.join(sorted(known))})")
         self._engine = EngineSpec(engine, device, precision, weights, size, self.variant)
         self._policy = policy
-        self._given = settings
+        self._given = {"xpose": XPoseSpec(weights if weights != SEEDED else ""), **settings}
         self._run = uuid.uuid4().hex
         self._executor: InlineExecutor | None = None
         self._settings: Settings | None = None
@@ -122,7 +124,7 @@ class LivePortraitPipeline:
 
 
 class LivePortraitPipelineAnimal(LivePortraitPipeline):
-    """Animates animals, one pair a call; until their landmarks come, a source needs its `box`."""
+    """Animates animals, one pair a call; X-Pose, from the same weight store, finds those that have no `box`."""
 
     variant = "animal"
 
@@ -135,6 +137,9 @@ class _Silent:
 
     def note(self, text: str) -> None:
         """Nothing to say."""
+
+    def settled(self, row: ResultRow) -> None:
+        """The caller gets it."""
 
 
 def _table(kind: Any, **values: Any) -> pa.Table:

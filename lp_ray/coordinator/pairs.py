@@ -11,9 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray import results, storage
+from lp_ray import metrics, results, storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor, Finishers
+from lp_ray.coordinator.occupy import table
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
 from lp_ray.errors import LpRayError
@@ -84,7 +85,8 @@ class PairsJob:
     def run(self, executor: Executor) -> None:
         """Animate every pair that can be; leave one row for each."""
         try:
-            self._progress.total_frames = total_frames(self._plan, self._identity, self._templates)
+            metrics.pairs_planned(self._progress.total)
+            self._progress.total_frames, _ = known_frames(self._plan, self._identity, self._templates)
             self._reporter.update(self._progress)
             spans = self._spans()
             first = next(spans, None)
@@ -148,8 +150,10 @@ class PairsJob:
             if piece.pair_id in self._open:  # else settled: Ray replays what a dead actor had yielded
                 self._finish(self._take_in(piece, finishers))
             self._finish(finishers.ended())
+            metrics.queue_depth("finalizing", finishers.count())
             self._reporter.update(self._progress)
         self._finish(finishers.rest())
+        metrics.queue_depth("finalizing", 0)
         if self._open:
             lost = list(self._open)
             raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")
@@ -160,8 +164,9 @@ class PairsJob:
         held.facts = piece.facts or held.facts
         seconds = {"source": piece.seconds_source, "animate": piece.seconds_animate, "write": piece.seconds_write}
         outcome = self._assembly.add(pair_id, piece.index, seconds, piece.failure)
-        if outcome is not Outcome.OPEN or piece.failure is None:
+        if outcome is not Outcome.KNOWN:
             self._progress.frames += piece.n_frames
+            metrics.frames_staged(piece.n_frames)
         if outcome is Outcome.FAILED and piece.failure is not None:
             self._fail(held.pair, piece.failure, held.facts)
             del self._open[pair_id]
@@ -191,6 +196,7 @@ class PairsJob:
         row = self._row(pair, facts)
         row |= {"status": FAILED, "finished_at": datetime.now(UTC), "seconds": {}, **asdict(failure)}
         self._progress.failed += 1
+        metrics.pair_failed(failure.stage, failure.error_class)
         self.errors[failure.error_class] = self.errors.get(failure.error_class, 0) + 1
         self._keep(row)
 
@@ -205,6 +211,7 @@ class PairsJob:
             "source_height": facts and facts.height,
             "engine": self._engine,
             "engine_digest": self._identity.engine_digest,
+            "licences": self._identity.licences(plan.source(pair), plan.driving(pair), plan.options(pair)),
             "options": plan.option_texts[int(plan.pairs.option_index[pair])],
             "attempts": int(plan.attempts[pair]) + 1,
             "started_at": self._started,
@@ -224,6 +231,11 @@ class PairsJob:
 
     def _keep(self, row: ResultRow) -> None:
         self._unwritten.append(row)
+        metrics.pair_settled(row["status"])
+        metrics.video_finished(row.get("bytes") or 0)
+        metrics.queue_depth("open_pairs", self._progress.total - self._progress.done - self._progress.failed)
+        metrics.queue_depth("unwritten_rows", len(self._unwritten))
+        self._reporter.settled(row)
         if len(self._unwritten) >= FLUSH_ROWS:
             self._flush()
 
@@ -231,16 +243,18 @@ class PairsJob:
         """Take the rows so far into the table. Raises LeaseLostError, having written nothing."""
         if self._unwritten:
             self._lease.check()
-            results.flush(self._output, self._unwritten)
+            with table(self._output):
+                results.flush(self._output, self._unwritten)
             self._unwritten = []
+            metrics.queue_depth("unwritten_rows", 0)
 
 
-def total_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> int:
-    """Frames of the pairs still to be made, as far as their templates are known."""
+def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tuple[int, int]:
+    """Count the frames of the pairs still to be made whose templates are known, and those pairs."""
     pairs, chosen = plan.pairs, plan.startable()
     films = np.where(plan.sources.videos[pairs.source_index[chosen]], pairs.source_index[chosen], -1)
     columns = [films, pairs.driving_index[chosen], pairs.option_index[chosen]]
-    total = 0
+    n_frames = n_pairs = 0
     for (film, driving, options), count in zip(*_counted(columns), strict=True):
         chosen_options = pairs.option_sets[options]
         clip = identity.driving_clip(plan.drivings[driving], chosen_options)
@@ -249,8 +263,9 @@ def total_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> in
             length = output_length(
                 None if own is None else templates.length(own), templates.length(clip), chosen_options.driving_length
             )
-            total += length.n_frames * count
-    return total
+            n_frames += length.n_frames * count
+            n_pairs += count
+    return n_frames, n_pairs
 
 
 def _counted(columns: Sequence[NDArray[np.int64]]) -> tuple[list[list[int]], list[int]]:

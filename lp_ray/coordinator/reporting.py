@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lp_ray.results import ResultRow
+
 
 @dataclass
 class Progress:
@@ -27,6 +29,10 @@ class Reporter(Protocol):
 
     def note(self, text: str) -> None:
         """Say one thing that should stay on the screen."""
+        ...
+
+    def settled(self, row: ResultRow) -> None:
+        """A pair has got its row."""
         ...
 
 

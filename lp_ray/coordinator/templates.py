@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor
 from lp_ray.coordinator.occupy import fill
@@ -123,6 +123,7 @@ def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade
                 else:
                     made.facts[key] = found
                     made.reused += 1
+                    metrics.template_settled("reused")
         yield from [clip for clip in batch if clip.template_key not in made.facts]
 
 
@@ -142,6 +143,7 @@ def _take_note(layout: TemplateLayout, key: str, made: TemplatesMade, failure: F
         made.failures[key] = found
     else:
         made.facts[key] = found
+    metrics.template_settled("failed" if key in made.failures else "made")
 
 
 def _make(
@@ -163,10 +165,10 @@ def _make(
         lease.heed()
         key = piece.template_key
         outcome = _take_in(assembly, piece) if key in unsettled else Outcome.OPEN
-        if outcome is not Outcome.OPEN:
+        if outcome in (Outcome.WHOLE, Outcome.FAILED):
             unsettled.discard(key)
         if outcome is Outcome.FAILED and piece.failure is not None:
-            made.failures[key] = piece.failure
+            _take_note(layout, key, made, piece.failure)
             progress.failed += 1
         elif outcome is Outcome.WHOLE and piece.facts is not None:
             made.seconds[key] = assembly.settle(key)["template"]

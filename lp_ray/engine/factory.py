@@ -41,6 +41,8 @@ class EngineIdentity:
     source_size: int
     n_points: int | None = None
     """Landmarks of a face that the engine is made for; None if any known number will do."""
+    licences: tuple[str, ...] = ()
+    """Terms of its weights, where it has any."""
 
 
 def identify_engine(spec: EngineSpec) -> EngineIdentity:
@@ -56,7 +58,8 @@ def identify_engine(spec: EngineSpec) -> EngineIdentity:
         published = weights.label.startswith(PUBLISHED)
         label = spec.name if published else f"{spec.name} ({weights.label})"
         kind = LivePortraitEngine
-        return EngineIdentity(label, engine_digest(weights, spec.precision), kind.needs_crops, kind.source_size)
+        digest = engine_digest(weights, spec.precision)
+        return EngineIdentity(label, digest, kind.needs_crops, kind.source_size, licences=weights.licences)
     engine = create_engine(spec)
     return EngineIdentity(engine.name, engine.digest, engine.needs_crops, engine.source_size, N_POINTS)
 

@@ -8,6 +8,7 @@ from typing import Literal, cast
 from lp_ray.errors import RefusedError, WeightsError
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.protocol import Landmarker
+from lp_ray.licences import MEDIAPIPE
 from lp_ray.weights.store import WeightStore
 
 LANDMARKERS = ("mediapipe", "insightface")
@@ -31,6 +32,7 @@ class LandmarkerIdentity:
     name: str
     digest: str
     n_points: int
+    licences: tuple[str, ...] = ()
 
 
 def identify_landmarker(spec: LandmarkerSpec) -> LandmarkerIdentity:
@@ -41,15 +43,17 @@ def identify_landmarker(spec: LandmarkerSpec) -> LandmarkerIdentity:
     """
     _check(spec)
     if spec.name == "insightface":
-        from lp_ray.face.insightface.files import stored_hashes
+        from lp_ray.face.insightface.files import FILES, stored_hashes
         from lp_ray.face.insightface.identity import N_POINTS, NAME, landmarker_digest
 
         try:
-            return LandmarkerIdentity(NAME, landmarker_digest(stored_hashes(_store(spec))), N_POINTS)
+            store = _store(spec)
+            terms = tuple(dict.fromkeys(store.entry(name).licence for name in FILES))
+            return LandmarkerIdentity(NAME, landmarker_digest(stored_hashes(store)), N_POINTS, terms)
         except WeightsError as error:
             raise WeightsError(f"detector.weights: {error}") from error
     landmarker = create_landmarker(spec)
-    return LandmarkerIdentity(landmarker.name, landmarker.digest, landmarker.n_points)
+    return LandmarkerIdentity(landmarker.name, landmarker.digest, landmarker.n_points, (MEDIAPIPE,))
 
 
 def create_landmarker(spec: LandmarkerSpec) -> Landmarker:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,19 +51,18 @@ def crop_portrait(
     """
     if not framing.crop:
         return _whole(image, landmarker, rule, box, framing, size)
-    return _portrait(image, find_face(image, landmarker, rule, box), framing, size)
+    return crop_face(image, find_face(image, landmarker, rule, box), framing, size)
 
 
-def crop_portraits(image: Image, landmarker: Landmarker, framing: SourceFraming, size: int) -> list[Portrait]:
-    """Return every face of a picture, from left to right. Raises NoFaceError, UnsupportedError over MAX_FACES."""
-    faces = sorted(landmarker.detect(image), key=lambda face: face.box[0] + face.box[2])
+def crop_portraits(image: Image, faces: Sequence[Face], framing: SourceFraming, size: int) -> list[Portrait]:
+    """Return all faces of a picture, from left to right. Raises NoFaceError, UnsupportedError over MAX_FACES."""
     if not faces:
         raise NoFaceError("no face was found in the picture; give one that shows faces")
     if len(faces) > MAX_FACES:
         raise UnsupportedError(
             f"{len(faces)} faces in the picture, at most {MAX_FACES} are animated together: give a part of it"
         )
-    return [_portrait(image, face, framing, size) for face in faces]
+    return [crop_face(image, face, framing, size) for face in sorted(faces, key=lambda face: face.box[0] + face.box[2])]
 
 
 def crop_box(image: Image, box: Box, framing: SourceFraming, size: int) -> Portrait:
@@ -71,7 +71,14 @@ def crop_box(image: Image, box: Box, framing: SourceFraming, size: int) -> Portr
     return Portrait(framing.cut(image, matrix, FULL_SIZE, size), NO_POINTS, matrix)
 
 
-def _portrait(image: Image, face: Face, framing: SourceFraming, size: int) -> Portrait:
+def crop_whole(image: Image, framing: SourceFraming, size: int) -> Portrait:
+    """Return a picture that is a crop already, without landmarks."""
+    matrix = framing.matrix_of_whole(image, FULL_SIZE)
+    return Portrait(framing.cut(image, matrix, FULL_SIZE, size), NO_POINTS, matrix)
+
+
+def crop_face(image: Image, face: Face, framing: SourceFraming, size: int) -> Portrait:
+    """Return one face, its crop turned and placed as its points say."""
     matrix = framing.matrix(face.crop_points, FULL_SIZE)
     return Portrait(framing.cut(image, matrix, FULL_SIZE, size), transform_points(face.points, matrix), matrix)
 
@@ -79,9 +86,9 @@ def _portrait(image: Image, face: Face, framing: SourceFraming, size: int) -> Po
 def _whole(
     image: Image, landmarker: Landmarker, rule: str, box: Box | None, framing: SourceFraming, size: int
 ) -> Portrait:
-    matrix = framing.matrix_of_whole(image, FULL_SIZE)
+    whole = crop_whole(image, framing, size)
     try:
-        points = transform_points(find_face(image, landmarker, rule, box).points, matrix)
+        points = transform_points(find_face(image, landmarker, rule, box).points, whole.to_crop)
     except NoFaceError:
-        points = NO_POINTS
-    return Portrait(framing.cut(image, matrix, FULL_SIZE, size), points, matrix)
+        return whole
+    return replace(whole, points=points)

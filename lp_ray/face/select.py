@@ -9,24 +9,26 @@ from lp_ray.face.protocol import Face
 
 Box = tuple[float, float, float, float]
 
-_ORDERS: dict[str, Callable[[Box], float]] = {
-    "large-small": lambda box: -(box[2] - box[0]) * (box[3] - box[1]),
-    "small-large": lambda box: (box[2] - box[0]) * (box[3] - box[1]),
-    "left-right": lambda box: box[0] + box[2],
-    "right-left": lambda box: -(box[0] + box[2]),
-    "top-bottom": lambda box: box[1] + box[3],
-    "bottom-top": lambda box: -(box[1] + box[3]),
+_ORDERS: dict[str, Callable[[Box, float], float]] = {
+    "large-small": lambda box, _: -(box[2] - box[0]) * (box[3] - box[1]),
+    "small-large": lambda box, _: (box[2] - box[0]) * (box[3] - box[1]),
+    "left-right": lambda box, _: box[0] + box[2],
+    "right-left": lambda box, _: -(box[0] + box[2]),
+    "top-bottom": lambda box, _: box[1] + box[3],
+    "bottom-top": lambda box, _: -(box[1] + box[3]),
+    "best": lambda _, score: -score,
 }
 FACE_RULES = tuple(_ORDERS)
-"""Names of the rules; each takes the first face of its order. The first one is the default."""
+"""Names of the rules; each takes the first face of its order. The first one is the default for people; `best`, the face
+that the detector believes in most, for animals."""
 
 
 def select_face(faces: Sequence[Face], rule: str | int) -> Face:
     """Return the face that `rule` means.
 
     `rule` is one of FACE_RULES, or an index from 0 into the left-to-right order (an int or its digits). Faces
-    are ordered by the area or the centre of their box. Raises NoFaceError when there is no face or the index is
-    past the last one, RefusedError for an unknown rule.
+    are ordered by the area or the centre of their box, or by their score. Raises NoFaceError when there is no
+    face or the index is past the last one, RefusedError for an unknown rule.
     """
     order, index = _parse(rule)
     if not faces:
@@ -34,7 +36,7 @@ def select_face(faces: Sequence[Face], rule: str | int) -> Face:
     if index >= len(faces):
         found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
         raise NoFaceError(f"face {index} was asked for (counting from 0), but {found} found")
-    return sorted(faces, key=lambda face: _ORDERS[order](face.box))[index]
+    return sorted(faces, key=lambda face: _ORDERS[order](face.box, face.score))[index]
 
 
 def _parse(rule: str | int) -> tuple[str, int]:

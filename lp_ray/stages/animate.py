@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lp_ray import metrics
 from lp_ray.engine.factory import create_engine
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import RefusedError
@@ -27,6 +28,7 @@ class AnimatePairs:
 
     def __init__(self, settings: Settings) -> None:
         self._engine = create_engine(settings.engine)
+        self._device = settings.engine.device
         self._templates = TemplateCache(settings.templates)
         self._prepared_key: tuple[Any, ...] = ()
         self._prepared: list[Any] = []
@@ -59,9 +61,13 @@ class AnimatePairs:
         span = Span(row.start, row.stop, work.chunk)
         started = time.perf_counter()
         direction = self._direct(work)
+        waited = time.perf_counter() - started  # for templates, which are read from storage
         faces = [self._engine.animate(prepared, direction, span) for prepared in self._prepare(row)]
         for index, frames in enumerate(zip(*faces, strict=True), row.start // work.chunk):
             seconds = time.perf_counter() - started
+            metrics.stage_worked(STAGE, seconds)
+            metrics.engine_busy(STAGE, self._device, seconds - waited)
+            waited = 0.0
             yield AnimatedChunk(work, index, np.stack(frames), row.to_crop, row.facts, seconds_source, seconds, None)
             seconds_source, started = 0.0, time.perf_counter()
 
@@ -70,6 +76,7 @@ class AnimatePairs:
         if row.work.source.is_video:
             return [self._engine.prepare(SourceCrops(np.array(row.crops), np.array(row.points), is_video=True))]
         key = (row.work.source.key, row.to_crop.tobytes(), row.crops.shape)
+        metrics.cache_looked_up("prepared", hit=key == self._prepared_key)
         if key != self._prepared_key:
             rows = range(len(row.crops))
             crops = [SourceCrops(np.array(row.crops[i : i + 1]), np.array(row.points[i : i + 1])) for i in rows]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.engine.factory import create_engine
 from lp_ray.errors import RefusedError
 from lp_ray.motion.template import MotionFrames, pack_part
@@ -28,6 +28,7 @@ class ExtractMotion:
     def __init__(self, settings: Settings) -> None:
         self._layout = settings.template_layout
         self._engine = create_engine(settings.engine)
+        self._device = settings.engine.device
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         for chunk in TrackedChunk.from_batch(batch):
@@ -45,10 +46,18 @@ class ExtractMotion:
                 failure = Failure.of(STAGE, error)
             else:
                 storage.put_bytes(self._layout.part(chunk.template_key, chunk.index), pack_part(motion))
-        seconds = chunk.seconds + time.perf_counter() - started
+        spent = time.perf_counter() - started
+        metrics.stage_worked(STAGE, spent)
+        seconds = chunk.seconds + spent
         return StagedMotion(chunk.template_key, chunk.index, chunk.facts, seconds, failure)
 
     def _motion(self, chunk: TrackedChunk) -> MotionFrames:
+        started = time.perf_counter()
+        motion = self._extracted(chunk)
+        metrics.engine_busy(STAGE, self._device, time.perf_counter() - started)
+        return motion
+
+    def _extracted(self, chunk: TrackedChunk) -> MotionFrames:
         crops = chunk.crops if self._engine.needs_crops else None
         if not len(chunk.to_crop):
             return self._engine.extract(crops, chunk.points)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.errors import RefusedError
 from lp_ray.kinds import is_template
 from lp_ray.layout import SUFFIXES, OutputLayout, TemplateLayout
@@ -96,7 +96,9 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow) -> ResultR
     except Exception as error:  # one pair's trouble is its own
         return Failure.of(STAGE, error)
     row = {**row, **finished, "status": DONE, "finished_at": datetime.now(UTC)}
-    row["seconds"] = {**row["seconds"], "finalize": time.perf_counter() - started}
+    seconds = time.perf_counter() - started
+    metrics.stage_worked(STAGE, seconds)
+    row["seconds"] = {**row["seconds"], "finalize": seconds}
     write_row(layout, row)
     storage.delete_prefix(layout.staged(work.pair_id))
     return row

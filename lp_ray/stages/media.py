@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.errors import UnsupportedError
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.protocol import Image
@@ -99,7 +99,10 @@ class TemplateCache:
 
     def get(self, key: str) -> TemplateReader:
         """Return the template of a key. Raises InputError when it is gone."""
-        return self._cached(key)
+        hits = self._cached.cache_info().hits
+        template = self._cached(key)
+        metrics.cache_looked_up("template", hit=self._cached.cache_info().hits > hits)
+        return template
 
     def of_pair(self, work: PairWork) -> tuple[TemplateReader, TemplateReader | None]:
         """Return a pair's driving motion, and a source video's own."""

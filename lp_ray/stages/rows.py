@@ -65,6 +65,11 @@ class SourceRef:
     subject: str
     is_video: bool = False
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether, in a job of animals, its face must be found."""
+        return self.box is None
+
 
 @dataclass(frozen=True)
 class DrivingRef:

@@ -14,13 +14,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray import metrics
 from lp_ray.engine.protocol import FRAME_SIZE, Span
-from lp_ray.errors import RefusedError
+from lp_ray.errors import NoFaceError, RefusedError, UnsupportedError
 from lp_ray.face.factory import create_landmarker
-from lp_ray.face.framing import SourceFraming
-from lp_ray.face.portrait import Portrait, crop_box, crop_portrait, crop_portraits
+from lp_ray.face.framing import Box, SourceFraming
+from lp_ray.face.portrait import Portrait, crop_box, crop_face, crop_portrait, crop_portraits, crop_whole
+from lp_ray.face.protocol import Image
+from lp_ray.face.select import select_face
+from lp_ray.manifest import AUTO
 from lp_ray.options import ALL_FACES, make_options
 from lp_ray.settings import Settings
+from lp_ray.stages.animals import AnimalFinder
 from lp_ray.stages.extract import CROP_POINTS, TO_CROP
 from lp_ray.stages.media import OpenClips, Picture, TemplateCache, read_picture, source_framing
 from lp_ray.stages.rows import Batch, Failure, PairWork, SourcedSpan, SourceFacts, SourceRef, SpanRow, empty
@@ -45,7 +50,9 @@ class CropSources:
         """`source_size` is the side of the crops that the engine reads."""
         self._settings = settings
         self._size = source_size
+        self._variant = settings.engine.variant
         self._landmarker = create_landmarker(settings.landmarker)
+        self._animal_finder = AnimalFinder(settings)
         self._portraits = lru_cache(settings.source_cache)(self._find_portraits)
         self._clips = OpenClips(settings.limits)
         self._templates = TemplateCache(settings.templates)
@@ -62,7 +69,9 @@ class CropSources:
             yield from self._video(row, framing)
             return
         started = time.perf_counter()
+        hits = self._portraits.cache_info().hits
         found = self._portraits(work.source, framing)
+        metrics.cache_looked_up("source", hit=self._portraits.cache_info().hits > hits)
         yield self._sourced(work, row.start, row.stop, found, time.perf_counter() - started)
 
     def _video(self, row: SpanRow, framing: SourceFraming) -> Iterator[SourcedSpan]:
@@ -93,6 +102,7 @@ class CropSources:
         frames.close()
 
     def _sourced(self, work: PairWork, start: int, stop: int, found: _Crops | Failure, seconds: float) -> SourcedSpan:
+        metrics.stage_worked(STAGE, seconds)
         if isinstance(found, Failure):
             images = empty(self._size, self._size, 3, dtype=np.uint8)
             nothing = empty(0, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
@@ -118,8 +128,29 @@ class CropSources:
     def _faces(self, picture: Picture, source: SourceRef, framing: SourceFraming) -> list[Portrait]:
         image, facts = picture.image, picture.facts
         box = None if source.box is None else framing.limit_box(source.box, facts.width, facts.height)
-        if source.subject == "animal" and box is not None:
-            return [crop_box(image, box, framing, self._size)]
+        if self._variant == "animal":
+            return self._animals(image, source, box, framing)
         if source.face == ALL_FACES:
-            return crop_portraits(image, self._landmarker, framing, self._size)
-        return [crop_portrait(image, self._landmarker, source.face, box, framing, self._size)]
+            return crop_portraits(image, self._landmarker.detect(image), framing, self._size)
+        try:
+            return [crop_portrait(image, self._landmarker, source.face, box, framing, self._size)]
+        except NoFaceError as error:
+            if source.subject == AUTO:
+                raise NoFaceError(f"{error}; an animal needs engine=liveportrait engine.variant=animal") from error
+            raise
+
+    def _animals(self, image: Image, source: SourceRef, box: Box | None, framing: SourceFraming) -> list[Portrait]:
+        """A box is taken at its word, and a picture that is a crop already needs no face."""
+        if not framing.crop:
+            return [crop_whole(image, framing, self._size)]
+        if box is not None:
+            return [crop_box(image, box, framing, self._size)]
+        if source.subject == AUTO and (people := self._landmarker.detect(image)):
+            raise UnsupportedError(
+                f"subject=auto: a person's face was found (score {max(face.score for face in people):.2f}), and this "
+                "job animates animals: use engine.variant=human for it, or say subject=animal if it is one"
+            )
+        faces = self._animal_finder.find(image, source, framing)
+        if source.face == ALL_FACES:
+            return crop_portraits(image, faces, framing, self._size)
+        return [crop_face(image, select_face(faces, source.face), framing, self._size)]

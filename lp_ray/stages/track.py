@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, Span
 from lp_ray.errors import RefusedError, UnsupportedError
 from lp_ray.face.crop import Matrix, PointsOfClip, transform_points
@@ -172,6 +172,7 @@ class TrackClips:
             )
             for index, piece in enumerate(role.pieces(clip, track.points, span, self._needs_crops)):
                 seconds = time.perf_counter() - started
+                metrics.stage_worked(STAGE, seconds)
                 yield TrackedChunk(
                     row.template_key, index, facts, piece.points, piece.to_crop, piece.crops, seconds, None
                 )

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from lp_ray import storage
+from lp_ray import metrics, storage
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.errors import RefusedError
 from lp_ray.face.compare import fit, side_by_side
@@ -75,6 +75,8 @@ class WriteSegments:
                 raise
             except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
                 failure = Failure.of(STAGE, error)
+        seconds = time.perf_counter() - started
+        metrics.stage_worked(STAGE, seconds)
         return StagedSegment(
             chunk.work.pair_id,
             chunk.index,
@@ -82,7 +84,7 @@ class WriteSegments:
             chunk.facts,
             chunk.seconds_source,
             chunk.seconds_animate,
-            time.perf_counter() - started,
+            seconds,
             failure,
         )
 
@@ -127,6 +129,10 @@ class WriteSegments:
         shape = (picture.shape[0], picture.shape[1])
         if job.work.source.is_video:
             return [PasteBack(shape, invert(job.chunk.to_crop[frame]))]
+        if frame == 0:
+            hits = self._paste_back.cache_info().hits
+            self._paste_back(shape, tuple(job.chunk.to_crop[0].ravel().tolist()))
+            metrics.cache_looked_up("paste_back", hit=self._paste_back.cache_info().hits > hits)
         return [self._paste_back(shape, tuple(matrix.ravel().tolist())) for matrix in job.chunk.to_crop]
 
     def _read_picture(self, uri: str, key: str, framing: SourceFraming) -> Picture:

@@ -13,13 +13,17 @@ from lp_ray.errors import RefusedError
 
 HUB_REPOSITORY = "KlingTeam/LivePortrait"
 
-Kind = Literal["network", "stitching", "xpose", "onnx"]
-Licence = Literal["LivePortrait", "insightface", "X-Pose"]
+CODE_REPOSITORY = "https://raw.githubusercontent.com/KwaiVGI/LivePortrait/main"
+"""Where the files lie that are in the code's repository and not in the hub's."""
+
+Kind = Literal["network", "stitching", "xpose", "onnx", "prompts"]
+Licence = Literal["LivePortrait", "insightface", "X-Pose", "prompts"]
 
 LICENCES: dict[Licence, str] = {
     "LivePortrait": "LivePortrait weights (KlingTeam): MIT licence",
     "insightface": "insightface models (buffalo_l): non-commercial research only, github.com/deepinsight/insightface",
     "X-Pose": "X-Pose weights (IDEA Research): non-commercial use only, github.com/IDEA-Research/X-Pose",
+    "prompts": "text features of X-Pose's prompts (LivePortrait's repository, made with OpenAI's CLIP): MIT licence",
 }
 
 
@@ -37,6 +41,11 @@ class Artefact:
     def required(self) -> bool:
         """Whether the engine cannot run without it; the others serve detectors that other settings choose."""
         return self.kind in ("network", "stitching")
+
+    @property
+    def in_hub(self) -> bool:
+        """Whether the hub's repository has it; the others are in that of the code."""
+        return self.kind != "prompts"
 
     @property
     def model(self) -> str:
@@ -72,6 +81,8 @@ ARTEFACTS = (
     Artefact("animal/W.safetensors", "liveportrait_animals/base_models_v1.1/warping_module.pth", ANIMAL, "network"),
     Artefact("animal/G.safetensors", "liveportrait_animals/base_models_v1.1/spade_generator.pth", ANIMAL, "network"),
     Artefact("animal/xpose.safetensors", "liveportrait_animals/xpose.pth", ANIMAL, "xpose", "X-Pose"),
+    Artefact("animal/prompts_9.npz", "src/utils/resources/clip_embedding_9.pkl", ANIMAL, "prompts", "prompts"),
+    Artefact("animal/prompts_68.npz", "src/utils/resources/clip_embedding_68.pkl", ANIMAL, "prompts", "prompts"),
 )
 
 
@@ -106,15 +117,21 @@ PINS: dict[str, Pin] = {
     "insightface/models/buffalo_l/2d106det.onnx": Pin(
         "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf", 5030888
     ),
+    "src/utils/resources/clip_embedding_9.pkl": Pin(
+        "4982ea59b74a72fa210f544d20540cb94cd3912f3824d3df3a6feb30b1d2633b", 10923
+    ),
+    "src/utils/resources/clip_embedding_68.pkl": Pin(
+        "a7face6b75009a4d29290a7a2ba8ce888057036e658e91cfe8482a67abcb06f1", 71352
+    ),
 }
 """By path in the official layout. Source: git-lfs pointers of a public copy of the hub repository.
 
-None are known for the animals' files: a store's lock records their hashes when they first come in.
+None are known for the animals' networks: a store's lock records their hashes when they first come in.
 """
 
 
 def artefact_of_model(model: str) -> Artefact:
-    """Return what a file of a model (F, M, W, G, S, xpose) is. Raises RefusedError for another model."""
+    """Return what a file of a model (F, M, W, G, S, xpose, prompts_9 or _68) is. Raises RefusedError for another."""
     known = {artefact.model: artefact for artefact in reversed(ARTEFACTS) if artefact.kind != "onnx"}
     if model not in known:
         raise RefusedError(f"model={model!r} must be one of {', '.join(sorted(known))}")

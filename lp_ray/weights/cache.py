@@ -1,4 +1,4 @@
-"""Stored files on this machine's own disk, for libraries that load models by path."""
+"""Stored files on this machine's own disk: fetched once, for all its processes, and loaded by path."""
 
 from __future__ import annotations
 

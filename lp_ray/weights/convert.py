@@ -12,7 +12,8 @@ import safetensors.torch
 
 from lp_ray import storage
 from lp_ray.engine.liveportrait.weight_set import Variant
-from lp_ray.errors import InputError, WeightsError
+from lp_ray.errors import InputError, RefusedError, WeightsError
+from lp_ray.face.xpose.prompts import import_prompts, prompts_to_npz
 from lp_ray.face.xpose.weights import own_tensors, read_checkpoint
 from lp_ray.limits import Limits
 from lp_ray.weights.artefacts import LICENCES, PINS, Artefact, artefacts_of
@@ -30,6 +31,8 @@ class ImportRules:
     variants: tuple[Variant, ...] = ("human", "animal")
     allow_other: bool = False
     replace: bool = False
+    resources: str = ""
+    """Folder or URI that has the files of the code's repository, where they are not beside the others."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +57,46 @@ def import_weights(place: str, store: WeightStore, rules: ImportRules, say: Say)
     for licence in dict.fromkeys(artefact.licence for artefact in wanted):
         say(f"licence: {LICENCES[licence]}")
     with ExitStack() as stack:
-        paths = [_local(stack, storage.join(folder, artefact.source)) for artefact in wanted]
+        paths = [_local(stack, uri) for uri in wanted.values()]
         arrived = [_vet(path, artefact, store, rules) for path, artefact in zip(paths, wanted, strict=True)]
         store.write(_convert_all(arrived, say))
     return [artefact.name for artefact in wanted]
 
 
-def _choose(folder: str, rules: ImportRules, say: Say) -> list[Artefact]:
-    """Find out what is there before anything is converted. Optional files may be lacking."""
-    chosen: dict[str, Artefact] = {}
+def _choose(folder: str, rules: ImportRules, say: Say) -> dict[Artefact, str]:
+    """Return what is to come in and where it lies, before anything is converted. Optional files may be lacking."""
+    chosen: dict[Artefact, str] = {}
     for variant in rules.variants:
         artefacts = artefacts_of(variant)
-        present = [a for a in artefacts if storage.exists(storage.join(folder, a.source))]
-        for artefact in set(artefacts) - set(present):
+        present = {artefact: place for artefact in artefacts if (place := _find(folder, artefact, rules, say))}
+        for artefact in artefacts:
+            if artefact in present:
+                continue
             if artefact.required:
                 raise WeightsError(
                     f"{storage.display(folder)} lacks {artefact.source} of the {variant} weights: give the folder that "
                     f"holds liveportrait/ in the official layout, or leave {variant} out of variants"
                 )
             say(f"not there, left out: {artefact.source}")
-        chosen |= {artefact.name: artefact for artefact in present}
-    return list(chosen.values())
+        chosen |= present
+    return chosen
+
+
+def _find(folder: str, artefact: Artefact, rules: ImportRules, say: Say) -> str:
+    """Return where a file lies, or "". The code's repository is also looked for around `pretrained_weights`, in it."""
+    if artefact.in_hub:
+        places = [folder]
+    else:
+        places = [folder, folder.rpartition("/")[0], *([storage.normalise(rules.resources)] if rules.resources else [])]
+    for uri in (storage.join(place, artefact.source) for place in places):
+        try:
+            if storage.exists(uri):
+                return uri
+        except RefusedError as error:
+            if artefact.in_hub:
+                raise
+            say(f"cannot look for {storage.display(uri)}: {error}")
+    return ""
 
 
 def _local(stack: ExitStack, uri: str) -> Path:
@@ -140,6 +162,8 @@ def convert_file(path: Path, artefact: Artefact, where: str) -> bytes:
     """
     if artefact.kind == "onnx":
         return path.read_bytes()
+    if artefact.kind == "prompts":
+        return prompts_to_npz(import_prompts(path.read_bytes(), where))
     if artefact.kind == "xpose":
         tensors, _ = own_tensors(read_checkpoint(path), where)
     else:

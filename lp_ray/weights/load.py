@@ -13,7 +13,9 @@ from lp_ray.engine.liveportrait.config import FULL, network_size
 from lp_ray.engine.liveportrait.networks import Model, StateDict
 from lp_ray.engine.liveportrait.weight_set import Variant, WeightIdentity, WeightSet
 from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.storage.uri import local_path
 from lp_ray.weights.artefacts import Artefact, artefacts_of
+from lp_ray.weights.cache import cached_file
 from lp_ray.weights.checkpoint import STITCHING_ENTRIES, check_states, split_states
 from lp_ray.weights.seeded import RECIPE_VERSION, SALTS, seeded_weights
 from lp_ray.weights.store import Origin, WeightStore
@@ -36,7 +38,8 @@ def identify_weights(place: str, size: str, variant: str) -> WeightIdentity:
     entries = {artefact.name: store.entry(artefact.name) for artefact in _needed(checked)}
     hashes = json.dumps({name: entry.sha256 for name, entry in sorted(entries.items())})
     origin = max((entry.origin for entry in entries.values()), key=get_args(Origin).index)
-    return WeightIdentity(f"{origin}:{variant}", hashlib.sha256(hashes.encode()).hexdigest(), size, checked)
+    licences = tuple(dict.fromkeys(entry.licence for entry in entries.values()))
+    return WeightIdentity(f"{origin}:{variant}", hashlib.sha256(hashes.encode()).hexdigest(), size, checked, licences)
 
 
 def load_weights(place: str, size: str, variant: str) -> WeightSet:
@@ -58,7 +61,10 @@ def load_weights(place: str, size: str, variant: str) -> WeightSet:
 def _load_file(store: WeightStore, artefact: Artefact) -> dict[Model, StateDict]:
     where = f"{store}/{artefact.name}"
     try:
-        tensors = safetensors.torch.load(store.read(artefact.name))
+        if local_path(store.uri) is None:  # once for all actors of a machine
+            tensors = safetensors.torch.load_file(cached_file(store, artefact.name))
+        else:
+            tensors = safetensors.torch.load(store.read(artefact.name))
     except safetensors.SafetensorError as error:
         raise WeightsError(f"{where}: not a safetensors file ({error}); import it again") from error
     models = [cast(Model, artefact.model)] if artefact.kind == "network" else list(STITCHING_ENTRIES.values())

@@ -21,7 +21,7 @@ def download_official(
     are there are not fetched again. `endpoint` is the address of a mirror. Raises WeightsError when the hub
     cannot be reached or refuses.
     """
-    sources = sorted({artefact.source for variant in variants for artefact in artefacts_of(variant)})
+    sources = sorted({artefact.source for variant in variants for artefact in artefacts_of(variant) if artefact.in_hub})
     try:
         return Path(
             snapshot_download(

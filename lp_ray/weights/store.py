@@ -1,4 +1,4 @@
-"""A weight store: a folder, local or at any URI, of safetensors and ONNX files and a lock that vouches for them.
+"""A weight store: a folder, local or at any URI, of safetensors, ONNX and npz files and a lock that vouches for them.
 
 File format: `lock.json`, version 1, is a JSON object {"format_version": 1, "files": {name: LockEntry}}. A
 name is a path in the store. The lock is written last, so that what it names is whole.
@@ -23,7 +23,7 @@ MAX_LOCK_BYTES = 1 << 20
 Origin = Literal["official", "unpinned", "other"]
 """official: the source's hash is the published one; unpinned: none is known; other: it differs, and was let in."""
 
-_NAME = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*\.(safetensors|onnx)")
+_NAME = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*\.(safetensors|onnx|npz)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

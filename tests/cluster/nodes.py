@@ -65,6 +65,8 @@ class Home:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(path),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_JOB_STOP_WAIT_TIME_S": "60",
+            "RAY_metrics_report_interval_ms": "1000",
             "PYTHONPATH": str(REPOSITORY),
         }
 
@@ -90,13 +92,22 @@ class Jobs:
         self.dashboard = dashboard
         self._home = home
 
-    def submit(self, *command: str, submission_id: str | None = None, **environment: str) -> Ended:
-        """Run `ray job submit … -- command` and wait for the job's end."""
+    def submit(
+        self, *command: str, submission_id: str | None = None, no_wait: bool = False, **environment: str
+    ) -> Ended:
+        """Run `ray job submit … -- command` and wait for the job's end, unless `no_wait`."""
         name = ["--submission-id", submission_id] if submission_id else []
+        return self._run(["submit", *name, *(["--no-wait"] if no_wait else [])], ["--", *command], environment)
+
+    def stop(self, submission_id: str) -> Ended:
+        """Run `ray job stop`, which waits for the job's end."""
+        return self._run(["stop"], [submission_id], {})
+
+    def _run(self, verb: list[str], words: list[str], environment: dict[str, str]) -> Ended:
         empty = self._home.folder / "empty"
         empty.mkdir(exist_ok=True)
         ended = subprocess.run(
-            [RAY, "job", "submit", "--address", self.dashboard, *name, "--", *command],
+            [RAY, "job", verb[0], "--address", self.dashboard, *verb[1:], *words],
             cwd=empty,
             env={**os.environ, **self._home.environment, **environment},
             stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ def test_pieces_in_any_order_and_twice_make_one_whole(case: tuple[int, list[int]
         answers.append(assembly.add("a", index, {"write": 1.0}, None))
         if answers[-1] is Outcome.WHOLE:
             assert assembly.settle("a") == {"write": float(n)}
+    assert answers.count(Outcome.KNOWN) == n
     assert answers.count(Outcome.WHOLE) == 1 and Outcome.FAILED not in answers
     assert assembly.unsettled() == []
 
@@ -31,7 +32,7 @@ def test_a_failure_settles_its_key_once_and_no_other() -> None:
     assembly.expect("b", 1)
     assert assembly.add("a", 0, {}, None) is Outcome.OPEN
     assert assembly.add("a", 1, {}, FAILURE) is Outcome.FAILED
-    assert assembly.add("a", 1, {}, FAILURE) is Outcome.OPEN
-    assert assembly.add("a", 1, {}, None) is Outcome.OPEN
+    assert assembly.add("a", 1, {}, FAILURE) is Outcome.KNOWN
+    assert assembly.add("a", 1, {}, None) is Outcome.KNOWN
     assert assembly.unsettled() == ["b"]
     assert assembly.add("b", 0, {}, None) is Outcome.WHOLE

@@ -61,12 +61,12 @@ def test_frame(
     golden.whole("x_d_stitched", stitched, KEYPOINT_TOLERANCE)
 
     with (
-        recorded(networks.warping, {"motion": "dense_motion_network"}) as motion,
-        recorded(networks.generator, {"picture": ""}) as generated,
+        recorded(predictor.renderer.warping, {"motion": "dense_motion_network"}) as motion,
+        recorded(predictor.renderer.generator, {"picture": ""}) as generated,
     ):
         frame = predictor.frames(features, x_s, stitched)[0]
     golden.whole("occlusion_map", motion["motion"].occlusion)
-    golden.whole("out_sample", generated["picture"][:, :, ::8, ::8])
+    golden.whole("out_sample", generated["picture"].permute(0, 3, 1, 2)[:, :, ::8, ::8])
     difference = frame[::4, ::4].astype(int) - golden["u8_sample"].astype(int)
     assert np.abs(difference).max() <= 1
     mean, std = golden["u8_stats"]

@@ -37,8 +37,8 @@ def test_a_terminal_gets_a_bar() -> None:
             return True
 
     out = Terminal()
-    bar = make_reporter(out)
-    assert isinstance(bar, TerminalBar) and isinstance(make_reporter(io.StringIO()), PlainLines)
+    bar = make_reporter(stream=out)
+    assert isinstance(bar, TerminalBar) and isinstance(make_reporter(stream=io.StringIO()), PlainLines)
     bar.update(HALF)
     bar.update(Progress("pairs", total=10, done=9, failed=1, frames=100, total_frames=100))
     assert "5/10" in out.getvalue() and "10/10" in out.getvalue() and "1 failed" in out.getvalue()

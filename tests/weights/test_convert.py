@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from lp_ray.errors import WeightsError
+from lp_ray.face.xpose.identity import prompts_name
+from lp_ray.face.xpose.prompts import read_prompts
 from lp_ray.weights.artefacts import ARTEFACTS, LICENCES, PINS, artefacts_of
 from lp_ray.weights.convert import ImportRules, import_weights
 from lp_ray.weights.store import WeightStore
@@ -48,8 +53,9 @@ def test_onnx_files_are_carried_as_they_are(store: WeightStore, official: Path) 
 
 def test_every_published_hash_is_known_and_belongs_to_a_file(goldens: Path) -> None:
     assert PINS.keys() <= {artefact.source for artefact in ARTEFACTS}
-    assert all(len(pin.sha256) == 64 and pin.size > 1_000_000 for pin in PINS.values())
-    assert {a.source for a in artefacts_of("human")} == PINS.keys()
+    assert all(len(pin.sha256) == 64 and pin.size > 10_000 for pin in PINS.values())
+    prompts = {artefact.source for artefact in ARTEFACTS if artefact.kind == "prompts"}
+    assert {a.source for a in artefacts_of("human")} | prompts == PINS.keys()
 
 
 def test_other_files_than_the_published_ones_need_a_word(tmp_path: Path, official: Path) -> None:
@@ -96,3 +102,29 @@ def test_licences_are_said_before_anything_comes_in(tmp_path: Path, copy: Path) 
         import_weights(str(copy), WeightStore(str(tmp_path / "store")), HUMAN, said.append)
     assert f"licence: {LICENCES['LivePortrait']}" in said and f"licence: {LICENCES['insightface']}" in said
     assert any("left out: insightface/models/buffalo_l/2d106det.onnx" in line for line in said)
+
+
+def test_xpose_and_its_prompts_come_in_from_where_the_reference_keeps_them(tmp_path: Path, copy: Path) -> None:
+    """The prompts lie in the code's repository, around `pretrained_weights`, or where `resources` says."""
+    pretrained = tmp_path / "code" / "pretrained_weights"
+    pretrained.parent.mkdir()
+    copy.rename(pretrained)
+    write_prompts(tmp_path / "code", 9)
+    write_prompts(tmp_path / "elsewhere", 68)
+    rules = ImportRules(("animal",), allow_other=True, resources=str(tmp_path / "elsewhere"))
+    store, said = WeightStore(str(tmp_path / "store")), list[str]()
+    import_weights(str(pretrained), store, rules, said.append)
+    assert f"licence: {LICENCES['prompts']}" in said and f"licence: {LICENCES['LivePortrait']}" in said
+    for n in (9, 68):
+        prompts = read_prompts(store.read(prompts_name(n)), "stored")
+        assert prompts.keypoints.shape == (n, 512) and np.array_equal(prompts.keypoints[:, 0], np.arange(n))
+    assert store.entry(prompts_name(9)).origin == "other", "its hash is not the published one"
+
+
+def write_prompts(folder: Path, n: int) -> None:
+    """Write a pickle as the reference's code carries it, a row per keypoint that starts with its number."""
+    keypoints = torch.zeros(n, 512, dtype=torch.float16)
+    keypoints[:, 0] = torch.arange(n)
+    path = folder / "src/utils/resources" / f"clip_embedding_{n}.pkl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(pickle.dumps((torch.ones(1, 512, dtype=torch.float16), keypoints)))

@@ -46,7 +46,10 @@ def test_import_then_verify(official: Path, tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
     said = ended.stdout + ended.stderr
     assert ended.returncode == DONE, said
-    assert LICENCES["LivePortrait"] in said and "human/G.safetensors: as locked (other)" in said
+    assert (
+        LICENCES["LivePortrait"] in said
+        and f"human/G.safetensors: as locked (other; {LICENCES['LivePortrait']})" in said
+    )
     assert identify_weights(f"{tmp_path}/store", "full", "human").label == "other:human"
 
 
@@ -65,7 +68,7 @@ def test_verify_names_a_flipped_byte(weights_job: Job, store: WeightStore, tmp_p
     code, said = weights_job("verify", f"store={tmp_path}/store")
     assert code == REFUSED
     assert "shared/S.safetensors: altered" in said and "refused: weight store" in said
-    assert "animal/F.safetensors: as locked (unpinned)" in said
+    assert "animal/F.safetensors: as locked (unpinned; LivePortrait" in said
 
 
 def test_convert_makes_one_file(weights_job: Job, official: Path, tmp_path: Path, full_weights: Weights) -> None:
@@ -78,7 +81,7 @@ def test_convert_makes_one_file(weights_job: Job, official: Path, tmp_path: Path
     code, said = weights_job("convert", f"input={official / STITCHING}", "model=G", f"output={output}")
     assert code == REFUSED and "G: lacks key 'fc.weight'" in said
     code, said = weights_job("convert", f"input={official / STITCHING}", "model=Q", f"output={output}")
-    assert code == REFUSED and "model='Q' must be one of F, G, M, S, W, xpose" in said
+    assert code == REFUSED and "model='Q' must be one of F, G, M, S, W, prompts_68, prompts_9, xpose" in said
 
 
 def test_what_is_typed_wrong_is_refused(weights_job: Job, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_job_on_a_store_in_a_bucket(s3_bucket: str, official: Path, tmp_path: 
     sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(tmp_path / "a.png"), "source_id": "a"}])
     drivings = write_manifest(tmp_path / "d.parquet", [{"uri": str(tmp_path / "one.mp4"), "driving_id": "one"}])
     command = (f"sources={sources}", f"drivings={drivings}", "engine=liveportrait", f"engine.weights={store}")
-    ended = run_job("animate", *command, f"output={tmp_path / 'out'}")
+    ended = run_job("animate", *command, f"output={tmp_path / 'out'}", LP_RAY_CACHE=str(tmp_path / "cache"))
     assert ended.code == 0, ended.output
     (row,) = results.read_results(str(tmp_path / "out")).to_pylist()
     assert (row["status"], row["n_frames"], row["engine"]) == ("done", 1, "liveportrait (other:human)")
@@ -36,6 +36,8 @@ def test_a_job_on_a_store_in_a_bucket(s3_bucket: str, official: Path, tmp_path: 
     data[len(data) // 2] ^= 1
     storage.put_bytes(name, bytes(data))
     assert run_job("weights", "verify", f"store={store}").code == 2
-    broken = run_job("animate", *command, f"output={tmp_path / 'other'}", "crf=20")
+    broken = run_job(
+        "animate", *command, f"output={tmp_path / 'other'}", "crf=20", LP_RAY_CACHE=str(tmp_path / "none yet")
+    )
     assert broken.code != 0 and "human/W.safetensors" in broken.output, broken.output
     assert not list((tmp_path / "other").rglob("*.mp4"))

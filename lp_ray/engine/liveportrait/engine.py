@@ -25,7 +25,7 @@ from lp_ray.options import PairOptions
 
 NAME = "liveportrait"
 
-OUTPUT_VERSION = 2
+OUTPUT_VERSION = 3
 """Raised whenever the same template, source and weights would give other frames."""
 
 RATIO_POINTS = (203, 478)

@@ -9,10 +9,14 @@ from contextlib import contextmanager
 import torch
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.engine.liveportrait.networks import Networks
 from lp_ray.errors import RefusedError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+CUDA_EXECUTION: Execution = "graph"
+"""How the networks run on a GPU."""
 
 LOG = logging.getLogger(__name__)
 

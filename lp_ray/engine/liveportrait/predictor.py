@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lp_ray.engine.liveportrait.config import N_KEYPOINTS
+from lp_ray.engine.liveportrait.fast.execution import Execution, executed
+from lp_ray.engine.liveportrait.fast.renderer import Pass, Renderer
 from lp_ray.engine.liveportrait.motion import degrees
 from lp_ray.engine.liveportrait.networks import Networks
-from lp_ray.engine.liveportrait.placement import CUDA_BATCH, exact_inference, place
+from lp_ray.engine.liveportrait.placement import CUDA_BATCH, CUDA_EXECUTION, exact_inference, place
 from lp_ray.engine.liveportrait.stitching import retarget, stitch
+from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.errors import EngineOutputError
 from lp_ray.motion.keypoints import keypoints, rotation
 
 F32 = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+MOTION_FIELDS = ("scale", "t", "kp", "exp", "pitch", "yaw", "roll")
 
 BLACK = 4 / 255
 """A picture without a brighter value is black: what overflow looks like, and no portrait does."""
@@ -51,10 +56,26 @@ class Predictor:
     not depend on how many came with it.
     """
 
-    def __init__(self, networks: Networks, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        device: torch.device,
+        dtype: torch.dtype,
+        batch: int | None = None,
+        execution: Execution | None = None,
+    ) -> None:
+        """Takes the networks over. `batch` (frames a pass) and `execution` are the device's own unless given."""
         place(networks, device, dtype)
-        self._networks, self._device, self._dtype = networks, device, dtype
-        self._batch = networks.size.cpu_batch if device.type == "cpu" else CUDA_BATCH
+        self._device, self._dtype = device, dtype
+        on_cpu = device.type == "cpu"
+        self._batch = batch or (networks.size.cpu_batch if on_cpu else CUDA_BATCH)
+        execution = execution or ("eager" if on_cpu else CUDA_EXECUTION)
+        with torch.no_grad():
+            self.renderer = Renderer(networks, device, execution)
+        self._compress = networks.warping.compress_only()
+        self._appearance, self._detector = networks.appearance, networks.motion
+        self._motion_run = executed(self.motion_tensors, execution, device)
+        self._features_run = executed(self.feature_tensors, execution, device)
         self.heads = KeypointHeads(networks)
 
     def motion(self, crops: NDArray[np.uint8]) -> dict[str, F32]:
@@ -66,23 +87,28 @@ class Predictor:
 
     def _motion(self, crops: NDArray[np.uint8]) -> dict[str, F32]:
         with exact_inference():
-            heads = self._networks.motion(self._pictures(crops))
-            tensors = {
-                "scale": heads.scale,
-                "t": heads.t,
-                "kp": heads.kp.view(-1, N_KEYPOINTS, 3),
-                "exp": heads.exp.view(-1, N_KEYPOINTS, 3),
-                **{name: degrees(getattr(heads, name)) for name in ("pitch", "yaw", "roll")},
-            }
-            return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+            tensors = self._motion_run(self._on_device(crops))
+            return {name: tensor.cpu().numpy() for name, tensor in zip(MOTION_FIELDS, tensors, strict=True)}
+
+    def motion_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Run M on uint8 crops on the device: tensors as MOTION_FIELDS names them."""
+        heads = self._detector(self._pictures(crops))
+        points = (heads.kp.view(-1, N_KEYPOINTS, 3), heads.exp.view(-1, N_KEYPOINTS, 3))
+        return heads.scale, heads.t, *points, *(degrees(angle) for angle in (heads.pitch, heads.yaw, heads.roll))
 
     def features(self, crops: NDArray[np.uint8]) -> SourceFeatures:
         """Run F on n x 256 x 256 x 3 RGB: a source picture's crop (n = 1), or those of a source video's frames."""
         with exact_inference():
-            volumes = [self._networks.appearance(self._pictures(batch)) for batch in self._batches(crops)]
-            compressed = [self._networks.warping.compress(volume) for volume in volumes]
-            # Cloned, so that rows of padding are let go.
-            return SourceFeatures(*(torch.cat(parts)[: len(crops)].clone() for parts in (volumes, compressed)))
+            parts = []
+            for start, batch in zip(range(0, len(crops), self._batch), self._batches(crops), strict=True):
+                made = self._features_run(self._on_device(batch))
+                parts.append([tensor[: len(crops) - start].clone() for tensor in made])  # rows of padding are let go
+            return SourceFeatures(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
+
+    def feature_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Run F on uint8 crops on the device: volume, and the same compressed."""
+        volume = self._appearance(self._pictures(crops))
+        return volume, self._compress(volume)
 
     def frames(self, source: SourceFeatures, x_s: F32, x_d: F32) -> NDArray[np.uint8]:
         """Run W and G: keypoints x_d of n frames (n x 21 x 3) -> n x 512 x 512 x 3 RGB.
@@ -93,35 +119,26 @@ class Predictor:
         n = len(x_d)
         if len(source) != len(x_s) or len(source) not in (1, n):
             raise ValueError(f"{n} frames take a source of 1 or {n} rows, not {len(source)} features, {len(x_s)} x_s")
-        rendered = [self._render(*part) for part in self._parts(source, x_s, x_d)]
-        return np.concatenate(rendered)[:n]
+        frames = np.empty((n, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+        start = 0
+        with exact_inference():
+            for done in self.renderer.render(self._parts(source, x_s, x_d)):
+                wanted = min(self._batch, n - start)
+                check_pictures(done.extremes[:wanted])
+                frames[start : start + wanted] = done.pixels[:wanted].numpy()
+                start += wanted
+        return frames
 
-    def _parts(self, source: SourceFeatures, x_s: F32, x_d: F32) -> Iterator[tuple[SourceFeatures, F32, F32]]:
+    def _parts(self, source: SourceFeatures, x_s: F32, x_d: F32) -> Iterator[Pass]:
         """Cut frames into passes, each with the rows of the source that it needs."""
         for start, batch in zip(range(0, len(x_d), self._batch), self._batches(x_d), strict=True):
             if len(source) == 1:
-                yield source, x_s, batch
+                yield Pass(source.volume, source.compressed, self._on_device(batch), self._on_device(x_s))
             else:
                 rows = np.minimum(np.arange(start, start + self._batch), len(x_d) - 1)
                 at = torch.from_numpy(rows).to(self._device)
-                yield SourceFeatures(source.volume[at], source.compressed[at]), x_s[rows], batch
-
-    def _render(self, source: SourceFeatures, x_s: F32, x_d: F32) -> NDArray[np.uint8]:
-        n = len(x_d)
-        with exact_inference():
-            pictures = self._networks.generator(
-                self._networks.warping(
-                    source.volume.expand(n, -1, -1, -1, -1),
-                    torch.from_numpy(x_d).to(self._device),
-                    torch.from_numpy(x_s).to(self._device).expand(n, -1, -1),
-                    source.compressed.expand(n, -1, -1, -1, -1),
-                ).feature
-            )
-            check_pictures(pictures)
-            # Float to integer truncates, as the published results do.
-            pixels = (pictures * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-            frames: NDArray[np.uint8] = pixels.cpu().numpy()
-            return frames
+                moved, still = self._on_device(batch), self._on_device(x_s[rows])
+                yield Pass(source.volume[at], source.compressed[at], moved, still)
 
     def _batches(self, rows: NDArray[Scalar]) -> Iterator[NDArray[Scalar]]:
         for start in range(0, len(rows), self._batch):
@@ -129,9 +146,12 @@ class Predictor:
             lacking = self._batch - len(batch)
             yield np.concatenate([batch, np.repeat(batch[-1:], lacking, 0)]) if lacking else batch
 
-    def _pictures(self, crops: NDArray[np.uint8]) -> Tensor:
-        pixels = torch.tensor(crops, device=self._device).permute(0, 3, 1, 2)
-        return (pixels.float() / 255).to(self._dtype)
+    def _on_device(self, array: NDArray[Scalar]) -> Tensor:
+        tensor = torch.tensor(array)
+        return tensor if self._device.type == "cpu" else tensor.pin_memory().to(self._device, non_blocking=True)
+
+    def _pictures(self, crops: Tensor) -> Tensor:
+        return (crops.permute(0, 3, 1, 2).float() / 255).to(self._dtype)
 
 
 class KeypointHeads:
@@ -162,9 +182,9 @@ class KeypointHeads:
             return _float32(retarget(self._lip, _float64(x_s), _float64(ratios)))
 
 
-def check_pictures(pictures: Tensor) -> None:
-    """Raise EngineOutputError unless every one of B x 3 x H x W pictures is finite and not black."""
-    low, high = pictures.flatten(1).aminmax(dim=1)  # NaN wins in both
+def check_pictures(extremes: Tensor) -> None:
+    """Raise EngineOutputError unless pictures, given the lowest and highest value of each, are finite and not black."""
+    low, high = extremes.unbind(1)
     if not bool(torch.isfinite(low + high).all()):
         raise EngineOutputError(
             "the generator gave a picture with non-finite values: weights damaged, or precision too low for them "

@@ -124,6 +124,10 @@ class WarpingNetwork(nn.Module):
         feature = self.fourth(self.third(moved))
         return Warped(feature * motion.occlusion.to(feature.dtype), motion)
 
+    def compress_only(self) -> nn.Module:
+        """Return, of folded weights, a module that does what `compress` does, without the rest of the network."""
+        return nn.Sequential(self.dense_motion_network.compress, nn.ReLU())
+
     def compress(self, volume: Tensor) -> Tensor:
         """Return what dense motion needs of the volume, B x 4 x D x 64 x 64, once per source."""
         return self.dense_motion_network.compressed(volume)

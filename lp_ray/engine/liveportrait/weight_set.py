@@ -22,6 +22,7 @@ class WeightIdentity:
     digest: str
     size: str
     variant: Variant
+    licences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

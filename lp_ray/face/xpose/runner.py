@@ -15,11 +15,9 @@ from torch import Tensor
 
 from lp_ray.errors import EngineOutputError, RefusedError, UnsupportedError
 from lp_ray.face.protocol import Face, Image
+from lp_ray.face.xpose.identity import CODE_VERSION
 from lp_ray.face.xpose.model import XPose
 from lp_ray.face.xpose.prompts import TextPrompts
-
-CODE_VERSION = 1
-"""Raised when the same picture and weights would give other points."""
 
 SHORT_SIDE = 800
 LONG_SIDE = 1333

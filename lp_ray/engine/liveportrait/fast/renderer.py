@@ -1,0 +1,72 @@
+"""W and G together: keypoints in, pictures out as uint8, with the device kept busy while results come down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lp_ray.engine.liveportrait.config import VOLUME_SIDE
+from lp_ray.engine.liveportrait.fast.execution import Execution, executed
+from lp_ray.engine.liveportrait.fast.generator import FastGenerator
+from lp_ray.engine.liveportrait.fast.warping import FastWarping
+from lp_ray.engine.liveportrait.networks import Networks
+
+
+class Pass(NamedTuple):
+    """Inputs of one pass on the device: volume, its compressed form (1 or B rows), x_d, x_s (1 or B rows)."""
+
+    volume: Tensor
+    compressed: Tensor
+    x_d: Tensor
+    x_s: Tensor
+
+
+class Rendered(NamedTuple):
+    """On the host: B x 512 x 512 x 3 uint8, and of each picture the lowest and highest value, B x 2 float32."""
+
+    pixels: Tensor
+    extremes: Tensor
+
+
+class Renderer:
+    """Made from folded, placed networks, whose W and G it takes over."""
+
+    def __init__(self, networks: Networks, device: torch.device, execution: Execution) -> None:
+        self.warping = FastWarping(networks.warping, VOLUME_SIDE, networks.size.volume_depth)
+        self.generator = FastGenerator(networks.generator, VOLUME_SIDE)
+        self._device = device
+        self._run = executed(self._pictures, execution, device)
+
+    def _pictures(self, volume: Tensor, compressed: Tensor, x_d: Tensor, x_s: Tensor) -> tuple[Tensor, Tensor]:
+        pictures = self.generator(self.warping(volume, compressed, x_d, x_s).feature)
+        extremes = torch.stack(pictures.flatten(1).aminmax(dim=1), 1)  # NaN wins in both
+        # Float to integer truncates, as the published results do.
+        return (pictures * 255).to(torch.uint8), extremes
+
+    def render(self, passes: Iterable[Pass]) -> Iterator[Rendered]:
+        """Run passes; on a GPU one runs while the one before it comes down."""
+        waiting: tuple[Rendered, torch.cuda.Event] | None = None
+        for given in passes:
+            n = len(given.x_d)
+            pixels, extremes = self._run(*(part.expand(n, *part.shape[1:]) for part in given))
+            if self._device.type != "cuda":
+                yield Rendered(pixels, extremes)
+                continue
+            copy = Rendered(_pinned(pixels), _pinned(extremes))
+            copied = torch.cuda.Event()
+            copied.record()
+            if waiting:
+                waiting[1].synchronize()
+                yield waiting[0]
+            waiting = copy, copied
+        if waiting:
+            waiting[1].synchronize()
+            yield waiting[0]
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return host.copy_(tensor, non_blocking=True)

@@ -1,0 +1,21 @@
+"""Licences of the models that results are made with: a fact of each result, as some forbid commercial use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEDIAPIPE = "MediaPipe face landmarker (Google): Apache-2.0"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Licences by what is used: the engine's networks, the detector of people, X-Pose."""
+
+    engine: tuple[str, ...] = ()
+    detector: tuple[str, ...] = ()
+    xpose: tuple[str, ...] = ()
+
+    def of(self, detector: bool, xpose: bool) -> list[str]:
+        """Return the terms of the engine and of what else was used, each once."""
+        used = [*self.engine, *(self.detector if detector else ()), *(self.xpose if xpose else ())]
+        return list(dict.fromkeys(used))

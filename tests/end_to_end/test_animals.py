@@ -1,0 +1,147 @@
+"""Animals in the whole job: seeded weights, tiny networks, and X-Pose at its full size on every picture without a box.
+
+Seeded X-Pose finds noise, not cats: see `tests/face/xpose/stocked.py` for what its points and scores are here.
+"""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lp_ray import results
+from lp_ray.face.xpose.identity import XPoseSpec, create_xpose
+from lp_ray.limits import Limits
+from lp_ray.media.clip import open_footage
+from lp_ray.media.gif import read_gif
+from lp_ray.media.images import read_image
+from lp_ray.weights.artefacts import LICENCES
+from lp_ray.weights.store import WeightStore
+from tests.face.xpose.stocked import stock_xpose
+from tests.running import RunJob, write_manifest
+
+ANIMALS = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny", "engine.variant=animal")
+BOXES = {"s30": [60.0, 60.0, 200.0, 200.0], "s31": [50.0, 50.0, 200.0, 200.0], "s39": [330.0, 120.0, 760.0, 560.0]}
+FRAMES = 5
+"""0.2 s of templates at 25 frames a second."""
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> WeightStore:
+    return stock_xpose(str(tmp_path_factory.mktemp("xpose") / "store (1)"))
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+def rows_of(output: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["source_id"], row["driving_id"]): row for row in results.read_results(str(output)).to_pylist()}
+
+
+def path_of(row: dict[str, Any]) -> Path:
+    return Path(row["video_uri"].removeprefix("file://"))
+
+
+def test_animals_of_pictures_and_of_boxes(
+    tmp_path: Path, media: Path, run_job: RunJob, store: WeightStore, cache: str
+) -> None:
+    """Every animal moves as every template does, found or boxed, as a video and as a GIF; nothing is looked for twice.
+
+    A picture without an animal has a failed row that says so, and a source that says `auto` and shows a person, too.
+    """
+    Image.new("RGB", (640, 480)).save(tmp_path / "empty.png")
+    folder = media / "source"
+    sources = [{"uri": str(folder / f"{name}.jpg"), "source_id": name} for name in BOXES]
+    sources += [{"uri": str(folder / f"{n}.jpg"), "source_id": f"{n} boxed", "box": box} for n, box in BOXES.items()]
+    sources += [
+        {"uri": str(tmp_path / "empty.png"), "source_id": "empty", "subject": "auto"},
+        {"uri": str(folder / "s9.jpg"), "source_id": "person", "subject": "auto"},
+    ]
+    drivings = [
+        {"uri": str(media / "templates" / f"{name}.pkl"), "driving_id": name, "end_s": 0.2} for name in ("wink", "shy")
+    ]
+    pairs = [
+        {"source_id": source["source_id"], "driving_id": name, "format": kind}
+        for source in sources
+        for name, kind in (("wink", "auto"), ("shy", "gif"))
+    ]
+    command = (
+        f"sources={write_manifest(tmp_path / 's.parquet', sources)}",
+        f"drivings={write_manifest(tmp_path / 'd.parquet', drivings)}",
+        f"pairs={write_manifest(tmp_path / 'p.parquet', pairs)}",
+        *(f"output={tmp_path / 'out'}", f"xpose.weights={store}", *ANIMALS),
+    )
+    ended = run_job("animate", *command, LP_RAY_CACHE=cache)
+    assert ended.code == 3, ended.output
+    rows = rows_of(tmp_path / "out")
+    assert len(rows) == len(pairs)
+    for name in BOXES:
+        size = open_footage(folder / f"{name}.jpg", Limits()).size
+        for source in (name, f"{name} boxed"):
+            video, gif = rows[source, "wink"], rows[source, "shy"]
+            for row in (video, gif):
+                assert row["status"] == "done", (row["stage"], row["error_class"], row["error"])
+                assert (row["source_width"], row["source_height"]) == size
+                assert row["licences"] == ([] if source != name else [LICENCES["X-Pose"], LICENCES["prompts"]])
+            made = open_footage(path_of(video), Limits())
+            assert (video["kind"], made.n_frames, made.fps) == ("video", FRAMES, Fraction(25))
+            assert made.size == (video["width"], video["height"])
+            assert (gif["kind"], path_of(gif).suffix) == ("gif", ".gif")
+            assert len(read_gif(path_of(gif)).delays) == FRAMES
+        found, boxed = (rows[source, "wink"]["sha256"] for source in (name, f"{name} boxed"))
+        assert found != boxed
+    for driving in ("wink", "shy"):
+        empty, person = rows["empty", driving], rows["person", driving]
+        assert (empty["status"], empty["stage"], empty["error_class"]) == ("failed", "source", "NoFaceError")
+        assert "no animal's face" in empty["error"] and "xpose.min_score=0.1" in empty["error"]
+        assert (person["status"], person["error_class"]) == ("failed", "UnsupportedError")
+        assert "engine.variant=human" in person["error"] and "subject=animal" in person["error"]
+    kept = sorted((tmp_path / "out" / "templates" / "faces").iterdir())
+    assert len(kept) == len(BOXES) + 1, "one answer for each picture, the empty one's too"
+    check_kept(kept, read_image(folder / "s30.jpg", Limits()), store)
+    assert "nothing to do" in run_job("animate", *command, LP_RAY_CACHE=cache).output
+
+
+def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
+    """What the job kept of a picture is what X-Pose finds in it here."""
+    faces = create_xpose(XPoseSpec(str(store))).detect(image)
+    answers = [json.loads(path.read_text()) for path in kept]
+    assert [] in answers
+    best = [np.array(answer[0]["points"]) for answer in answers if answer]
+    assert all(points.shape == (9, 2) for points in best)
+    assert min(np.abs(points - faces[0].points).max() for points in best) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("xpose.weights=/nowhere",), "xpose.weights: an animal without a box is found by X-Pose"),
+        (("xpose.weights=/nowhere", "subject=auto"), "python -m jobs.weights pull"),
+        (("xpose.points=7",), "xpose.points=7 must be one of 9, 68"),
+        (("xpose.device=cuda", "cluster.num_cpus=4"), "the cluster has none: use xpose.device=cpu"),
+        (("subject=plant",), "subject='plant' must be one of human, animal, auto"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_work(
+    tmp_path: Path, media: Path, run_job: RunJob, store: WeightStore, arguments: tuple[str, ...], words: str
+) -> None:
+    one = (f"source={media / 'source' / 's39.jpg'}", f"driving={media / 'templates' / 'wink.pkl'}")
+    ended = run_job("animate", *one, f"output={tmp_path / 'o'}", f"xpose.weights={store}", *ANIMALS, *arguments)
+    assert ended.code == 2 and words in ended.output, ended.output
+    assert not (tmp_path / "o" / "results").exists()
+
+
+def test_a_picture_that_is_a_crop_needs_no_xpose(tmp_path: Path, media: Path, run_job: RunJob) -> None:
+    ended = run_job(
+        "animate",
+        *(f"source={media / 'source' / 's30.jpg'}", f"driving={media / 'templates' / 'wink.pkl'}", "end_s=0.2"),
+        *(f"output={tmp_path}", "xpose.weights=/nowhere", "flag_do_crop=false", "paste_back=false", *ANIMALS),
+    )
+    assert ended.code == 0, ended.output
