@@ -88,7 +88,16 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: what Ctrl-C does, with an exit code of its own."""
 
 
+_received: list[int] = []
+
+
+def was_terminated(stop: KeyboardInterrupt) -> bool:
+    """Whether SIGTERM was behind an interruption: Ray's calls hand any of them on as a plain KeyboardInterrupt."""
+    return isinstance(stop, Terminated) or bool(_received)
+
+
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    _received.append(number)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is under way; who cannot wait sends SIGKILL
     raise Terminated
 
@@ -107,9 +116,7 @@ def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
         print(f"refused: {redact(str(error))}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt as stop:
-        how, code = (
-            ("terminated", EXIT_TERMINATED) if isinstance(stop, Terminated) else ("interrupted", EXIT_INTERRUPTED)
-        )
+        how, code = ("terminated", EXIT_TERMINATED) if was_terminated(stop) else ("interrupted", EXIT_INTERRUPTED)
         print(f"{how}: run the same command again to do the rest", file=sys.stderr)
         return code
     except Exception as error:

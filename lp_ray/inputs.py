@@ -134,7 +134,7 @@ def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, 
             except InputError as error:
                 failures[first + offset] = Failure.of(STAGE, error)
         pieces.append(pa.array(uris, pa.string()))
-    return pa.concat_arrays(pieces)
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
 
 
 def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> pa.Array:
@@ -168,7 +168,8 @@ def _videos(uris: pa.Array, media: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _keyed(key: Callable[..., str], *columns: pa.Array) -> pa.Array:
-    return pa.concat_arrays([pa.array([key(*row) for row in rows], pa.string()) for rows in _batches(*columns)])
+    pieces = [pa.array([key(*row) for row in rows], pa.string()) for rows in _batches(*columns)]
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
 
 
 def _batches(*columns: pa.Array) -> Iterator[Iterator[tuple[object, ...]]]:
