@@ -45,7 +45,7 @@ from lp_ray.manifest import read_manifest
 from lp_ray.options import PairOptions
 from lp_ray.pairing import pair_up
 from lp_ray.result_parts import append
-from lp_ray.results import to_table
+from lp_ray.results import ResultRow, to_table
 from lp_ray.settings import Settings
 from lp_ray.stages.rows import Failure, SpanRow, StagedSegment
 from lp_ray.storage import Policy
@@ -60,6 +60,9 @@ MOST_GIB = 2.0
 class _Silent:
     def update(self, progress: Progress) -> None:
         """Nothing to show."""
+
+    def settled(self, row: ResultRow) -> None:
+        """Nothing to log."""
 
     def note(self, text: str) -> None:
         """Nothing to say."""
