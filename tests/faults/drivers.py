@@ -49,6 +49,15 @@ class Driver:
         """The actors of a stage, by the names that Ray gives their processes."""
         return [p for p in self.family() if stage in _title(p)]
 
+    def pause_actors(self) -> None:
+        """Let all actors and tasks stand still; the driver and Ray itself go on."""
+        for process in self.workers("ray::"):
+            _signal(process, signal.SIGSTOP)
+
+    def resume_actors(self) -> None:
+        for process in self.workers("ray::"):
+            _signal(process, signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL the driver first, then everything it started."""
         family = self.family()

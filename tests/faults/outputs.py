@@ -42,8 +42,9 @@ def reached(output: Path, n_videos: int) -> Callable[[], bool]:
 
 
 def litter(output: Path, store: Path | None = None) -> list[str]:
-    """Return every file that is neither a result, a row of the table, a template nor the last holder's lease."""
-    homes = {output / "videos", output / "results", output / "comparisons", store or output / "templates"}
+    """Return every file that is no result, row of the table, template or summary, nor the last holder's lease."""
+    seen = ("videos", "results", "comparisons", "summaries")
+    homes = {*(output / name for name in seen), store or output / "templates"}
     lease = output / ".lp_ray" / "lease"
     files = [path for root in (output, store or output) for path in root.rglob("*") if path.is_file()]
     strays = [p for p in files if p.parent not in homes | {lease} or p.name.startswith(".")]

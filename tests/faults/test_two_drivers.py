@@ -1,0 +1,102 @@
+"""Must show 6: two jobs at once, on one output or with one template store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from lp_ray.layout import OutputLayout
+from lp_ray.lease import current
+from lp_ray.storage import normalise
+from tests.faults.drivers import driver
+from tests.faults.material import Manifests, make_portraits
+from tests.faults.outputs import check_whole, finished, reached, rows, videos
+from tests.running import RunJob
+
+
+@pytest.fixture(scope="module")
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
+    return make_portraits(tmp_path_factory.mktemp("in"), n_sources=4, n_drivings=2, n_frames=6)
+
+
+def test_a_second_job_stops_or_waits_for_the_first(manifests: Manifests, tmp_path: Path, run_job: RunJob) -> None:
+    """While a job is at work on an output, a second one is refused and names it; one that may wait says for whom,
+    and when the first is done finds nothing left to do.
+    """
+    output = tmp_path / "out"
+    command = (*manifests.arguments(output), "chunk_frames=3", "lease_s=6")
+    with driver("animate", *command, log=tmp_path / "first") as first:
+        assert first.wait_for(reached(output, 1)), first.printed()
+        first.pause_actors()  # so that it does not end meanwhile: the driver itself goes on
+        name = f"process {first.process.pid} on {socket.gethostname()} (since "
+        with driver("animate", *command, "on_busy=wait", log=tmp_path / "waiting") as waiting:
+            assert waiting.wait_for(lambda: name in waiting.printed()), waiting.printed()
+            stopped = run_job("animate", *command)
+            first.resume_actors()
+            assert stopped.code == 2 and f"/out/.lp_ray/lease: held by {name}" in stopped.output, stopped.output
+            assert first.end() == 0, first.printed()
+            made = finished(output)
+            assert waiting.end() == 0 and "nothing to do" in waiting.printed(), waiting.printed()
+    assert videos(output) == made
+    check_whole(output, manifests.n_pairs)
+
+
+def test_a_job_that_falls_silent_is_replaced_and_writes_no_more(manifests: Manifests, tmp_path: Path) -> None:
+    """A driver stands still for longer than its lease (its actors work on). A second job takes over and finishes;
+    the first, when it moves again, stops with the reason and leaves everything as the second made it.
+    """
+    output = tmp_path / "out"
+    command = (*manifests.arguments(output), "chunk_frames=3", "lease_s=3")
+    with driver("animate", *command, log=tmp_path / "first") as first:
+        assert first.wait_for(reached(output, 1)), first.printed()
+        os.kill(first.process.pid, signal.SIGSTOP)
+        with driver("animate", *command, log=tmp_path / "second") as second:
+            assert second.end() == 0, second.printed()
+            assert f"held by process {first.process.pid} on " in second.printed()
+        made = videos(output)
+        os.kill(first.process.pid, signal.SIGCONT)
+        assert first.end() == 1, first.printed()
+        assert "stopped: " in first.printed() and "taken over by process" in first.printed(), first.printed()
+    assert videos(output) == made
+    check_whole(output, manifests.n_pairs)
+
+
+def test_an_interrupted_job_gives_its_lease_back(manifests: Manifests, tmp_path: Path) -> None:
+    """Ctrl-C ends a job with a code of its own (SIGTERM: tests/cluster/test_sigterm.py); the lease is free at once, for
+    any machine, the staging is gone, and the rows of what was finished are there.
+    """
+    output = tmp_path / "out"
+    with driver("animate", *manifests.arguments(output), "chunk_frames=3", log=tmp_path / "log") as job:
+        assert job.wait_for(lambda: any((output / ".lp_ray" / "rows").glob("[!.]*"))), job.printed()
+        os.kill(job.process.pid, signal.SIGINT)
+        assert job.end() == 130, job.printed()
+    layout = OutputLayout(normalise(str(output)))
+    holder = current(layout.lease)
+    assert holder is not None and holder.pid == job.process.pid and holder.released
+    assert not list((output / ".lp_ray" / "staging").rglob("*.mp4"))
+    assert finished(output)
+
+
+def test_two_outputs_share_one_template_store(manifests: Manifests, tmp_path: Path) -> None:
+    """Two jobs of the same drivings start at once with outputs of their own and one empty template store: both end
+    well, and the store holds one object for each driving, which the rows of both name.
+    """
+    store = tmp_path / "store"
+    outputs = [tmp_path / "a", tmp_path / "b"]
+    # Chunks of other lengths: pieces of one job would not fit those of the other.
+    command = [(*manifests.arguments(o), f"chunk_frames={2 + i}") for i, o in enumerate(outputs)]
+    with (
+        driver("animate", *command[0], f"templates={store}", log=tmp_path / "log-a") as first,
+        driver("animate", *command[1], f"templates={store}", log=tmp_path / "log-b") as second,
+    ):
+        assert first.end() == 0, first.printed()
+        assert second.end() == 0, second.printed()
+    assert len([path for path in store.rglob("*") if path.is_file()]) == len(list(store.glob("*.npz"))) == 2
+    templates = {row["template_uri"] for output in outputs for row in rows(output)}
+    assert templates == {path.as_uri() for path in store.glob("*.npz")}
+    for output in outputs:
+        check_whole(output, manifests.n_pairs, store)
