@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -11,6 +12,7 @@ import ray
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main, was_terminated
+from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
 from lp_ray import results, storage
@@ -25,6 +27,7 @@ from lp_ray.pipeline import RayExecutor
 from lp_ray.report.summary import Webhook, describe_run, parse_webhook
 from lp_ray.report.summary import write as write_summary
 from lp_ray.settings import Settings
+from lp_ray.shard import parse_shard
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -41,14 +44,12 @@ def prepare(config: DictConfig) -> jobs.Job:
     templates = storage.normalise(config.templates) if config.templates else storage.join(output, "templates")
     sources, drivings = read_inputs(config, "source"), read_inputs(config, "driving")
     pair_table = read_manifest(config.pairs, "pair") if config.pairs else None
-    return jobs.prepare(
-        settings_from(config, output, templates),
-        sources,
-        drivings,
-        pair_table,
-        choose_pairs(config, sources, drivings, pair_table),
-        policy_from(config),
-    )
+    pairs = choose_pairs(config, sources, drivings, pair_table)
+    settings = settings_from(config, output, templates)
+    if shard := parse_shard(config.shard):
+        pairs, pair_table = shard.pairs(pairs, pair_table, sources["uri"])
+        settings = replace(settings, shard=shard.name)
+    return jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
 
 
 def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Table:
@@ -79,18 +80,6 @@ def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair
     return pair_up(rule["rule"], len(sources), len(drivings), options, rule.get("per_source", 1), rule.get("seed", 0))
 
 
-def plan_lines(job: jobs.Job) -> list[str]:
-    """Say what the job is going to do."""
-    plan = job.plan
-    return [
-        f"plan: {len(plan)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
-        f"engine {job.engine.label}",
-        f"      {plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
-        f"{len(plan.todo)} to do",
-        f"      {sum(1 for _ in job.clips_needed())} motion templates needed",
-    ]
-
-
 def result_lines(job: jobs.Job) -> list[str]:
     """Say what became of a single pair; of many the table tells."""
     if len(job.plan) != 1:
@@ -109,7 +98,7 @@ def run(config: DictConfig) -> int:
     job, times = prepare(config), lease_times(config)
     reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
-        show_plan(job, config, reporter)
+        dry_run(job, config, reporter)
         return EXIT_DONE
 
     def told(holder: Holder) -> None:
@@ -123,9 +112,22 @@ def run(config: DictConfig) -> int:
         return work(job, config, reporter, lease, webhook)
 
 
-def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
+    """Say all that is known of the work ahead. A cluster that is there is asked for its size, none is started."""
+    show_plan(job, config, reporter, alone=False)
+    if config.cluster.address != "local":
+        start_ray(config)
+    try:
+        pools = pools_from(config, job.encoder, job.xpose_device)
+    finally:
+        ray.shutdown()
+    for line in [*work_lines(job, pools), *pool_lines(pools)]:
+        reporter.note(line)
+
+
+def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool = True) -> None:
     """Look up what the output settles already, and say what the job is going to do."""
-    jobs.leave_out_standing(job, retry_failed=config.retry == "failed")
+    jobs.leave_out_standing(job, retry_failed=config.retry == "failed", alone=alone)
     for line in plan_lines(job):
         reporter.note(line)
 
@@ -135,8 +137,10 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
     started, summary, how = datetime.now(UTC), None, "error"
     try:
         start_ray(config)
-        executor = RayExecutor(job.settings, job.engine, pools_from(config, job.encoder, job.xpose_device))
-        summary = jobs.run(job, executor, reporter, lease)
+        pools = pools_from(config, job.encoder, job.xpose_device)
+        for line in pool_lines(pools):
+            reporter.note(line)
+        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools), reporter, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
         how = "terminated" if was_terminated(stop) else "interrupted"

@@ -12,9 +12,9 @@ from jobs.setup import lease_times
 from lp_ray import results, storage
 from lp_ray.coordinator import leftovers
 from lp_ray.coordinator.leftovers import Leftover
+from lp_ray.coordinator.occupy import hold
 from lp_ray.errors import RefusedError
 from lp_ray.layout import OutputLayout, TemplateLayout
-from lp_ray.lease import acquire
 
 
 def run(config: DictConfig) -> int:
@@ -34,7 +34,7 @@ def run(config: DictConfig) -> int:
 def clean_output(output: str, config: DictConfig) -> None:
     """Find what is left in an output, under its lease, and remove it; rows that a dead job left join the table."""
     layout = OutputLayout(output, uuid.uuid4().hex)
-    with acquire(layout.lease, lease_times(config), layout.run, lambda holder: print(f"held by {holder.describe()}")):
+    with hold(layout, lease_times(config), lambda holder: print(f"held by {holder.describe()}")):
         if not config.dry_run:
             results.gather_loose_rows(layout)
         settle(output, leftovers.in_output(layout), config.dry_run)

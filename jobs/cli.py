@@ -6,6 +6,7 @@ import logging
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -15,8 +16,10 @@ import hydra
 from omegaconf import DictConfig
 
 import conf
+from lp_ray import errors
 from lp_ray.errors import LeaseLostError, RefusedError
 from lp_ray.options import ALIASES
+from lp_ray.storage import redact
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
@@ -38,9 +41,9 @@ TEXT_KEYS = frozenset(
 )
 """Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
 
-# All that Ray keeps of what an actor raised while it was made (a weight file that is not what its lock says, a GPU
-# that is not there) is the text of its traceback.
-_REFUSED_BY_ACTOR = re.compile(r"^lp_ray\.errors\.(?:Refused|Weights)Error: (.+)", re.MULTILINE)
+# All that Ray keeps of what an actor raised (a weight file that is not what its lock says, a GPU that is not there, a
+# store that is full) is the text of its traceback.
+_RAISED_BY_ACTOR = re.compile(r"^(?:\S+: )?lp_ray\.errors\.(\w+): (.+)", re.MULTILINE)
 
 
 def quote(argument: str) -> str:
@@ -107,15 +110,25 @@ def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
         print(f"stopped: {error}; finished pairs stay", file=sys.stderr)
         return EXIT_ERROR
     except RefusedError as error:
-        print(f"refused: {error}", file=sys.stderr)
+        if cause := getattr(error, "cause", None):  # Ray's, raised by a task
+            print(f"stopped: {redact(str(cause))}; finished pairs stay", file=sys.stderr)
+            return EXIT_ERROR
+        print(f"refused: {redact(str(error))}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt as stop:
         how, code = ("terminated", EXIT_TERMINATED) if was_terminated(stop) else ("interrupted", EXIT_INTERRUPTED)
         print(f"{how}: run the same command again to do the rest", file=sys.stderr)
         return code
     except Exception as error:
-        if reasons := _REFUSED_BY_ACTOR.findall(str(error)):
-            print(f"stopped: {reasons[-1]}; finished pairs stay", file=sys.stderr)
+        if reason := _refusal_of_actor(str(error)):
+            print(f"stopped: {redact(reason)}; finished pairs stay", file=sys.stderr)
             return EXIT_ERROR
-        logging.getLogger(__name__).exception("stopped by an error; finished pairs stay, run the command again")
+        trace = redact(traceback.format_exc())
+        logging.getLogger(__name__).error("stopped by an error; finished pairs stay, run the command again\n%s", trace)
         return EXIT_ERROR
+
+
+def _refusal_of_actor(text: str) -> str | None:
+    """Return the last refusal in the text of a traceback, if there is one."""
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, RefusedError)}
+    return next((reason for name, reason in reversed(_RAISED_BY_ACTOR.findall(text)) if name in kinds), None)

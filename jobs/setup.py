@@ -11,6 +11,8 @@ from typing import Any
 
 import ray
 from omegaconf import DictConfig, OmegaConf
+from ray._private.accelerators import NvidiaGPUAcceleratorManager
+from ray._private.utils import get_num_cpus
 
 from lp_ray import storage
 from lp_ray.engine.factory import EngineSpec
@@ -119,15 +121,23 @@ def start_ray(config: DictConfig) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
+def _totals(config: DictConfig) -> tuple[float, float]:
+    """Return the cluster's CPUs and GPUs; of one that is still to be started here, what Ray is going to find."""
+    if ray.is_initialized():
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    cpus = config.cluster.num_cpus or get_num_cpus()
+    return float(cpus), float(NvidiaGPUAcceleratorManager.get_current_node_num_accelerators())
+
+
 def pools_from(config: DictConfig, encoder: str = "x264", xpose_device: str = "cpu") -> Pools:
-    """Size the pools for the running cluster; `encoder` is nvenc where any pair's is, `xpose_device` cuda where
+    """Size the pools for the cluster; `encoder` is nvenc where any pair's is, `xpose_device` cuda where
     X-Pose is needed there.
 
     A cluster of our own has all that it will ever have. Any other may grow, to what `cluster.num_cpus` and
     `cluster.num_gpus` say, and shrink.
     """
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    cpus, gpus = _totals(config)
     device, overrides = str(config.engine.device), plain(config.pools)
 
     def derive(cpus: float, gpus: float) -> Pools:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import ray
 from omegaconf import DictConfig
 
@@ -15,6 +16,7 @@ from lp_ray.inputs import resolve_drivings
 from lp_ray.manifest import read_manifest
 from lp_ray.options import check_options, make_options
 from lp_ray.pipeline import RayExecutor
+from lp_ray.shard import parse_shard
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
 """Those of a pair's options that change its driving's template."""
@@ -24,6 +26,8 @@ def run(config: DictConfig) -> int:
     """Track every driving whose template the store does not hold, and say what became of each."""
     templates = storage.normalise(required(config, "templates"))
     table = read_manifest(required(config, "drivings"), "driving")
+    if shard := parse_shard(config.shard):
+        table = table.filter(pa.array(shard.rows(table["uri"])))
     settings = settings_from(config, templates, templates)
     options = make_options({name: plain(config[name]) for name in CROP_OPTIONS}, "options")
     check_options(options, settings.engine.name, settings.engine.variant, "options")

@@ -84,6 +84,14 @@ class DecoderMemoryError(UnreadableMediaError):
     """The input made its decoder ask for more memory than it may have."""
 
 
+class ActorDiedError(InputError):
+    """The input brought down the process that worked on it, an actor first, then a child with nothing else to do."""
+
+
+class InputChangedError(InputError):
+    """The file is not the one any more that the job was planned with."""
+
+
 class TruncatedMediaError(InputError):
     """The container announces more than the file holds."""
 

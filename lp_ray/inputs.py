@@ -38,6 +38,7 @@ class Sources:
     boxes: pa.Array
     subjects: pa.Array
     videos: NDArray[np.bool_]
+    versions: pa.Array
     failures: dict[int, Failure]
 
     def __len__(self) -> int:
@@ -52,6 +53,7 @@ class Sources:
             tuple(box) if box else None,
             self.subjects[row].as_py(),
             bool(self.videos[row]),
+            self.versions[row].as_py(),
         )
 
 
@@ -64,13 +66,14 @@ class Drivings:
     faces: pa.Array
     starts: pa.Array
     ends: pa.Array
+    versions: pa.Array
     failures: dict[int, Failure]
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def __getitem__(self, row: int) -> DrivingRef:
-        columns = (self.keys, self.uris, self.faces, self.starts, self.ends)
+        columns = (self.keys, self.uris, self.faces, self.starts, self.ends, self.versions)
         return DrivingRef(*(column[row].as_py() for column in columns))
 
 
@@ -87,7 +90,7 @@ def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, varian
     videos = _videos(uris, table["media"])
     # What a name already tells stays out of the key: saying it in the manifest makes no other pair.
     made = _keyed(keys.source_key, uris, tags, faces, boxes, subjects)
-    sources = Sources(made, uris, faces, boxes, subjects, videos, failures)
+    sources = Sources(made, uris, faces, boxes, subjects, videos, tags, failures)
     suspects = videos | _is(subjects, "animal") | ~_is(subjects, variant)
     for row in np.flatnonzero(suspects).tolist():
         unfit = None if row in failures else _unfit(sources[row], engine, variant)
@@ -116,7 +119,7 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
     faces = _filled(table["face"], DEFAULT_FACE)
     starts, ends = _joined(table["start_s"]), _joined(table["end_s"])
     made = _keyed(keys.driving_key, uris, tags, faces, starts, ends)
-    return Drivings(made, uris, faces, starts, ends, failures)
+    return Drivings(made, uris, faces, starts, ends, tags, failures)
 
 
 def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, Failure]) -> pa.Array:
@@ -131,7 +134,7 @@ def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, 
             except InputError as error:
                 failures[first + offset] = Failure.of(STAGE, error)
         pieces.append(pa.array(uris, pa.string()))
-    return pa.concat_arrays(pieces)
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
 
 
 def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> pa.Array:
@@ -165,7 +168,8 @@ def _videos(uris: pa.Array, media: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _keyed(key: Callable[..., str], *columns: pa.Array) -> pa.Array:
-    return pa.concat_arrays([pa.array([key(*row) for row in rows], pa.string()) for rows in _batches(*columns)])
+    pieces = [pa.array([key(*row) for row in rows], pa.string()) for rows in _batches(*columns)]
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
 
 
 def _batches(*columns: pa.Array) -> Iterator[Iterator[tuple[object, ...]]]:

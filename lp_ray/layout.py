@@ -17,10 +17,15 @@ _SEGMENT_SUFFIXES = {"gif": ".mp4"}
 
 @dataclass(frozen=True)
 class OutputLayout:
-    """Paths of one output folder (a normalised URI); those of staging are of one `run`, which nobody else writes to."""
+    """Paths of one output folder (a normalised URI); those of staging are of one `run`, which nobody else writes to.
+
+    `shard` is the name of the part of the manifest that the run works on (`lp_ray.shard.Shard.name`), empty for the
+    whole: shards of one count write to an output side by side, each with a lease and loose rows of its own.
+    """
 
     root: str
     run: str = ""
+    shard: str = ""
 
     @property
     def videos(self) -> str:
@@ -33,21 +38,44 @@ class OutputLayout:
     @property
     def rows(self) -> str:
         """Result rows of finished pairs that are not in the results table yet, one small Arrow file each."""
+        return storage.join(self.all_rows, self.shard) if self.shard else self.all_rows
+
+    @property
+    def all_rows(self) -> str:
+        """Those of every shard, each in its folder, and those of runs on the whole."""
         return storage.join(self.root, ".lp_ray", "rows")
 
     @property
     def staging(self) -> str:
-        """A folder for each run."""
+        """A folder for each run, its name begun with that of its shard."""
         return storage.join(self.root, ".lp_ray", "staging")
 
     @property
     def own_staging(self) -> str:
-        return storage.join(self.staging, self.run)
+        return storage.join(self.staging, f"{self.shard}.{self.run}" if self.shard else self.run)
 
     @property
     def lease(self) -> str:
-        """Who is working here; see lease.py."""
-        return storage.join(self.root, ".lp_ray", "lease")
+        """Who is working here, on this shard or on the whole; see lease.py."""
+        return self.lease_of(self.shard)
+
+    @property
+    def shard_leases(self) -> str:
+        """A folder for the lease of every shard there ever was."""
+        return storage.join(self.root, ".lp_ray", "lease", "shards")
+
+    @property
+    def table_lease(self) -> str:
+        """Which of several shards is changing the results table."""
+        return storage.join(self.root, ".lp_ray", "lease", "table")
+
+    def lease_of(self, shard: str) -> str:
+        return storage.join(self.shard_leases, shard) if shard else storage.join(self.root, ".lp_ray", "lease")
+
+    def is_beside(self, shard: str) -> bool:
+        """Whether another run may work on `shard` (empty: the whole) while this one goes on: they share no pair."""
+        own, other = self.shard.partition("-of-"), shard.partition("-of-")
+        return bool(own[2]) and own[2] == other[2] and own[0] != other[0]
 
     @property
     def compaction(self) -> str:

@@ -182,6 +182,15 @@ def acquire(folder: str, times: LeaseTimes | None = None, run: str = "", told: T
             return Lease(folder, generation + 1, me, asked)
 
 
+def await_end(folder: str, times: LeaseTimes | None = None, told: Told | None = None) -> None:
+    """Return when nobody holds a lease, without taking it; waits and raises as `acquire` does."""
+    deadline = now() + (times or LeaseTimes()).wait_s
+    generation, watched = highest(folder), 0
+    while generation > watched:
+        _await_end(folder, generation, deadline, told)
+        generation, watched = highest(folder), generation
+
+
 def _take(folder: str, generation: int, me: Holder) -> bool:
     """Try to become the holder of a generation; drop the files of those before."""
     if not storage.put_if_absent(_file(folder, generation), _to_bytes(me)):

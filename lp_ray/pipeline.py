@@ -28,8 +28,7 @@ from lp_ray.settings import Settings
 from lp_ray.stages.animate import AnimatePairs
 from lp_ray.stages.extract import ExtractMotion
 from lp_ray.stages.rows import Batch, ClipRow, Row, SpanRow, StagedMotion, StagedSegment
-from lp_ray.stages.source import CropSources
-from lp_ray.stages.track import TrackClips
+from lp_ray.stages.sheltered import ShelteredCropSources, ShelteredTrackClips
 from lp_ray.stages.write import WriteSegments
 
 BLOCK_BYTES = 16 << 20
@@ -66,7 +65,7 @@ class RayExecutor:
     def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
         settings, pools = self._settings, self._pools
         graph = _dataset([[clip] for clip in clips])
-        graph = _stage(graph, TrackClips, (settings, self._engine.needs_crops), pools["track"])
+        graph = _stage(graph, ShelteredTrackClips, (settings, self._engine.needs_crops), pools["track"])
         graph = _stage(graph, ExtractMotion, (settings,), pools["extract"])
         return _rows(graph, StagedMotion)
 
@@ -79,7 +78,7 @@ class RayExecutor:
     def _stream_wave(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
         settings, pools = self._settings, self._pools
         graph = _dataset(block_by_source(spans, pools["animate"].ceiling))
-        graph = _stage(graph, CropSources, (settings, self._engine.source_size), pools["source"])
+        graph = _stage(graph, ShelteredCropSources, (settings, self._engine.source_size), pools["source"])
         graph = _stage(graph, AnimatePairs, (settings,), pools["animate"])
         graph = _stage(graph, WriteSegments, (settings,), pools["write"])
         return _rows(graph, StagedSegment)

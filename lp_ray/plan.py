@@ -61,7 +61,7 @@ class Identity:
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
         """Return what the motion template of a driving is made from, under its key."""
         framing = DrivingFraming() if is_template(driving.uri) else self._driving_framing(options)
-        clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s)
+        clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s, driving.version)
         return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
 
     def source_clip(self, source: SourceRef, options: PairOptions) -> ClipRow | None:
@@ -69,7 +69,7 @@ class Identity:
         if not source.is_video:
             return None
         framing = source_framing(options)
-        clip = ClipRef(source.uri, source.face, source.box)
+        clip = ClipRef(source.uri, source.face, source.box, version=source.version)
         return ClipRow(self._template_key(source.key, "source", framing), clip, None, framing)
 
     def _driving_framing(self, options: PairOptions) -> DrivingFraming:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lp_ray import result_parts, storage
 from lp_ray.layout import OutputLayout
-from lp_ray.manifest import DONE, RESULT_SCHEMA
+from lp_ray.manifest import DONE, RESULT_SCHEMA, SECONDS_TYPE
 from lp_ray.result_parts import append, common_schema, fit, meta_schema, part_uris, read_part
 
 __all__ = [
@@ -29,9 +29,11 @@ __all__ = [
     "done_pairs",
     "flush",
     "gather_loose_rows",
+    "mend",
     "meta_schema",
     "read_results",
     "read_row",
+    "seconds_per_frame",
     "settled",
     "standing",
     "to_table",
@@ -129,6 +131,12 @@ def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> in
     return len(uris)
 
 
+def mend(layout: OutputLayout) -> None:
+    """Finish what a job that died while it changed the table has begun."""
+    result_parts.finish_merge(layout)
+    result_parts.align(layout)
+
+
 def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa.Array) -> None:
     """Remove the rows of pairs that are about to be made again."""
     if isinstance(pair_ids, pa.ChunkedArray):
@@ -164,6 +172,20 @@ def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
     return pa.chunked_array(ids, pa.string())
 
 
+def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
+    """Return the seconds of an actor, by stage, that a frame took in the done pairs of an engine; empty for none."""
+    seconds: dict[str, float] = {}
+    n_frames = 0
+    for uri in part_uris(layout):
+        part = read_part(uri, ("status", "engine", "n_frames", "seconds"))
+        chosen = part.filter(pc.and_(pc.equal(part["status"], DONE), pc.equal(part["engine"], engine)))
+        n_frames += pc.sum(chosen["n_frames"]).as_py() or 0
+        for field in SECONDS_TYPE:
+            spent = pc.sum(pc.struct_field(chosen["seconds"], field.name)).as_py() or 0.0
+            seconds[field.name] = seconds.get(field.name, 0.0) + spent
+    return {stage: spent / n_frames for stage, spent in seconds.items()} if n_frames else {}
+
+
 def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
     """Return `settled` as the set of done pairs, and the other rows with their attempts."""
     found = settled(layout)
@@ -196,7 +218,14 @@ def _merging(layout: OutputLayout) -> list[str]:
 
 
 def _loose_rows(layout: OutputLayout) -> list[str]:
-    return sorted(info.uri for info in storage.list_files(layout.rows) if info.uri.endswith(".arrow"))
+    """Loose rows, but for those of shards that may be at work beside this run."""
+    uris = [info.uri for page in storage.pages(layout.all_rows, deep=True) for info in page]
+    folders = {uri: uri.removeprefix(layout.all_rows + "/").rpartition("/")[0] for uri in uris if _is_row(uri)}
+    return sorted(uri for uri, shard in folders.items() if not layout.is_beside(shard))
+
+
+def _is_row(uri: str) -> bool:
+    return uri.endswith(".arrow") and not uri.rpartition("/")[2].startswith(".")
 
 
 def _loose_tables(uris: Sequence[str]) -> Iterator[pa.Table]:

@@ -35,13 +35,15 @@ class Settings:
     """Chunks of one pair that one actor makes in a row: the unit of retry."""
     source_cache: int = 4
     """Sources kept ready by each actor."""
+    shard: str = ""
+    """Name of the part of the manifest that this run works on; empty: the whole."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Names this run in leases and staging: what two runs stage, one of them taken for dead, is never mixed."""
 
     @property
     def output_layout(self) -> OutputLayout:
         """Where things lie in the output, as this run sees it."""
-        return OutputLayout(self.output, self.run)
+        return OutputLayout(self.output, self.run, self.shard)
 
     @property
     def template_layout(self) -> TemplateLayout:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import s3fs
 
 from lp_ray.errors import RefusedError
 from lp_ray.manifest import check_manifest
@@ -113,3 +115,35 @@ def test_a_version_in_the_manifest_is_taken_at_its_word(tmp_path: Path) -> None:
     (tmp_path / "s0.jpg").mkdir()
     again = plan_of(tmp_path, version=["1", "", None])
     assert ids(again) == ids(stated) and again.failure(0) is None, "whether it is there shows when it is read"
+
+
+def test_versions_of_a_whole_plan_are_one_listing_of_each_prefix(
+    s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand sources under one prefix and a driving under another: three requests, and none for stated ones."""
+    names = [f"portraits/{i:05d}.jpg" for i in range(2000)]
+    s3fs.S3FileSystem().pipe({f"{s3_bucket}/{name}": b"1" for name in (*names, "clips/d.mp4")}, batch_size=32)
+    asked: list[str] = []
+    original = s3fs.S3FileSystem._call_s3
+
+    async def call(self: s3fs.S3FileSystem, method: str, *args: Any, **kwargs: Any) -> Any:
+        asked.append(method)
+        return await original(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", call)
+    monkeypatch.setattr(s3fs.S3FileSystem, "call_s3", s3fs.core.sync_wrapper(call))
+    s3fs.S3FileSystem.clear_instance_cache()
+    uris = [f"s3://{s3_bucket}/{name}" for name in names]
+    drivings = check_manifest(pa.table({"uri": [f"s3://{s3_bucket}/clips/d.mp4"]}), "driving", "d")
+
+    def plan(**columns: list[str]) -> Plan:
+        sources = check_manifest(pa.table({"uri": uris, **columns}), "source", "s")
+        pairs = pair_up("cross", len(uris), 1, PairOptions())
+        return make_plan(sources, drivings, None, pairs, Identity("e", "l", {}), Policy(), "preview")
+
+    assert len(plan().startable()) == 2000
+    assert asked == ["list_objects_v2"] * 3
+    asked.clear()
+    assert len(plan(version=[str(i) for i in range(2000)]).startable()) == 2000
+    assert asked == ["list_objects_v2"]
+    s3fs.S3FileSystem.clear_instance_cache()

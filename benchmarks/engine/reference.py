@@ -37,7 +37,7 @@ def sampled(volume: Tensor, motions: Tensor) -> Tensor:
     count = motions.shape[1]
     copies = volume[:, None].repeat(1, count, 1, 1, 1, 1).flatten(0, 1)
     moved = functional.grid_sample(copies, motions.flatten(0, 1), align_corners=False)
-    return moved.unflatten(0, (-1, count))
+    return torch.unflatten(moved, 0, (-1, count))
 
 
 def dense_motion(net: DenseMotion, volume: Tensor, x_d: Tensor, x_s: Tensor) -> Motion:
@@ -114,7 +114,8 @@ class Reference:
         with torch.inference_mode(), self.context():
             picture = self.generator(self.warping(volume, moved, still))
         pixels = picture.float().cpu().numpy()[0].transpose(1, 2, 0)
-        return (np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+        frame: NDArray[np.uint8] = (np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+        return frame
 
 
 def make_reference(networks: Networks, device: torch.device, half: bool, compiled: bool) -> Reference:

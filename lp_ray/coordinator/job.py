@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from lp_ray import results
 from lp_ray.coordinator.executor import Executor
+from lp_ray.coordinator.occupy import table
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import make_templates
@@ -103,8 +105,10 @@ def prepare(
 ) -> Job:
     """Plan a job, without a look at its output. Raises RefusedError for anything that is wrong with it."""
     for index, options in enumerate(pairs.option_sets):
-        row = int((pairs.option_index == index).argmax())
-        where = "options" if pair_table is None else f"pairs manifest row {row}"
+        rows = np.flatnonzero(pairs.option_index == index)
+        if not len(rows):  # in another shard
+            continue
+        where = "options" if pair_table is None else f"pairs manifest row {rows[0]}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
     identity, engine = identify(settings)
     source_table = fill_subjects(source_table, settings.subject, settings.engine.variant)
@@ -119,9 +123,15 @@ def _with_xpose(identity: Identity, spec: XPoseSpec) -> Identity:
     return replace(identity, xpose_digest=found.digest, terms=replace(identity.terms, xpose=found.licences))
 
 
-def leave_out_standing(job: Job, retry_failed: bool = False) -> None:
-    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now."""
-    leave_out_settled(job.plan, results.settled(job.settings.output_layout), retry_failed)
+def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True) -> None:
+    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now.
+
+    Not `alone` is a mere look, which writes nothing, not even a lease; other jobs may be changing what it reads.
+    """
+    layout = job.settings.output_layout
+    with table(layout) if alone else nullcontext():
+        settled = results.settled(layout)
+    leave_out_settled(job.plan, settled, retry_failed)
 
 
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
@@ -135,7 +145,8 @@ def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summa
         executor.check_encoder(job.encoder)
     plan = job.plan
     lease.check()
-    results.discard(job.settings.output_layout, plan.todo_ids())
+    with table(job.settings.output_layout):
+        results.discard(job.settings.output_layout, plan.todo_ids())
     made = make_templates(job.clips_needed(), job.settings, job.identity, executor, reporter)
     pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter, lease)
     pairs.run(executor)

@@ -31,8 +31,15 @@ class Leftover:
 
 
 def sweep(layout: OutputLayout) -> None:
-    """Remove what other runs have staged or begun to write; the caller holds the lease."""
-    storage.delete_prefixes(layout.staging, lambda run: run != layout.run)
+    """Remove what other runs have staged or begun to write; the caller holds the lease.
+
+    With the lease of a shard only what earlier runs of that shard have staged: others may be alive.
+    """
+    own = layout.own_staging.rpartition("/")[2]
+    if layout.shard:
+        storage.delete_prefixes(layout.staging, lambda run: run.startswith(f"{layout.shard}.") and run != own)
+        return
+    storage.delete_prefixes(layout.staging, lambda run: run != own)
     storage.delete_many(_begun(layout))
 
 
@@ -89,7 +96,7 @@ def _staged(root: str) -> list[Leftover]:
 
 
 def _begun(layout: OutputLayout) -> list[str]:
-    folders = (layout.videos, layout.comparisons, layout.results, layout.rows, layout.compaction, layout.lease)
+    folders = (layout.videos, layout.comparisons, layout.results, layout.all_rows, layout.compaction, layout.lease)
     return [uri for folder in folders for uri in storage.unfinished_writes(folder)]
 
 

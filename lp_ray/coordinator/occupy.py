@@ -1,15 +1,23 @@
-"""Being the one job that writes to an output: what the dead have left goes first, what is one's own goes last."""
+"""Being the one job that writes to an output: what the dead have left goes first, what is one's own goes last.
+
+Jobs on different shards of one count share no pair, and work side by side; any others exclude each other. What shards
+share is the results table: they change it one at a time.
+"""
 
 from __future__ import annotations
 
+import math
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from lp_ray import results, storage
 from lp_ray.coordinator import leftovers
-from lp_ray.errors import LpRayError
+from lp_ray.errors import LeaseHeldError, LpRayError
 from lp_ray.layout import OutputLayout, TemplateLayout
-from lp_ray.lease import Lease, LeaseTimes, Told, acquire
+from lp_ray.lease import Lease, LeaseTimes, Told, acquire, await_end, current
 from lp_ray.settings import Settings
 
 
@@ -20,13 +28,55 @@ def occupy(settings: Settings, times: LeaseTimes | None = None, told: Told | Non
     `times` and `told` as in `lp_ray.lease.acquire`. Raises LeaseHeldError naming the holder.
     """
     layout = settings.output_layout
-    with acquire(layout.lease, times, settings.run, told) as lease:
+    with hold(layout, times, told) as lease:
         try:
             leftovers.sweep(layout)
-            results.gather_loose_rows(layout)
+            with table(layout):
+                results.gather_loose_rows(layout)
             yield lease
         finally:
             _drop(layout)
+
+
+def hold(layout: OutputLayout, times: LeaseTimes | None = None, told: Told | None = None) -> Lease:
+    """Take the lease on an output, or on a shard of it, when no job that it excludes is alive.
+
+    Two that look for each other at the same time may both give way; with `times.wait_s` they try again.
+    """
+    times = times or LeaseTimes()
+    while True:
+        _await_rivals(layout, times, told)
+        lease = acquire(layout.lease, times, layout.run, told)
+        try:
+            _await_rivals(layout, replace(times, wait_s=0.0), None)  # who came in between
+            return lease
+        except BaseException as error:
+            lease.release()
+            if not isinstance(error, LeaseHeldError) or not times.wait_s:
+                raise
+        time.sleep(random.uniform(0.0, times.lease_s / 6))  # noqa: S311 - so that they do not meet again
+
+
+def _await_rivals(layout: OutputLayout, times: LeaseTimes, told: Told | None) -> None:
+    """Return when no job is alive whose pairs may be this one's too."""
+    files = (info.uri for page in storage.pages(layout.shard_leases, deep=True) for info in page)
+    shards = {uri.removeprefix(layout.shard_leases + "/").partition("/")[0] for uri in files}
+    for shard in sorted({"", *shards} - {layout.shard}):
+        if not layout.is_beside(shard):
+            await_end(layout.lease_of(shard), times, told)
+
+
+@contextmanager
+def table(layout: OutputLayout) -> Iterator[None]:
+    """Be the only shard that changes the results table; put in order what one that died of it left."""
+    if not layout.shard:  # the whole's lease says so already
+        yield
+        return
+    before = current(layout.table_lease)
+    with acquire(layout.table_lease, LeaseTimes(wait_s=math.inf), layout.run):
+        if before is not None and not before.released:
+            results.mend(layout)
+        yield
 
 
 @contextmanager

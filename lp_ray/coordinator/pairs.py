@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lp_ray import metrics, results, storage
 from lp_ray.coordinator.assembly import Assembly, Outcome
 from lp_ray.coordinator.executor import Executor, Finishers
+from lp_ray.coordinator.occupy import table
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
 from lp_ray.errors import LpRayError
@@ -85,7 +86,7 @@ class PairsJob:
         """Animate every pair that can be; leave one row for each."""
         try:
             metrics.pairs_planned(self._progress.total)
-            self._progress.total_frames = total_frames(self._plan, self._identity, self._templates)
+            self._progress.total_frames, _ = known_frames(self._plan, self._identity, self._templates)
             self._reporter.update(self._progress)
             spans = self._spans()
             first = next(spans, None)
@@ -242,17 +243,18 @@ class PairsJob:
         """Take the rows so far into the table. Raises LeaseLostError, having written nothing."""
         if self._unwritten:
             self._lease.check()
-            results.flush(self._output, self._unwritten)
+            with table(self._output):
+                results.flush(self._output, self._unwritten)
             self._unwritten = []
             metrics.queue_depth("unwritten_rows", 0)
 
 
-def total_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> int:
-    """Frames of the pairs still to be made, as far as their templates are known."""
+def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tuple[int, int]:
+    """Count the frames of the pairs still to be made whose templates are known, and those pairs."""
     pairs, chosen = plan.pairs, plan.startable()
     films = np.where(plan.sources.videos[pairs.source_index[chosen]], pairs.source_index[chosen], -1)
     columns = [films, pairs.driving_index[chosen], pairs.option_index[chosen]]
-    total = 0
+    n_frames = n_pairs = 0
     for (film, driving, options), count in zip(*_counted(columns), strict=True):
         chosen_options = pairs.option_sets[options]
         clip = identity.driving_clip(plan.drivings[driving], chosen_options)
@@ -261,8 +263,9 @@ def total_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> in
             length = output_length(
                 None if own is None else templates.length(own), templates.length(clip), chosen_options.driving_length
             )
-            total += length.n_frames * count
-    return total
+            n_frames += length.n_frames * count
+            n_pairs += count
+    return n_frames, n_pairs
 
 
 def _counted(columns: Sequence[NDArray[np.int64]]) -> tuple[list[list[int]], list[int]]:

@@ -81,6 +81,9 @@ class TemplateHeader:
             raise TemplateError(
                 f"template format {header.format_version}, this version reads {FORMAT_VERSION}: make it again"
             )
+        whole = (header.n_frames, header.fps_numerator, header.fps_denominator)
+        if not all(type(number) is int for number in whole):
+            raise TemplateError(f"template header with {whole} where whole numbers belong")
         if header.n_frames < 1 or header.fps_numerator < 1 or header.fps_denominator < 1:
             raise TemplateError("template header without frames or with an impossible rate")
         return header
@@ -217,9 +220,15 @@ def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
     info = archive.getinfo(f"{HEADER}.npy")
     if info.file_size > MAX_HEADER_BYTES:
         raise TemplateError(f"template header of {info.file_size} bytes")
-    with archive.open(info) as member:
-        text = npy.read_array(member, allow_pickle=False)
-    if text.dtype != np.uint8 or text.ndim != 1:
+    with archive.open(info) as member:  # the array's own header may announce more than the member holds
+        version = npy.read_magic(member)
+        if version != (1, 0):
+            raise TemplateError(f"template header in npy format {version}")
+        (size, *more), _, dtype = npy.read_array_header_1_0(member)
+        if more or dtype != np.uint8 or size > MAX_HEADER_BYTES:
+            raise TemplateError("template header is not text")
+        text = np.frombuffer(member.read(), np.uint8)
+    if len(text) != size or text.dtype != np.uint8 or text.ndim != 1:
         raise TemplateError("template header is not text")
     return TemplateHeader.from_json(text.tobytes().decode())
 

@@ -123,9 +123,9 @@ def _sound_of(settings: Settings, work: PairWork, whose: str) -> Iterator[AudioC
     if is_template(driving.uri) if whose == DRIVING else not source.is_video:
         yield None
         return
-    uri = driving.uri if whose == DRIVING else source.uri
+    uri, version = (driving.uri, driving.version) if whose == DRIVING else (source.uri, source.version)
     cut = (driving.start_s, driving.end_s) if whose == DRIVING else (None, None)
-    with storage.local_copy(uri, settings.limits) as path:
+    with storage.local_copy(uri, settings.limits, version) as path:
         clip = open_footage(path, settings.limits, *cut)
         duration_s = float(clip.n_frames / clip.fps)
         yield AudioCut(path, cut[0] or 0.0, duration_s) if clip.has_audio else None

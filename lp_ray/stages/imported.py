@@ -29,7 +29,10 @@ PART_FRAMES = 256
 def import_template(settings: Settings, key: str, driving: ClipRef) -> Failure | None:
     """Read a template file safely and store it under a key of ours; return why not, if it cannot be."""
     try:
-        with storage.local_copy(driving.uri, settings.limits) as path, TemporaryDirectory(prefix="lp_ray-t-") as folder:
+        with (
+            storage.local_copy(driving.uri, settings.limits, driving.version) as path,
+            TemporaryDirectory(prefix="lp_ray-t-") as folder,
+        ):
             header, parts = _read(path, driving, settings.limits)
             if header.engine != settings.engine.name:
                 raise UnsupportedError(
@@ -38,6 +41,7 @@ def import_template(settings: Settings, key: str, driving: ClipRef) -> Failure |
                 )
             file = Path(folder) / "template.npz"
             write_template(file, header, parts)
+            storage.check_version(driving.uri, driving.version)
             storage.put_if_absent(TemplateLayout(settings.templates).template(key), file)
     except RefusedError:
         raise

@@ -47,14 +47,15 @@ def source_framing(options: PairOptions) -> SourceFraming:
     )
 
 
-def read_picture(uri: str, framing: SourceFraming, limits: Limits) -> Picture:
+def read_picture(uri: str, framing: SourceFraming, limits: Limits, version: str = "") -> Picture:
     """Read a portrait and limit its size. Raises InputError, UnsupportedError for a video."""
-    with storage.local_copy(uri, limits) as path:
+    with storage.local_copy(uri, limits, version) as path:
         if is_video(path):
             raise UnsupportedError(
                 "the source is a video under a picture's name: say media='video' in the sources manifest"
             )
         image = read_image(path, limits)
+    storage.check_version(uri, version)
     height, width = image.shape[:2]
     return Picture(framing.limit(image), SourceFacts(width, height))
 
@@ -69,22 +70,26 @@ class OpenClips:
         self._limits = limits
         self._open: dict[tuple[str, float | None, float | None], tuple[Clip | Still, ExitStack]] = {}
 
-    def get(self, uri: str, start_s: float | None = None, end_s: float | None = None) -> Clip | Still:
-        """Return the clip, or the picture, at a URI. Raises InputError."""
+    def get(
+        self, uri: str, start_s: float | None = None, end_s: float | None = None, version: str = ""
+    ) -> Clip | Still:
+        """Return the clip, or the picture, at a URI. Raises InputError, also when it has changed meanwhile."""
         key = (uri, start_s, end_s)
         if key not in self._open:
             while len(self._open) >= CLIP_CACHE:
                 _, stack = self._open.pop(next(iter(self._open)))
                 stack.close()
             with ExitStack() as stack:
-                path = stack.enter_context(storage.local_copy(uri, self._limits))
+                path = stack.enter_context(storage.local_copy(uri, self._limits, version))
                 footage = open_footage(path, self._limits, start_s, end_s)
                 self._open[key] = footage, stack.pop_all()
+        elif storage.is_local(uri):  # read where it is: it may change between two pieces
+            storage.check_version(uri, version)
         return self._open[key][0]
 
-    def video(self, uri: str) -> Clip:
+    def video(self, uri: str, version: str = "") -> Clip:
         """Return the source video at a URI. Raises UnsupportedError for a picture."""
-        footage = self.get(uri)
+        footage = self.get(uri, version=version)
         if isinstance(footage, Still):
             raise UnsupportedError("the source is a picture under a video's name: say media='image' in the manifest")
         return footage

@@ -15,6 +15,7 @@ from typing import Any, Self, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray import storage
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 
 Batch = dict[str, NDArray[Any]]
@@ -51,12 +52,13 @@ class Failure:
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> Failure:
-        return cls(stage, type(error).__name__, str(error) or repr(error))
+        return cls(stage, type(error).__name__, storage.redact(str(error) or repr(error)))
 
 
 @dataclass(frozen=True)
 class SourceRef:
-    """One source row of the manifest, as the stages need it. `face` is a rule, an index in digits, or `all`."""
+    """One source row of the manifest, as the stages need it. `face` is a rule, an index in digits, or `all`;
+    `version` is the store's tag of the bytes that `key` stands for, empty where it was not asked for."""
 
     key: str
     uri: str
@@ -64,6 +66,7 @@ class SourceRef:
     box: tuple[float, float, float, float] | None
     subject: str
     is_video: bool = False
+    version: str = ""
 
     @property
     def is_searched(self) -> bool:
@@ -80,6 +83,7 @@ class DrivingRef:
     face: str
     start_s: float | None
     end_s: float | None
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class ClipRef:
     box: tuple[float, float, float, float] | None = None
     start_s: float | None = None
     end_s: float | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class CropSources:
     def _video_crops(
         self, work: PairWork, framing: SourceFraming, span: Span
     ) -> Iterator[tuple[tuple[int, int], _Crops]]:
-        clip = self._clips.video(work.source.uri)
+        clip = self._clips.video(work.source.uri, work.source.version)
         template = self._templates.get(work.source_template)
         frames = clip.frames(span.start, span.stop - span.start)
         facts = SourceFacts(*clip.size)
@@ -104,15 +104,13 @@ class CropSources:
     def _sourced(self, work: PairWork, start: int, stop: int, found: _Crops | Failure, seconds: float) -> SourcedSpan:
         metrics.stage_worked(STAGE, seconds)
         if isinstance(found, Failure):
-            images = empty(self._size, self._size, 3, dtype=np.uint8)
-            nothing = empty(0, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
-            return SourcedSpan(work, start, stop, images, *nothing, None, seconds, found)
+            return failed_span(work, start, stop, self._size, seconds, found)
         return SourcedSpan(work, start, stop, found.images, found.points, found.to_crop, found.facts, seconds, None)
 
     def _find_portraits(self, source: SourceRef, framing: SourceFraming) -> _Crops | Failure:
         """A failure is an answer too: it is cached, so a bad picture is read once, not once per pair."""
         try:
-            picture = read_picture(source.uri, framing, self._settings.limits)
+            picture = read_picture(source.uri, framing, self._settings.limits, source.version)
             portraits = self._faces(picture, source, framing)
         except RefusedError:
             raise
@@ -154,3 +152,10 @@ class CropSources:
         if source.face == ALL_FACES:
             return crop_portraits(image, faces, framing, self._size)
         return [crop_face(image, select_face(faces, source.face), framing, self._size)]
+
+
+def failed_span(work: PairWork, start: int, stop: int, size: int, seconds: float, failure: Failure) -> SourcedSpan:
+    """Return the row of a span whose source cannot be had; `size` is the side of the crops that it lacks."""
+    images = empty(size, size, 3, dtype=np.uint8)
+    nothing = empty(0, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
+    return SourcedSpan(work, start, stop, images, *nothing, None, seconds, failure)

@@ -143,18 +143,12 @@ class TrackClips:
         except RefusedError:
             raise
         except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
-            yield self._failed(row, error)
-
-    def _failed(self, row: ClipRow, error: Exception) -> TrackedChunk:
-        points = empty(self._landmarker.n_points, 3, dtype=np.float64)
-        to_crop = empty(2, 3, dtype=np.float64)
-        crops = empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)
-        return TrackedChunk(row.template_key, 0, None, points, to_crop, crops, 0.0, Failure.of(STAGE, error))
+            yield failed_clip(row, self._landmarker.n_points, Failure.of(STAGE, error))
 
     def _track(self, row: ClipRow) -> Iterator[TrackedChunk]:
         settings, ref = self._settings, row.clip
         started = time.perf_counter()
-        with storage.local_copy(ref.uri, settings.limits) as path, TemporaryDirectory() as spool:
+        with storage.local_copy(ref.uri, settings.limits, ref.version) as path, TemporaryDirectory() as spool:
             clip = open_footage(path, settings.limits, ref.start_s, ref.end_s)
             role = _role(row, clip)
             track = self._find_faces(role, clip, ref, Path(spool))
@@ -171,6 +165,8 @@ class TrackClips:
                 None if crop is None or crop.matrix is None else tuple(crop.matrix.ravel().tolist()),
             )
             for index, piece in enumerate(role.pieces(clip, track.points, span, self._needs_crops)):
+                if index == facts.n_chunks - 1:  # with the last chunk the template is whole
+                    storage.check_version(ref.uri, ref.version)
                 seconds = time.perf_counter() - started
                 metrics.stage_worked(STAGE, seconds)
                 yield TrackedChunk(
@@ -209,3 +205,10 @@ def _stored(matrix: Matrix) -> Matrix:
 
 def _stack(crops: list[Image]) -> NDArray[np.uint8]:
     return np.stack(crops) if crops else empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)
+
+
+def failed_clip(row: ClipRow, n_points: int, failure: Failure) -> TrackedChunk:
+    """Return the row of a clip that cannot be tracked; `n_points` is the landmarker's."""
+    points, to_crop = empty(n_points, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
+    crops = empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)
+    return TrackedChunk(row.template_key, 0, None, points, to_crop, crops, 0.0, failure)

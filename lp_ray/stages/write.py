@@ -27,7 +27,7 @@ from lp_ray.media.images import write_image
 from lp_ray.options import ALL_FACES, PairOptions, make_options
 from lp_ray.settings import Settings
 from lp_ray.stages.media import OpenClips, Picture, TemplateCache, driving_frames, read_picture, source_framing
-from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, PairWork, StagedSegment
+from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, PairWork, SourceRef, StagedSegment
 
 STAGE = "write"
 
@@ -117,10 +117,10 @@ class WriteSegments:
         """Yield the source's picture of every frame of the chunk, each an array of its own."""
         work, n_frames = job.work, job.chunk.n_frames
         if work.source.is_video:
-            for frame in self._clips.video(work.source.uri).frames(job.first, n_frames):
+            for frame in self._clips.video(work.source.uri, work.source.version).frames(job.first, n_frames):
                 yield job.framing.limit(frame).copy()
             return
-        picture = self._picture(work.source.uri, work.source.key, job.framing).image
+        picture = self._picture(work.source, job.framing).image
         for _ in range(n_frames):
             yield picture.copy()
 
@@ -135,8 +135,8 @@ class WriteSegments:
             metrics.cache_looked_up("paste_back", hit=self._paste_back.cache_info().hits > hits)
         return [self._paste_back(shape, tuple(matrix.ravel().tolist())) for matrix in job.chunk.to_crop]
 
-    def _read_picture(self, uri: str, key: str, framing: SourceFraming) -> Picture:
-        return read_picture(uri, framing, self._limits)
+    def _read_picture(self, source: SourceRef, framing: SourceFraming) -> Picture:
+        return read_picture(source.uri, framing, self._limits, source.version)
 
     def _comparisons(self, job: _Job) -> Iterator[Image]:
         """Yield driving, source and result side by side; a motion template has no picture to show."""
@@ -161,7 +161,8 @@ class WriteSegments:
             return None
         driving, source = self._templates.of_pair(work)
         shown = driving_frames(work, job.options, source, driving)[job.first :][: job.chunk.n_frames]
-        clip = self._clips.get(work.driving.uri, work.driving.start_s, work.driving.end_s)
+        driven = work.driving
+        clip = self._clips.get(driven.uri, driven.start_s, driven.end_s, driven.version)
         return gather(clip, shown, crop_of(driving.header.matrix, FRAME_SIZE).cut)
 
 

@@ -19,13 +19,14 @@ from lp_ray.storage.access import (
 from lp_ray.storage.listing import FileInfo, glob, list_files, pages
 from lp_ray.storage.policy import Policy
 from lp_ray.storage.removal import delete, delete_many, delete_prefix, delete_prefixes, unfinished_writes
-from lp_ray.storage.uri import display, join, normalise
-from lp_ray.storage.versions import Version, version_tags, versions
+from lp_ray.storage.uri import display, is_local, join, normalise, redact
+from lp_ray.storage.versions import Version, check_version, version_tags, versions
 
 __all__ = [
     "FileInfo",
     "Policy",
     "Version",
+    "check_version",
     "delete",
     "delete_many",
     "delete_prefix",
@@ -35,6 +36,7 @@ __all__ = [
     "fetch",
     "glob",
     "is_folder",
+    "is_local",
     "join",
     "list_files",
     "local_copy",
@@ -46,6 +48,7 @@ __all__ = [
     "put_if_absent",
     "read_bytes",
     "read_many",
+    "redact",
     "unfinished_writes",
     "version_tags",
     "versions",

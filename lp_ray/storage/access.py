@@ -11,12 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
+from fsspec.callbacks import Callback
+
 from lp_ray.errors import InputTooLargeError, MissingInputError, StorageFullError
 from lp_ray.limits import Limits
 from lp_ray.storage.filesystems import filesystem, is_file
 from lp_ray.storage.guard import check_bucket, guarded, guarded_write
 from lp_ray.storage.trouble import FULL_NUMBERS
 from lp_ray.storage.uri import display, local_path, normalise
+from lp_ray.storage.versions import check_version
 
 
 @guarded
@@ -135,30 +138,48 @@ def fetch(uri: str, path: Path, limits: Limits) -> None:
         if local_path(uri) is not None:
             shutil.copyfile(remote, path)
         else:
-            fs.get_file(remote, str(path))
+            fs.get_file(remote, str(path), callback=_Bound(uri, limits))
     except OSError as error:
         if error.errno in FULL_NUMBERS:  # it is not the store that is full
             raise StorageFullError(f"{path.parent}: no room for a copy of {display(uri)} ({error.strerror})") from error
         raise
 
 
+class _Bound(Callback):  # type: ignore[misc] # fsspec is untyped
+    """Stops a download over `max_bytes`: a web server need not say how much it is going to send."""
+
+    def __init__(self, uri: str, limits: Limits) -> None:
+        super().__init__()
+        self._uri, self._limits, self._got = uri, limits, 0
+
+    def relative_update(self, inc: int = 1) -> None:
+        self._got += inc
+        if self._got > self._limits.max_bytes:
+            raise InputTooLargeError(
+                f"{display(self._uri)}: more than limits.max_bytes ({self._limits.max_bytes} bytes)"
+            )
+
+
 @contextmanager
-def local_copy(uri: str, limits: Limits | None = None) -> Iterator[Path]:
+def local_copy(uri: str, limits: Limits | None = None, version: str = "") -> Iterator[Path]:
     """Give a local path to a typed or normalised URI's bytes for the length of the block.
 
     A local file is given as it is; a remote one is downloaded and removed afterwards. The path of a copy says
-    nothing of the URI. Raises MissingInputError, InputTooLargeError.
+    nothing of the URI. Raises MissingInputError, InputTooLargeError, and InputChangedError unless it has the `version`
+    given.
     """
     limits = limits or Limits()
     uri = normalise(uri)
     path = local_path(uri)
     if path is not None:
         check_size(filesystem(uri)[0], path, uri, limits)
+        check_version(uri, version)
         yield Path(path)
         return
     with TemporaryDirectory(prefix="lp_ray-input-") as folder:
         copy = Path(folder) / "input"
         fetch(uri, copy, limits)
+        check_version(uri, version)  # afterwards: so it did not change on the way either
         yield copy
 
 

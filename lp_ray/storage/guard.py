@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from lp_ray.errors import LpRayError, MissingInputError
 from lp_ray.storage.trouble import RAISED, REMEDIES, Trouble, diagnose
-from lp_ray.storage.uri import display
+from lp_ray.storage.uri import display, redact
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ class Retries:
 
 RETRIES = Retries()
 _CONNECT_S, _READ_S = 10, 60
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _VERBS = {
     Trouble.PASSING: "does not answer, or is too busy, after all attempts",
     Trouble.AUTH: "refuses",
@@ -94,7 +93,7 @@ def _guard(call: Callable[P, T], writing: bool) -> Callable[P, T]:
                     raise
                 wait = next(waits, None) if trouble is Trouble.PASSING else None
                 if wait is None:
-                    cause = error if str(error) == _clean(str(error)) else None  # a traceback would show the secret
+                    cause = error if str(error) == redact(str(error)) else None  # a traceback would show the secret
                     raise _stop(trouble, args, error) from cause
             time.sleep(wait)
 
@@ -115,15 +114,8 @@ def _place(args: tuple[object, ...]) -> str:
 def _stop(trouble: Trouble, args: tuple[object, ...], error: Exception) -> LpRayError:
     place = display(_place(args))
     reason = f"storage {_VERBS[trouble]}: {type(error).__name__}: {error}"
-    text = _clean(f"{place}: {reason}" if place else reason)
+    text = redact(f"{place}: {reason}" if place else reason)
     # One web server that refuses or is down is that input's trouble; a store in that state is the job's.
     if place.startswith(("http://", "https://")):
         return MissingInputError(text)
     return RAISED[trouble](f"{text}; {REMEDIES[trouble]}")
-
-
-def _clean(text: str) -> str:
-    for name in _SECRETS:
-        if secret := os.environ.get(name):
-            text = text.replace(secret, "***")
-    return display(text)

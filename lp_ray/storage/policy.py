@@ -15,6 +15,7 @@ from lp_ray.storage.uri import display, local_path, scheme_of
 DEFAULT_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "az", "abfs", "memory"})
 """Object stores and local files. http(s) must be asked for: it lets a manifest reach into private networks."""
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _DOT = re.compile(r"%2e", re.IGNORECASE)  # web servers may decode it before they resolve ".."
 
 
@@ -49,10 +50,20 @@ def _is_under(uri: str, prefix: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet, for IPv4 inside IPv6 too."""
+    """Whether an IP address belongs to the public internet, and every IPv4 address inside an IPv6 one too."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return (mapped or parsed).is_global
+    inner = _inner(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped and inner is not None:
+        return inner.is_global
+    return parsed.is_global and not parsed.is_multicast and (inner is None or inner.is_global)
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo or NAT64."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
 
 
 def check_public_host(uri: str) -> None:

@@ -7,6 +7,12 @@ import re
 
 from lp_ray.errors import SchemeNotAllowedError
 
+SECRETS = (
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING"),
+    *("AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET", "HF_TOKEN", "RAY_AUTH_TOKEN"),
+)
+"""Environment variables whose values are shown nowhere."""
+
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _CHAINED = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(?:::[A-Za-z][A-Za-z0-9+.-]*)*::[A-Za-z][A-Za-z0-9+.-]*://")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
@@ -60,6 +66,19 @@ def local_path(uri: str) -> str | None:
 def join(uri: str, *names: str) -> str:
     """Append path segments to a normalised URI."""
     return "/".join([uri.rstrip("/"), *names])
+
+
+def is_local(uri: str) -> bool:
+    """Whether a normalised URI is a path of this machine."""
+    return local_path(uri) is not None
+
+
+def redact(text: str) -> str:
+    """Return a message without credentials: those of URIs in it, and those of the environment."""
+    for name in SECRETS:
+        if secret := os.environ.get(name):
+            text = text.replace(secret, "***")
+    return display(text)
 
 
 def display(uri: str) -> str:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from lp_ray.errors import InputChangedError
 from lp_ray.storage.listing import FileInfo, file_info, pages
-from lp_ray.storage.uri import local_path, scheme_of
+from lp_ray.storage.uri import display, local_path, scheme_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,22 @@ def _seen(uris: Iterable[str]) -> Iterator[tuple[str, Version]]:
     for folder, wanted in folders.items():
         for info in _listed(folder, wanted):
             yield info.uri, _version(info)
+
+
+def check_version(uri: str, planned: str) -> None:
+    """Raise InputChangedError unless a normalised URI still has the version tag it was `planned` with.
+
+    A result is kept under a key that names the version: other bytes must not come out under it.
+    """
+    if not planned:
+        return
+    found = versions([uri]).get(uri)
+    if found is None or found.tag != planned:
+        now = "it is gone" if found is None else f"its version is {found.tag} now"
+        raise InputChangedError(
+            f"{display(uri)} has changed since the job was planned with version {planned}: {now}; run the job again "
+            "(where the manifest states versions, after making the manifest again)"
+        )
 
 
 def _listed(folder: str, wanted: set[str]) -> Iterator[FileInfo]:

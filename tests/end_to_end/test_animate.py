@@ -210,3 +210,29 @@ def test_a_deleted_video_and_row_are_made_again_and_nothing_else(output: Output,
     assert {name: now[name] for name in untouched} == untouched
     leftovers = [p.parent.name for p in (output.folder / ".lp_ray").rglob("*") if p.is_file()]
     assert leftovers == ["lease"]
+
+
+def test_a_dry_run_says_the_work_ahead_and_the_pools_that_the_job_gets(output: Output, run_job: RunJob) -> None:
+    """Other options are other pairs of the same motion; nothing is written, the estimate rests on the first run."""
+    before = sorted(output.folder.rglob("*"))
+    ended = run_job("animate", *output.command, "preset=fast", "dry_run=true")
+    assert ended.code == 0, ended.output
+    assert sorted(output.folder.rglob("*")) == before
+    assert "0 done already, 0 failed before" in ended.output and ", 3 to do" in ended.output
+    assert "0 motion templates to make, 2 in the store" in ended.output
+    assert f"{2 * TALK_FRAMES + NOD_FRAMES} frames to animate\n" in ended.output
+    assert "s for those frames, by " in ended.output
+    pools = [line for line in ended.output.splitlines() if "pools" in line]
+    assert len(pools) == 6 and set(pools) <= set(output.printed.splitlines())
+
+
+def test_shards_share_the_pairs_out(output: Output, run_job: RunJob) -> None:
+    """Each pair is in one of the shards, and is known there as done."""
+    counts = []
+    for i in range(3):
+        ended = run_job("animate", *output.command, f"shard={i}/3", "dry_run=true")
+        assert f"plan: shard {i}/3: " in ended.output and ", 0 to do" in ended.output, ended.output
+        counts.append(int(ended.output.partition(" done already")[0].split()[-1]))
+    assert sum(counts) == 3
+    ended = run_job("animate", *output.command, "shard=3/3")
+    assert ended.code == 2 and "shard=3/3 must be i/n" in ended.output

@@ -1,0 +1,61 @@
+"""What a job is going to do, in lines for people: the plan, the work ahead and the pools."""
+
+from __future__ import annotations
+
+from lp_ray import results
+from lp_ray.coordinator.job import Job
+from lp_ray.coordinator.pairs import known_frames
+from lp_ray.coordinator.templates import TemplatesMade, take_stock
+from lp_ray.pools import PHASES, Pool, Pools
+
+_INDENT = " " * 6
+
+
+def plan_lines(job: Job) -> list[str]:
+    """Say what there is to do, and what is settled already."""
+    plan, shard = job.plan, job.settings.shard
+    part = f"shard {shard.replace('-of-', '/')}: " if shard else ""
+    unstartable = len(plan.todo) - len(plan.startable())
+    return [
+        f"plan: {part}{len(plan)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
+        f"engine {job.engine.label}",
+        f"{_INDENT}{plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
+        f"{len(plan.todo)} to do" + (f", {unstartable} of them cannot be started" if unstartable else ""),
+        f"{_INDENT}{sum(1 for _ in job.clips_needed())} motion templates needed",
+    ]
+
+
+def work_lines(job: Job, pools: Pools) -> list[str]:
+    """Say how much work the pairs are, as far as the template store and earlier results tell."""
+    made = TemplatesMade()
+    lacking = sum(1 for _ in take_stock(job.clips_needed(), job.settings, made))
+    frames, n_pairs = known_frames(job.plan, job.identity, made)
+    unknown = len(job.plan.startable()) - n_pairs
+    lines = [
+        f"{_INDENT}{lacking} motion templates to make, {made.reused} in the store",
+        f"{_INDENT}{frames} frames to animate"
+        + (f", and those of {unknown} pairs whose templates are still to be made" if unknown else ""),
+    ]
+    spent = results.seconds_per_frame(job.settings.output_layout, job.engine.label)
+    needed = {stage: frames * spent[stage] / pools[stage].ceiling for stage in PHASES["pairs"] if stage in spent}
+    if needed and frames:
+        slowest = max(needed, key=lambda stage: needed[stage])
+        lines.append(
+            f"{_INDENT}about {needed[slowest]:.0f} s for those frames, by {slowest}: earlier pairs here took "
+            f"{spent[slowest]:.4f} s a frame, and there are {pools[slowest].ceiling} actors"
+        )
+    return lines
+
+
+def pool_lines(pools: Pools) -> list[str]:
+    """Say how many actors each stage gets, what each reserves, and what changes it."""
+    lines = ["pools: set pools.<stage>.actors, pools.<stage>.cpus or pools.<stage>.gpus to change them"]
+    for phase, stages in PHASES.items():
+        lines += [f"{_INDENT}{phase}: pools.{stage} {_pool(pools[stage])}" for stage in stages]
+    return lines
+
+
+def _pool(pool: Pool) -> str:
+    growing = f" (up to {pool.ceiling})" if pool.ceiling != pool.actors else ""
+    gpus = f" and {pool.gpus:g} GPUs" if pool.gpus else ""
+    return f"actors={pool.actors}{growing}, each with {pool.cpus:.3g} CPUs{gpus}"
