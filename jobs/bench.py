@@ -13,7 +13,6 @@ from benchmarks.engine.compare import PRECISION_NAMES, EngineBench, run, table
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import plain
 from lp_ray.engine.liveportrait.fast.execution import Execution
-from lp_ray.engine.liveportrait.placement import CUDA_EXECUTION
 from lp_ray.errors import RefusedError
 
 TARGETS = ("engine",)
@@ -32,7 +31,7 @@ def bench(config: DictConfig) -> int:
 
 def engine_bench(config: DictConfig) -> EngineBench:
     """Return what is to be measured. Raises RefusedError for a value of the wrong kind or range."""
-    own = CUDA_EXECUTION if str(config.device).startswith("cuda") else "eager"
+    own = "compiled" if str(config.device).startswith("cuda") else "eager"
     executions = _several(config.executions or own)
     precisions = _several(config.precision)
     for name, given, allowed in (

@@ -40,7 +40,7 @@ SEEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "paste_back": (False, {}),
     "flag_do_crop": (False, CROP),
     "source_max_dim": (512, {}),
-    "source_division": (64, {}),
+    "source_division": (50, {}),
     "crop_scale": (3.0, CROP),
     "crop_vx": (0.1, CROP),
     "crop_vy": (0.1, CROP),

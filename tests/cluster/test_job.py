@@ -42,9 +42,9 @@ def wait(what: str, holds: Callable[[], bool], job: threading.Thread) -> None:
 def test_all_pairs_are_done_while_nodes_come_and_go(
     make_cluster: MakeCluster, performances: Performances, tmp_path: Path
 ) -> None:
-    """A head without CPUs, as in cluster.yaml; a node joins; a third one, too, and gets an engine actor; the power of
-    the second is cut; nothing is lost."""
-    cluster = make_cluster(cpus=0, gpus=0)
+    """Two nodes with a GPU each; a third joins and gets an engine actor; the second's power is cut; nothing is lost."""
+    cluster = make_cluster(cpus=2, gpus=1)
+    second = cluster.add_node(cpus=2, gpus=1)
     cluster.connect()
     face = tmp_path / "face.png"
     skimage.io.imsave(face, skimage.data.astronaut()[::2, ::2])
@@ -54,18 +54,16 @@ def test_all_pairs_are_done_while_nodes_come_and_go(
         rows.append({"uri": str(tmp_path / f"{i}.png"), "source_id": str(i)})
     sources, output = write_manifest(tmp_path / "sources.parquet", rows), tmp_path / "out"
     command = [
-        *(sys.executable, "-m", "jobs.animate", "cluster=auto", "cluster.num_cpus=9", "cluster.num_gpus=4"),
+        *(sys.executable, "-m", "jobs.animate", "cluster=auto", "cluster.num_cpus=6", "cluster.num_gpus=3"),
         *(f"sources={sources}", f"driving={performances.talk}", f"output={output}"),
         *("engine=preview", "pools.animate.gpus=1", "pools.extract.gpus=1", "preset=ultrafast", "crf=40"),
     ]
     ended: list[Ended] = []
     job = threading.Thread(target=lambda: ended.append(cluster.jobs.submit(*command)))
     job.start()
-    wait("actors that wait for a node", lambda: bool(list_actors(filters=[("state", "=", "PENDING_CREATION")])), job)
-    second = cluster.add_node(cpus=3, gpus=1)
     wait("the first video", lambda: any((output / "videos").glob("*.mp4")), job)
     before = nodes_of("AnimatePairs")
-    cluster.add_node(cpus=3, gpus=1)
+    cluster.add_node(cpus=2, gpus=1)
     wait("an engine actor on the third node", lambda: bool(nodes_of("AnimatePairs") - before), job)
     cluster.remove_node(second, kill=True)
     job.join()

@@ -16,7 +16,7 @@ from lp_ray.engine.liveportrait.fast.execution import Execution, executed
 from lp_ray.engine.liveportrait.fast.renderer import Pass, Renderer
 from lp_ray.engine.liveportrait.motion import degrees
 from lp_ray.engine.liveportrait.networks import Networks
-from lp_ray.engine.liveportrait.placement import CUDA_BATCH, CUDA_EXECUTION, exact_inference, place
+from lp_ray.engine.liveportrait.placement import CUDA_BATCH, choose_execution, exact_inference, place
 from lp_ray.engine.liveportrait.stitching import retarget, stitch
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.errors import EngineOutputError
@@ -69,7 +69,7 @@ class Predictor:
         self._device, self._dtype = device, dtype
         on_cpu = device.type == "cpu"
         self._batch = batch or (networks.size.cpu_batch if on_cpu else CUDA_BATCH)
-        execution = execution or ("eager" if on_cpu else CUDA_EXECUTION)
+        execution = execution or choose_execution(device, dtype)
         with torch.no_grad():
             self.renderer = Renderer(networks, device, execution)
         self._compress = networks.warping.compress_only()

@@ -37,6 +37,10 @@ class Graphed:
         self._outputs: Tensors = ()
 
     def __call__(self, *inputs: Tensor) -> Tensors:
+        with torch.cuda.device(inputs[0].device):
+            return self._replay(inputs)
+
+    def _replay(self, inputs: Tensors) -> Tensors:
         if self._graph is None:
             self._record(inputs)
         for place, given in zip(self._inputs, inputs, strict=True):

@@ -1,0 +1,20 @@
+"""A store that takes its time over every segment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from lp_ray.stages.rows import Batch
+from lp_ray.stages.write import WriteSegments
+
+SECONDS = 0.4
+"""For a segment of 32 frames, which the engine makes in a fraction of it."""
+
+
+class SlowWriter(WriteSegments):
+    """The real writer, behind a slow store."""
+
+    def __call__(self, batch: Batch) -> Iterator[Batch]:
+        time.sleep(SECONDS)
+        yield from super().__call__(batch)

@@ -1,0 +1,106 @@
+"""A slow store slows the job, and nothing else: the object store has room left, nothing is spilled to disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import ray
+from ray._private.internal_api import get_memory_info_reply, get_state_from_address
+
+from lp_ray import pipeline, results, storage
+from lp_ray.coordinator import job as jobs
+from lp_ray.coordinator.library import _Silent
+from lp_ray.coordinator.occupy import occupy
+from lp_ray.engine.factory import EngineSpec
+from lp_ray.manifest import check_manifest
+from lp_ray.options import PairOptions
+from lp_ray.pairing import pair_up
+from lp_ray.pipeline import RayExecutor
+from lp_ray.pools import derive_pools
+from lp_ray.settings import Settings
+from lp_ray.storage import Policy
+from tests.faults.slow_store import SlowWriter
+from tests.running import REPOSITORY, TALK_FRAMES, Performances
+
+STORE_BYTES = 200 << 20
+FULL = 0.75
+"""Share of the object store that is never exceeded: Ray begins to spill at 0.8."""
+CHUNK_BYTES = 32 * 512 * 512 * 3
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Ray of two CPUs whose object store holds eight chunks."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    context = ray.init(
+        address="local",
+        num_cpus=2,
+        object_store_memory=STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    yield str(context.address_info["gcs_address"])
+    ray.shutdown()
+
+
+class Watch(threading.Thread):
+    """Asks the raylet, ten times a second, how full its object store is and what it has spilled."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(daemon=True)
+        self._state = get_state_from_address(address)
+        self._over = threading.Event()
+        self.peak = self.spilled = self.samples = 0
+
+    def run(self) -> None:
+        while not self._over.wait(0.1):
+            self._look()
+
+    def _look(self) -> None:
+        stats: Any = get_memory_info_reply(self._state).store_stats
+        assert stats.object_store_bytes_avail == STORE_BYTES
+        self.peak = max(self.peak, stats.object_store_bytes_used)
+        self.spilled = max(self.spilled, stats.spilled_bytes_total)
+        self.samples += 1
+
+    def end(self) -> None:
+        self._over.set()
+        self.join()
+        self._look()
+
+
+def test_a_slow_store_never_fills_the_object_store(
+    cluster: str, tmp_path: Path, media: Path, performances: Performances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times what the object store holds passes through it, made faster than it is written."""
+    monkeypatch.setattr(pipeline, "WriteSegments", SlowWriter)
+    rules = ("large-small", "0", "left-right", "top-bottom")
+    rows = [
+        {"uri": str(media / "source" / name), "source_id": f"{name} {rule}", "face": rule}
+        for name in ("s9.jpg", "s6.jpg")
+        for rule in rules
+    ]
+    sources = check_manifest(pa.Table.from_pylist(rows), "source", "s")
+    drivings = check_manifest(pa.table({"uri": [str(performances.talk)]}), "driving", "d")
+    output = storage.normalise(str(tmp_path / "out"))
+    settings = Settings(output, f"{output}/templates", EngineSpec("preview"))
+    options = PairOptions(paste_back=False, preset="ultrafast")
+    job = jobs.prepare(settings, sources, drivings, None, pair_up("cross", 8, 1, options), Policy())
+    assert 8 * TALK_FRAMES * 512 * 512 * 3 > 2.9 * STORE_BYTES
+    watch = Watch(cluster)
+    watch.start()
+    with occupy(settings) as lease:
+        jobs.leave_out_standing(job)
+        summary = jobs.run(job, RayExecutor(settings, job.engine, derive_pools(2, 0, "cpu")), _Silent(), lease)
+    watch.end()
+    assert summary.by_status == {"done": 8, "failed": 0}
+    assert results.read_results(output)["n_frames"].to_pylist() == [TALK_FRAMES] * 8
+    assert watch.samples > 20 and watch.peak > CHUNK_BYTES, "the watch saw the job at work"
+    assert watch.spilled == 0
+    assert watch.peak < FULL * STORE_BYTES, f"{watch.peak / STORE_BYTES:.0%}"
