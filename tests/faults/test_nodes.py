@@ -15,7 +15,6 @@ from tests.faults.outputs import check_whole, reached
 __all__ = ["make_cluster"]
 
 
-@pytest.mark.skip(reason="written, and not run yet: take this line away with the first run")
 def test_a_node_killed_in_the_middle_of_a_job(make_cluster: MakeCluster, tmp_path: Path) -> None:
     """Of two nodes one, with half of all actors and what they hold in memory, is killed when some pairs are done.
 
