@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.faults.drivers import driver
 from tests.faults.material import make_numbered, strip_numbers

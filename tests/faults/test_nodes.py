@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.cluster.conftest import MakeCluster, make_cluster
 from tests.faults.drivers import driver
 from tests.faults.material import make_portraits
