@@ -68,16 +68,16 @@ def test_landmarks_and_matrix_agree() -> None:
 
 
 def test_all_faces_come_from_left_to_right() -> None:
-    portraits = crop_portraits(PICTURE, _Faces(_face(300, 150), _face(100, 150)), SourceFraming(), 256)
+    portraits = crop_portraits(PICTURE, [_face(300, 150), _face(100, 150)], SourceFraming(), 256)
     centres = [transform_points(p.points, invert(p.to_crop))[:, 0].mean() for p in portraits]
     assert len(centres) == 2 and centres[0] < centres[1]
 
 
 def test_no_face_and_too_many_say_so() -> None:
     with pytest.raises(NoFaceError, match="no face"):
-        crop_portraits(PICTURE, _Faces(), SourceFraming(), 256)
+        crop_portraits(PICTURE, [], SourceFraming(), 256)
     with pytest.raises(UnsupportedError, match=f"at most {MAX_FACES}"):
-        crop_portraits(PICTURE, _Faces(*[_face(200, 150)] * (MAX_FACES + 1)), SourceFraming(), 256)
+        crop_portraits(PICTURE, [_face(200, 150)] * (MAX_FACES + 1), SourceFraming(), 256)
     with pytest.raises(NoFaceError, match=r"no face in the given box \[1, 2, 3, 4\]"):
         crop_portrait(PICTURE, _Faces(_face(200, 150)), "large-small", (1, 2, 3, 4), SourceFraming(), 256)
 
