@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -60,6 +61,31 @@ def write_manifest(path: Path, rows: list[dict[str, Any]]) -> Path:
     names = {name: None for row in rows for name in row}
     pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), path)
     return path
+
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@contextmanager
+def helpers(module: str) -> Iterator[Spawn]:
+    """Starts `python -m <module> <argument> …` with pipes at each call; those left at the end are killed."""
+    running: list[subprocess.Popen[str]] = []
+
+    def spawn(*arguments: str) -> subprocess.Popen[str]:
+        command, pipe = [sys.executable, "-m", module, *arguments], subprocess.PIPE
+        running.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY))
+        return running[-1]
+
+    yield spawn
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    """Return the next line that a helper prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
 
 
 @dataclass(frozen=True)

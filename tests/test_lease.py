@@ -6,9 +6,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,9 @@ from lp_ray import lease as leases
 from lp_ray import storage
 from lp_ray.errors import LeaseHeldError, LeaseLostError
 from lp_ray.lease import LeaseTimes, acquire, current
+from tests.running import Spawn, helpers, read_line
 
-REPOSITORY = Path(__file__).parents[1]
 FOREVER = LeaseTimes(lease_s=3600)
-Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -33,32 +31,21 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def start(folder: str) -> Iterator[Start]:
+def start(folder: str) -> Iterator[Spawn]:
     """Starts jobs; those left at the end are killed."""
-    running: list[subprocess.Popen[str]] = []
+    with helpers("tests.lease_holder") as spawn:
 
-    def job(lease_s: float, wait_s: float = 0, mode: str = "hold", *more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.lease_holder", folder, str(lease_s), str(wait_s)]
-        pipe = subprocess.PIPE
-        running.append(subprocess.Popen([*command, mode, *more], stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY))
-        return running[-1]
+        def job(lease_s: float, wait_s: float = 0, mode: str = "hold", *more: str) -> subprocess.Popen[str]:
+            return spawn(folder, str(lease_s), str(wait_s), mode, *more)
 
-    yield job
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def read(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+        yield job
 
 
 def ask(process: subprocess.Popen[str]) -> str:
     assert process.stdin is not None
     process.stdin.write("check\n")
     process.stdin.flush()
-    return read(process)
+    return read_line(process)
 
 
 def seen_from_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,21 +53,21 @@ def seen_from_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "_is_gone", lambda holder: False)
 
 
-def test_a_second_job_stops_and_names_the_living_holder(folder: str, start: Start) -> None:
+def test_a_second_job_stops_and_names_the_living_holder(folder: str, start: Spawn) -> None:
     first = start(12.0)
-    assert read(first) == "held"
+    assert read_line(first) == "held"
     with pytest.raises(LeaseHeldError, match=rf"process {first.pid} on {socket.gethostname()} .*lease until"):
         acquire(folder)
     assert ask(first).startswith("still held")
 
 
-def test_a_second_job_that_may_wait_starts_when_the_first_is_done(folder: str, start: Start) -> None:
+def test_a_second_job_that_may_wait_starts_when_the_first_is_done(folder: str, start: Spawn) -> None:
     first = start(12.0)
-    assert read(first) == "held"
+    assert read_line(first) == "held"
     second = start(12.0, 100)
     assert ask(first) == "still held 1"
     first.communicate()
-    assert read(second) == "held"
+    assert read_line(second) == "held"
     assert ask(second) == "still held 2"
     holder = current(folder)
     assert holder is not None and holder.pid == second.pid and not holder.released
@@ -91,21 +78,21 @@ def test_a_second_job_that_may_wait_starts_when_the_first_is_done(folder: str, s
         third.check()
 
 
-def test_a_job_killed_on_this_machine_leaves_its_place_at_once(folder: str, start: Start) -> None:
+def test_a_job_killed_on_this_machine_leaves_its_place_at_once(folder: str, start: Spawn) -> None:
     """Its lease would last another hour; its process is known to be gone."""
     first = start(FOREVER.lease_s)
-    assert read(first) == "held"
+    assert read_line(first) == "held"
     first.kill()  # not reaped: a zombie is dead, too
     with acquire(folder, FOREVER) as lease:
         lease.check()
 
 
 def test_a_job_killed_elsewhere_leaves_its_place_when_its_lease_ends(
-    folder: str, start: Start, monkeypatch: pytest.MonkeyPatch
+    folder: str, start: Spawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen_from_another_machine(monkeypatch)
     first = start(4.0)
-    assert read(first) == "held"
+    assert read_line(first) == "held"
     first.kill()
     began = time.monotonic()
     with acquire(folder) as lease:
@@ -116,10 +103,10 @@ def test_a_job_killed_elsewhere_leaves_its_place_when_its_lease_ends(
     assert names == {"000000002.json"}
 
 
-def test_of_many_jobs_after_a_dead_one_each_has_its_turn_alone(folder: str, start: Start, tmp_path: Path) -> None:
+def test_of_many_jobs_after_a_dead_one_each_has_its_turn_alone(folder: str, start: Spawn, tmp_path: Path) -> None:
     """Six processes see the same dead holder at once, and then one another."""
     first = start(20.0)
-    assert read(first) == "held"
+    assert read_line(first) == "held"
     first.kill()
     log = tmp_path / "log"
     visitors = [start(20.0, 300, "visit", str(log)) for _ in range(6)]
@@ -130,11 +117,11 @@ def test_of_many_jobs_after_a_dead_one_each_has_its_turn_alone(folder: str, star
 
 
 def test_a_job_that_was_paused_past_its_lease_notices_before_it_writes(
-    folder: str, start: Start, monkeypatch: pytest.MonkeyPatch
+    folder: str, start: Spawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen_from_another_machine(monkeypatch)
     first = start(2.0)
-    assert read(first) == "held"
+    assert read_line(first) == "held"
     os.kill(first.pid, signal.SIGSTOP)
     try:
         with acquire(folder, LeaseTimes(lease_s=60)) as lease:
@@ -148,10 +135,10 @@ def test_a_job_that_was_paused_past_its_lease_notices_before_it_writes(
         os.kill(first.pid, signal.SIGCONT) if first.poll() is None else None
 
 
-def test_a_paused_job_whose_place_nobody_took_competes_for_it_again(folder: str, start: Start) -> None:
+def test_a_paused_job_whose_place_nobody_took_competes_for_it_again(folder: str, start: Spawn) -> None:
     """Somebody may just be about to take it: only a new generation settles whose it is."""
     first = start(6.0)
-    assert read(first) == "held"
+    assert read_line(first) == "held"
     os.kill(first.pid, signal.SIGSTOP)
     time.sleep(6.5)
     os.kill(first.pid, signal.SIGCONT)

@@ -9,6 +9,7 @@ alone; if it lives, the input was innocent. An actor that never died works by it
 from __future__ import annotations
 
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -42,7 +43,7 @@ def serve(request: Message) -> Iterator[Message]:
         yield Message({"raised": type(error).__name__, "message": str(error)})
 
 
-class _Sheltered:
+class _Sheltered(ABC):
     """Base of the Ray Data callables around a stage that opens inputs."""
 
     stage: ClassVar[type]
@@ -58,13 +59,13 @@ class _Sheltered:
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         yield from self._stage(batch) if self._stage is not None else self._by_child(batch)
 
+    @abstractmethod
     def key(self, batch: Batch) -> str:
         """Name the input of a batch, which holds one row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def failed(self, batch: Batch, failure: Failure) -> Row:
         """Return the row that says why there is nothing else."""
-        raise NotImplementedError
 
     def _by_child(self, batch: Batch) -> Iterator[Batch]:
         """Pass answers on; pieces that come twice, after a second attempt, are known by their index."""

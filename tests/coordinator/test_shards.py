@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +15,8 @@ from lp_ray.coordinator.occupy import occupy
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.layout import OutputLayout
 from lp_ray.settings import Settings
+from tests.running import helpers, read_line
 
-REPOSITORY = Path(__file__).parents[2]
 Start = Callable[[str, int], "subprocess.Popen[str]"]
 
 
@@ -29,23 +28,8 @@ def output(tmp_path: Path) -> str:
 @pytest.fixture
 def start(output: str) -> Iterator[Start]:
     """Starts jobs on shards; those left at the end are killed."""
-    running: list[subprocess.Popen[str]] = []
-
-    def job(shard: str, count: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.coordinator.shard_writer", output, shard, str(count)]
-        pipe = subprocess.PIPE
-        running.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY))
-        return running[-1]
-
-    yield job
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def read(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+    with helpers("tests.coordinator.shard_writer") as spawn:
+        yield lambda shard, count: spawn(output, shard, str(count))
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -63,8 +47,8 @@ def test_shards_write_at_once_and_every_row_stands_once(output: str, start: Star
     """Each of three merges the small parts of all, as they come; a plain reader sees each pair once in the end."""
     layout, count = OutputLayout(output), 3 * result_parts.MANY
     jobs = [start(f"{i}-of-3", count) for i in range(3)]
-    assert [read(job) for job in jobs] == ["held"] * 3
-    assert [read(job) for job in jobs] == ["written"] * 3
+    assert [read_line(job) for job in jobs] == ["held"] * 3
+    assert [read_line(job) for job in jobs] == ["written"] * 3
     for job in jobs:
         end(job)
     assert table_ids(output) == sorted(f"{i}-of-3-{row}" for i in range(3) for row in range(count))
@@ -75,23 +59,23 @@ def test_shards_write_at_once_and_every_row_stands_once(output: str, start: Star
 def test_one_shard_is_one_jobs_and_the_whole_or_another_cut_is_nobody_elses(start: Start) -> None:
     """Refused, naming the holder: the same shard, the whole, another number of shards. Not the shard beside it."""
     holder = start("0-of-2", 0)
-    assert (read(holder), read(holder)) == ("held", "written")
+    assert (read_line(holder), read_line(holder)) == ("held", "written")
     for shard in ("0-of-2", "", "1-of-3"):
-        answer = read(start(shard, 0))
+        answer = read_line(start(shard, 0))
         assert answer.startswith("refused") and f"held by process {holder.pid}" in answer, (shard, answer)
     beside = start("1-of-2", 0)
-    assert read(beside) == "held"
+    assert read_line(beside) == "held"
     end(holder)
-    assert read(start("", 0)).startswith("refused"), "the other shard is still at work"
+    assert read_line(start("", 0)).startswith("refused"), "the other shard is still at work"
     end(beside)
-    assert read(start("", 0)) == "held"
+    assert read_line(start("", 0)) == "held"
 
 
 def test_what_a_dead_job_left_is_taken_in_by_any_cut_but_not_from_a_living_shard(output: str, start: Start) -> None:
     living = start("1-of-2", 0)
-    assert (read(living), read(living)) == ("held", "written")
+    assert (read_line(living), read_line(living)) == ("held", "written")
     dead = start("0-of-2", 0)
-    assert read(dead) == "held"
+    assert read_line(dead) == "held"
     dead.send_signal(signal.SIGKILL)
     dead.wait()
     for shard in ("0-of-2", "1-of-2", ""):

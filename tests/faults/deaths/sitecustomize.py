@@ -6,15 +6,13 @@ stands still there: whoever watches it then kills the whole job. Nothing of the 
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 import time
-from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from tests.faults.planter import plant
 
 STEP, DIED = os.environ.get("LP_RAY_TEST_DIES_IN", ""), Path(os.environ.get("LP_RAY_TEST_DIED", "/nowhere"))
 
@@ -65,28 +63,9 @@ def plant_in_storage(module: ModuleType) -> None:
     module.shutil.copyfile = planted
 
 
-PLANTS: dict[str, Callable[[ModuleType], None]] = {
+PLANTS = {
     "lp_ray.stages.finalize": plant_in_finalize,
     "lp_ray.storage.access": plant_in_storage,
 }
 
-
-class Planter:
-    """Plants a death in a module as soon as it is imported."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        plant = PLANTS.pop(name, None)
-        spec = importlib.util.find_spec(name) if plant else None
-        if spec is None or spec.loader is None or plant is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def executed(module: ModuleType) -> None:
-            execute(module)
-            plant(module)
-
-        spec.loader.exec_module = executed  # type: ignore[method-assign]
-        return spec
-
-
-sys.meta_path.insert(0, Planter())  # type: ignore[arg-type]
+plant(PLANTS)

@@ -6,13 +6,12 @@ Nothing of the product knows of it: Python imports a module of this name by itse
 from __future__ import annotations
 
 import ctypes
-import importlib.util
-import sys
-from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from tests.faults.planter import plant
 
 MAGIC = (201, 3, 77)
 EATEN_AT_MOST = 3 << 30  # an unbounded process survives it, and the test then fails
@@ -62,23 +61,4 @@ def plant_in_landmarker(module: ModuleType) -> None:
 
 PLANTS = {"PIL.ImageFile": plant_in_decoder, "lp_ray.face.mediapipe.landmarker": plant_in_landmarker}
 
-
-class Planter:
-    """Plants a fault in a module as soon as it is imported."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        fault = PLANTS.pop(name, None)
-        spec = importlib.util.find_spec(name) if fault else None
-        if spec is None or spec.loader is None or fault is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def executed(module: ModuleType) -> None:
-            execute(module)
-            fault(module)
-
-        spec.loader.exec_module = executed  # type: ignore[method-assign]
-        return spec
-
-
-sys.meta_path.insert(0, Planter())  # type: ignore[arg-type]
+plant(PLANTS)
