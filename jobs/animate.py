@@ -100,6 +100,8 @@ def run(config: DictConfig) -> int:
     if config.dry_run:
         dry_run(job, config, reporter)
         return EXIT_DONE
+    if config.cluster.address == "local":
+        pools_from(config, job.encoder, job.xpose_device)  # refused before anything is written
 
     def told(holder: Holder) -> None:
         reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
