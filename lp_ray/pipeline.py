@@ -20,7 +20,7 @@ from ray.exceptions import RayTaskError
 
 from lp_ray.coordinator.executor import Finishers
 from lp_ray.coordinator.finishers import RayFinishers
-from lp_ray.engine.factory import EngineIdentity
+from lp_ray.engine.factory import CreateEngine, EngineIdentity, create_engine
 from lp_ray.errors import RefusedError
 from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.pools import Pool, Pools
@@ -46,10 +46,14 @@ R = TypeVar("R", bound=Row)
 class RayExecutor:
     """Implements `lp_ray.coordinator.executor.Executor` on the running Ray cluster."""
 
-    def __init__(self, settings: Settings, engine: EngineIdentity, pools: Pools) -> None:
+    def __init__(
+        self, settings: Settings, engine: EngineIdentity, pools: Pools, create: CreateEngine = create_engine
+    ) -> None:
+        """`create` makes the engine of each engine actor; it must be picklable."""
         self._settings = settings
         self._engine = engine
         self._pools = pools
+        self._create = create
         configure_ray_data()
 
     def check_encoder(self, encoder: Encoder) -> None:
@@ -66,7 +70,7 @@ class RayExecutor:
         settings, pools = self._settings, self._pools
         graph = _dataset([[clip] for clip in clips])
         graph = _stage(graph, ShelteredTrackClips, (settings, self._engine.needs_crops), pools["track"])
-        graph = _stage(graph, ExtractMotion, (settings,), pools["extract"])
+        graph = _stage(graph, ExtractMotion, (settings, self._create), pools["extract"])
         return _rows(graph, StagedMotion)
 
     def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
@@ -79,7 +83,7 @@ class RayExecutor:
         settings, pools = self._settings, self._pools
         graph = _dataset(block_by_source(spans, pools["animate"].ceiling))
         graph = _stage(graph, ShelteredCropSources, (settings, self._engine.source_size), pools["source"])
-        graph = _stage(graph, AnimatePairs, (settings,), pools["animate"])
+        graph = _stage(graph, AnimatePairs, (settings, self._create), pools["animate"])
         graph = _stage(graph, WriteSegments, (settings,), pools["write"])
         return _rows(graph, StagedSegment)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from lp_ray.coordinator.executor import Finishers
-from lp_ray.engine.factory import EngineIdentity
+from lp_ray.engine.factory import CreateEngine, EngineIdentity, create_engine
 from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.settings import Settings
 from lp_ray.stages.animate import AnimatePairs
@@ -22,9 +22,10 @@ Stage = Callable[[Batch], Iterator[Batch]]
 class InlineExecutor:
     """Implements `lp_ray.coordinator.executor.Executor`; the stages are made once and keep their caches."""
 
-    def __init__(self, settings: Settings, engine: EngineIdentity) -> None:
+    def __init__(self, settings: Settings, engine: EngineIdentity, create: CreateEngine = create_engine) -> None:
         self._settings = settings
         self._engine = engine
+        self._create = create
         self._template_stages: list[Stage] = []
         self._pair_stages: list[Stage] = []
 
@@ -35,7 +36,7 @@ class InlineExecutor:
         if not self._template_stages:
             self._template_stages = [
                 TrackClips(self._settings, self._engine.needs_crops),
-                ExtractMotion(self._settings),
+                ExtractMotion(self._settings, self._create),
             ]
         for batch in _through(self._template_stages, clips):
             yield from StagedMotion.from_batch(batch)
@@ -44,7 +45,7 @@ class InlineExecutor:
         if not self._pair_stages:
             self._pair_stages = [
                 CropSources(self._settings, self._engine.source_size),
-                AnimatePairs(self._settings),
+                AnimatePairs(self._settings, self._create),
                 WriteSegments(self._settings),
             ]
         for batch in _through(self._pair_stages, spans):

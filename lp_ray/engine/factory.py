@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lp_ray.engine.preview.engine import PreviewEngine
@@ -26,6 +27,10 @@ class EngineSpec:
     """URI of a weight store, or `seeded`; unused by the preview engine."""
     size: str = "full"
     variant: str = "human"
+
+
+CreateEngine = Callable[[EngineSpec], Engine]
+"""What engine stages make theirs with: `create_engine`, or a benchmark's own."""
 
 
 @dataclass(frozen=True)

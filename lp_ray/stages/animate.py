@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lp_ray import metrics
-from lp_ray.engine.factory import create_engine
+from lp_ray.engine.factory import CreateEngine, create_engine
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import RefusedError
 from lp_ray.options import PairOptions, make_options
@@ -26,8 +26,8 @@ class AnimatePairs:
     Rows come ordered by source, so one prepared picture serves its whole block of pairs.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._engine = create_engine(settings.engine)
+    def __init__(self, settings: Settings, create: CreateEngine = create_engine) -> None:
+        self._engine = create(settings.engine)
         self._device = settings.engine.device
         self._templates = TemplateCache(settings.templates)
         self._prepared_key: tuple[Any, ...] = ()

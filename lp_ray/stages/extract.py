@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lp_ray import metrics, storage
-from lp_ray.engine.factory import create_engine
+from lp_ray.engine.factory import CreateEngine, create_engine
 from lp_ray.errors import RefusedError
 from lp_ray.motion.template import MotionFrames, pack_part
 from lp_ray.settings import Settings
@@ -25,9 +25,9 @@ CROP_POINTS = "crop_points"
 class ExtractMotion:
     """Ray Data callable: TrackedChunk -> StagedMotion, one for one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, create: CreateEngine = create_engine) -> None:
         self._layout = settings.template_layout
-        self._engine = create_engine(settings.engine)
+        self._engine = create(settings.engine)
         self._device = settings.engine.device
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
