@@ -1,60 +1,129 @@
-"""Measure speed: `python -m jobs.bench target=engine device=cpu` (docs/performance.md has what came out)."""
+"""Measure speed: `python -m jobs.bench target=engine|job` (docs/performance.md has what came out)."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from omegaconf import DictConfig
 
-from benchmarks.engine.compare import PRECISION_NAMES, EngineBench, run, table
+from benchmarks.engine import compare
+from benchmarks.job import run as job_bench
+from benchmarks.job import stand_in
+from benchmarks.job.growth import GrowthBench
+from benchmarks.job.light import LightBench
+from benchmarks.job.memory import MemoryBench
 from jobs.cli import EXIT_DONE, main
-from jobs.setup import plain
+from jobs.setup import plain, start_ray
+from lp_ray.engine.factory import ENGINES, EngineSpec
 from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.errors import RefusedError
+from lp_ray.pools import Pools, derive_pools
 
-TARGETS = ("engine",)
+TARGETS = ("engine", "job")
+EXIT_NOT_MET = 3
+"""All was measured, and something is short of its aim."""
 
 
 def bench(config: DictConfig) -> int:
     """Run the benchmark, print its table, and write its JSON where asked."""
-    if config.target not in TARGETS:
-        raise RefusedError(f"target={config.target!r} must be one of {', '.join(TARGETS)}")
-    report = run(engine_bench(config))
-    print(table(report))
+    _one_of("target", config.target, TARGETS)
+    if config.target == "engine":
+        report = compare.run(engine_parts(config))
+        print(compare.table(report))
+    else:
+        report = job_bench.run(job_parts(config), lambda device: start_pools(config, device))
+        print(job_bench.table(report))
     if config.json:
         Path(str(config.json)).write_text(json.dumps(report, indent=1))
-    return EXIT_DONE
+    return EXIT_DONE if report.get("met", True) else EXIT_NOT_MET
 
 
-def engine_bench(config: DictConfig) -> EngineBench:
+def engine_parts(config: DictConfig) -> compare.EngineBench:
     """Return what is to be measured. Raises RefusedError for a value of the wrong kind or range."""
     own = "compiled" if str(config.device).startswith("cuda") else "eager"
     executions = _several(config.executions or own)
-    precisions = _several(config.precision)
-    for name, given, allowed in (
-        ("executions", executions, get_args(Execution)),
-        ("precision", precisions, tuple(PRECISION_NAMES)),
-    ):
-        if unknown := [item for item in given if item not in allowed]:
-            raise RefusedError(f"{name}={unknown[0]!r} must be of {', '.join(allowed)}")
-    batches = _several(config.batches)
-    for name, value in [("batches", n) for n in batches] + [(n, config[n]) for n in ("frames", "rounds")]:
-        if not isinstance(value, int) or value < 1:
-            raise RefusedError(f"{name}={value!r} must be a whole number from 1")
-    return EngineBench(
+    _one_of("executions", executions, get_args(Execution))
+    return compare.EngineBench(
         device=str(config.device),
-        precisions=tuple(PRECISION_NAMES[name] for name in precisions),
-        batches=tuple(batches),
+        precisions=_precisions(config),
+        batches=_whole("batches", config.batches),
         executions=cast(tuple[Execution, ...], tuple(executions)),
         size=str(config.size),
-        frames=config.frames,
-        rounds=config.rounds,
+        frames=_whole("frames", config.frames)[0],
+        rounds=_whole("rounds", config.rounds)[0],
         compiled_reference=bool(config.compiled_reference),
         modules=bool(config.modules),
     )
+
+
+def job_parts(config: DictConfig) -> job_bench.JobBench:
+    """Return what is to be measured. Raises RefusedError for a value of the wrong kind or range."""
+    parts = _several(config.parts)
+    _one_of("parts", parts, job_bench.PARTS)
+    _one_of("engine", config.engine, (stand_in.NAME, *ENGINES))
+    precisions, device, chunk = _precisions(config), str(config.device), _whole("chunk_frames", config.chunk_frames)[0]
+    if len(precisions) > 1:
+        raise RefusedError("precision: a job has one")
+    if config.engine == stand_in.NAME and device != "cpu":
+        raise RefusedError(f"device={device!r}: the {stand_in.NAME} engine waits, on cpu: use engine=liveportrait")
+    spec = EngineSpec(str(config.engine), device, precisions[0], "seeded", str(config.size))
+    light, growth, memory = config.light, config.growth, config.memory
+    return job_bench.JobBench(
+        light=LightBench(
+            spec,
+            _whole("light.sources", light.sources)[0],
+            _whole("light.frames", light.frames)[0],
+            chunk,
+            float(light.alone_s),
+        )
+        if "light" in parts
+        else None,
+        growth=GrowthBench(EngineSpec("preview"), _sizes(growth.sizes), _whole("growth.frames", growth.frames)[0])
+        if "growth" in parts
+        else None,
+        memory=MemoryBench(_whole("memory.seconds", memory.seconds), _whole("memory.chunks", memory.chunks))
+        if "memory" in parts
+        else None,
+    )
+
+
+def start_pools(config: DictConfig, device: str) -> Pools:
+    """Start Ray, or connect to it, and size the pools for all that it has."""
+    import ray
+
+    start_ray(config)
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return derive_pools(resources.get("CPU", 0.0), resources.get("GPU", 0.0), device, plain(config.pools))
+
+
+def _precisions(config: DictConfig) -> tuple[str, ...]:
+    names = _several(config.precision)
+    _one_of("precision", names, tuple(compare.PRECISION_NAMES))
+    return tuple(compare.PRECISION_NAMES[name] for name in names)
+
+
+def _sizes(given: Any) -> tuple[tuple[int, int], ...]:
+    found = [re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", str(size)) for size in _several(given)]
+    if not found or not all(found):
+        raise RefusedError(f"growth.sizes={given} must be sources x drivings, such as [1x1,4x2]")
+    return tuple((int(match[1]), int(match[2])) for match in found if match)
+
+
+def _whole(name: str, given: Any) -> tuple[int, ...]:
+    values = _several(given)
+    for value in values:
+        if not isinstance(value, int) or value < 1:
+            raise RefusedError(f"{name}={value!r} must be a whole number from 1")
+    return tuple(values)
+
+
+def _one_of(name: str, given: Any, allowed: Sequence[str]) -> None:
+    if unknown := [item for item in _several(given) if item not in allowed]:
+        raise RefusedError(f"{name}={unknown[0]!r} must be of {', '.join(allowed)}")
 
 
 def _several(value: Any) -> Sequence[Any]:

@@ -1,0 +1,109 @@
+"""What M sources x N drivings cost as a job, against a loop that treats each pair alone: what is made how often.
+
+The loop runs the same stages, in this process, for one pair after the other; with each pair it begins anew, as a
+program for one pair does: it tracks the driving and reads the portrait again. `seconds` are those that stages worked
+(template, source, animate, write, finalize; loading is left out on both sides).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmarks.job.material import make_drivings, make_sources
+from benchmarks.job.tally import PREPARED, Tally
+from benchmarks.job.work import Rows, plan_job, run_job, settings_in
+from lp_ray.coordinator.inline import InlineExecutor
+from lp_ray.engine.factory import EngineSpec
+from lp_ray.pipeline import RayExecutor
+from lp_ray.pools import Pools
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GrowthBench:
+    """Sizes (sources, drivings), each measured both ways."""
+
+    engine: EngineSpec
+    sizes: tuple[tuple[int, int], ...] = ((1, 1), (2, 2), (4, 4))
+    frames: int = 25
+    chunk_frames: int = 32
+
+
+def measure_growth(bench: GrowthBench, folder: Path, pools: Pools) -> Report:
+    """Run every size as a job on the running Ray cluster, and as a loop; return a row of counts for each."""
+    sources = make_sources(folder, max(m for m, _ in bench.sizes))
+    drivings = make_drivings(folder, max(n for _, n in bench.sizes), bench.frames)
+    rows = []
+    for m, n in bench.sizes:
+        place = folder / f"{m}x{n}"
+        ours = _as_job(bench, sources[:m], drivings[:n], place / "job", pools)
+        theirs = _as_loop(bench, sources[:m], drivings[:n], place / "loop")
+        ratio = theirs["seconds"] / ours["seconds"]
+        rows.append({"sources": m, "drivings": n, "job": ours, "loop": theirs, "ratio": ratio})
+    met = all(row["job"]["templates"] == row["drivings"] for row in rows)
+    return {"engine": bench.engine.name, "frames": bench.frames, "rows": rows, "met": met}
+
+
+def _as_job(bench: GrowthBench, sources: pa.Table, drivings: pa.Table, folder: Path, pools: Pools) -> Report:
+    settings = settings_in(folder, bench.engine, chunk_frames=bench.chunk_frames)
+    create, rows, started = Tally.in_folder(folder / "tally"), Rows(), time.perf_counter()
+    job = plan_job(settings, sources, drivings)
+    summary = run_job(job, RayExecutor(settings, job.engine, pools, create=create), rows)
+    return {
+        "templates": summary.templates_made,
+        "prepared": create.count(PREPARED),
+        "seconds": worked_seconds([rows]),
+        "clock_s": time.perf_counter() - started,
+    }
+
+
+def _as_loop(bench: GrowthBench, sources: pa.Table, drivings: pa.Table, folder: Path) -> Report:
+    create, reports, templates, started = Tally.in_folder(folder / "tally"), [], 0, time.perf_counter()
+    for i in range(len(sources)):
+        for j in range(len(drivings)):
+            settings = settings_in(folder / f"{i}-{j}", bench.engine, chunk_frames=bench.chunk_frames)
+            job = plan_job(settings, sources[i : i + 1], drivings[j : j + 1])
+            reports.append(Rows())
+            templates += run_job(job, InlineExecutor(settings, job.engine, create), reports[-1]).templates_made
+    return {
+        "templates": templates,
+        "prepared": create.count(PREPARED),
+        "seconds": worked_seconds(reports),
+        "clock_s": time.perf_counter() - started,
+    }
+
+
+def worked_seconds(jobs: Sequence[Rows]) -> float:
+    """Return what all stages worked in some jobs; the rows of pairs that share a template all state its seconds."""
+    total = 0.0
+    for job in jobs:
+        templates = {row["template_uri"]: row["seconds"]["template"] for row in job.rows}
+        total += sum(templates.values())
+        total += sum(spent for row in job.rows for stage, spent in row["seconds"].items() if stage != "template")
+    return total
+
+
+def growth_lines(report: Report) -> list[str]:
+    """Return the table as text."""
+    lines = [
+        f"(c) cost growth, engine {report['engine']}, {report['frames']} frames a driving: the job against a loop that "
+        "treats each pair alone",
+        "  M x N   templates      sources prepared   seconds worked              by the clock",
+        "          job   loop     job   loop         job    loop   loop/job      job    loop",
+    ]
+    for row in report["rows"]:
+        job, loop = row["job"], row["loop"]
+        lines.append(
+            f"  {row['sources']} x {row['drivings']}   {job['templates']:>3}{loop['templates']:>7}"
+            f"{job['prepared']:>8}{loop['prepared']:>7}{job['seconds']:>12.1f}{loop['seconds']:>8.1f}"
+            f"{row['ratio']:>11.2f}{job['clock_s']:>9.1f}{loop['clock_s']:>8.1f}"
+        )
+    said = "N times, met" if report["met"] else "NOT N times"
+    return [*lines, f"  templates computed by the job: {said}"]

@@ -1,0 +1,151 @@
+"""Speed of light: the frames a second of a whole job over those of its engine alone, same devices, same run.
+
+What is judged is the steady rate. Its window opens when the first chunk leaves the engine and closes with the last
+pair's row; all frames but that chunk's were animated, pasted back, encoded, joined and written in it. What every job
+pays once, whatever its length, is left out: the start of Ray and of the actors, weights loaded, kernels compiled,
+motion templates made. The draining of the pipeline, which a job also pays once, is left in, as nothing but a longer
+job can tell it from waiting. The rate with the start of the actors in is printed beside it. The engine alone runs
+before and after the job, on the spans that the job animates; the mean of the two is what counts.
+
+Utilisation of a stage is what its actors say they worked, over the window times the actors. A finalize task is no
+actor: its figure is how many of them ran, on the average. (Work that a stage did ahead of the window, such as
+cropping portraits, counts too.)
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.job import stand_in
+from benchmarks.job.alone import run_alone
+from benchmarks.job.material import make_drivings, make_sources
+from benchmarks.job.work import Rows, plan_job, run_job, settings_in
+from lp_ray.engine.factory import CreateEngine, EngineIdentity, EngineSpec, create_engine
+from lp_ray.pipeline import RayExecutor
+from lp_ray.pools import Pools
+from lp_ray.settings import Settings
+from lp_ray.stages.rows import SpanRow, StagedSegment
+
+AIM = 0.9
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LightBench:
+    """One job: `sources` portraits, each with one driving of `frames` frames."""
+
+    engine: EngineSpec
+    sources: int = 6
+    frames: int = 500
+    chunk_frames: int = 32
+    alone_s: float = 12.0
+    """Seconds of the engine alone, before and again after."""
+
+    @property
+    def create(self) -> CreateEngine:
+        return stand_in.create_stand_in if self.engine.name == stand_in.NAME else create_engine
+
+
+@dataclass
+class _Watch:
+    """What passes the driver, with its time."""
+
+    spans: list[SpanRow] = field(default_factory=list)
+    pieces: list[tuple[float, StagedSegment]] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    opened_s: float = 0.0
+    """When the pairs' graph was started."""
+
+
+class _WatchedExecutor(RayExecutor):
+    """The job's own executor; the engine runs alone, on the job's spans, before they are handed out."""
+
+    def __init__(self, settings: Settings, engine: EngineIdentity, pools: Pools, bench: LightBench) -> None:
+        super().__init__(settings, engine, pools, create=bench.create)
+        self.watch = _Watch()
+        self._alone = (settings, bench.create, engine.source_size, pools["animate"])
+        self._alone_s = bench.alone_s
+
+    def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
+        self.watch.spans = list(spans)
+        self.run_alone()
+        self.watch.opened_s = time.perf_counter()
+        for piece in super().stream_pairs(self.watch.spans):
+            self.watch.pieces.append((time.perf_counter(), piece))
+            yield piece
+
+    def run_alone(self) -> None:
+        self.watch.alone.append(run_alone(*self._alone, self.watch.spans, self._alone_s))
+
+
+def measure_light(bench: LightBench, folder: Path, pools: Pools) -> Report:
+    """Run the job and the engine alone on the running Ray cluster; return the figures."""
+    sources, drivings = make_sources(folder, bench.sources), make_drivings(folder, 1, bench.frames)
+    settings = settings_in(folder / "light", bench.engine, chunk_frames=bench.chunk_frames)
+    job, rows = plan_job(settings, sources, drivings), Rows()
+    executor = _WatchedExecutor(settings, job.engine, pools, bench)
+    run_job(job, executor, rows)
+    watch = executor.watch
+    executor.run_alone()
+    found = figures(watch.pieces, watch.opened_s, rows, pools)
+    ratios = [found["steady_fps"] / alone for alone in watch.alone]
+    mean = found["steady_fps"] / statistics.mean(watch.alone)
+    return {
+        "engine": job.engine.label,
+        "spec": asdict(bench.engine),
+        "pairs": bench.sources,
+        "frames": sum(piece.n_frames for _, piece in watch.pieces),
+        "chunk_frames": bench.chunk_frames,
+        "actors": {stage: pools[stage].actors for stage in ("source", "animate", "write")},
+        **found,
+        "alone_fps": watch.alone,
+        "speed_of_light": [mean, min(ratios), max(ratios)],
+        "aim": AIM,
+        "met": mean >= AIM,
+    }
+
+
+def light_lines(report: Report) -> list[str]:
+    """Return the figures as text."""
+    used = report["utilisation"]
+    shares = ", ".join(f"{stage} {used[stage]:.0%} of {report['actors'][stage]}" for stage in report["actors"])
+    mean, least, most = report["speed_of_light"]
+    alone = " and ".join(f"{rate:.2f}" for rate in report["alone_fps"])
+    spec = report["spec"]
+    return [
+        f"(b) job, engine {report['engine']}, on {spec['device']}, {spec['precision']}: {report['pairs']} pairs, "
+        f"{report['frames']} frames of 512 x 512, pasted back, chunks of {report['chunk_frames']}",
+        f"  engine alone, before and after     {alone} frames/s",
+        f"  job, steady                        {report['steady_fps']:.2f} frames/s over {report['window_s']:.1f} s",
+        f"  job, with the start of its actors  {report['pairs_fps']:.2f} frames/s",
+        f"  stages at work                     {shares}; finalize tasks {used['finalize']:.2f} at a time",
+        f"  speed of light                     {mean:.3f} ({least:.3f}-{most:.3f}), aim {report['aim']:g}: "
+        f"{'met' if report['met'] else 'NOT MET'} [{report['engine']}]",
+    ]
+
+
+def figures(pieces: list[tuple[float, StagedSegment]], opened_s: float, rows: Rows, pools: Pools) -> Report:
+    """Return the rates of a job and how its stages were used, from what passed the driver and when."""
+    first_s, first = pieces[0]
+    window_s = rows.last_s - (first_s - first.seconds_write)
+    later = [piece for _, piece in pieces[1:]]
+    frames = sum(piece.n_frames for piece in later)
+    worked = {
+        "source": sum(piece.seconds_source for piece in later),
+        "animate": sum(piece.seconds_animate for piece in later),
+        "write": sum(piece.seconds_write for piece in later),
+    }
+    used = {stage: seconds / (window_s * pools[stage].actors) for stage, seconds in worked.items()}
+    used["finalize"] = sum(row["seconds"]["finalize"] for row in rows.rows) / window_s
+    return {
+        "window_s": window_s,
+        "steady_fps": frames / window_s,
+        "pairs_fps": (frames + first.n_frames) / (rows.last_s - opened_s),
+        "utilisation": used,
+    }

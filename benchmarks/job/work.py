@@ -1,0 +1,75 @@
+"""Jobs run in this process, as `jobs.animate` runs them, with an engine that may be the benchmark's own."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmarks.job import stand_in
+from lp_ray import storage
+from lp_ray.coordinator import job as jobs
+from lp_ray.coordinator.executor import Executor
+from lp_ray.coordinator.library import LOCAL_POLICY
+from lp_ray.coordinator.occupy import occupy
+from lp_ray.coordinator.reporting import Progress, Summary
+from lp_ray.engine.factory import EngineSpec
+from lp_ray.face.factory import identify_landmarker
+from lp_ray.licences import Terms
+from lp_ray.options import PairOptions
+from lp_ray.pairing import pair_up
+from lp_ray.plan import Identity, make_plan
+from lp_ray.results import ResultRow
+from lp_ray.settings import Settings
+from lp_ray.subjects import fill_subjects
+
+
+@dataclass
+class Rows:
+    """A reporter that keeps the rows, and when the last of them came (`time.perf_counter`)."""
+
+    rows: list[ResultRow] = field(default_factory=list)
+    last_s: float = 0.0
+
+    def update(self, progress: Progress) -> None:
+        """Nothing to show."""
+
+    def note(self, text: str) -> None:
+        """Nothing to say."""
+
+    def settled(self, row: ResultRow) -> None:
+        self.rows.append(row)
+        self.last_s = time.perf_counter()
+
+
+def settings_in(folder: Path, engine: EngineSpec, **values: Any) -> Settings:
+    """Return the settings of a job whose output is `folder`."""
+    output = storage.normalise(str(folder))
+    return Settings(output, storage.join(output, "templates"), engine, **values)
+
+
+def plan_job(settings: Settings, sources: pa.Table, drivings: pa.Table) -> jobs.Job:
+    """Plan every source with every driving, with a pair's default options."""
+    pairs = pair_up("cross", len(sources), len(drivings), PairOptions())
+    if settings.engine.name != stand_in.NAME:
+        return jobs.prepare(settings, sources, drivings, None, pairs, LOCAL_POLICY)
+    engine, landmarker = stand_in.IDENTITY, identify_landmarker(settings.landmarker)
+    shared = {"max_missing_fraction": settings.max_missing_fraction}
+    identity = Identity(engine.digest, landmarker.digest, shared, terms=Terms(detector=landmarker.licences))
+    sources = fill_subjects(sources, settings.subject, settings.engine.variant)
+    plan = make_plan(sources, drivings, None, pairs, identity, LOCAL_POLICY, engine.label)
+    return jobs.Job(plan, settings, identity, engine)
+
+
+def run_job(job: jobs.Job, executor: Executor, reporter: Rows) -> Summary:
+    """Run a planned job. Raises RuntimeError if a pair failed: half of a job has no speed."""
+    with occupy(job.settings) as lease:
+        jobs.leave_out_standing(job)
+        summary = jobs.run(job, executor, reporter, lease)
+    failed = [row for row in reporter.rows if row["status"] != "done"]
+    if failed:
+        raise RuntimeError(f"{failed[0]['source_id']}: {failed[0]['stage']}: {failed[0]['error']}")
+    return summary

@@ -1,0 +1,104 @@
+"""Peak memory of every process of a job, by role.
+
+The figure is a process's unique memory (USS): its private pages, without those of Ray's object store, which is shared
+and bounded by Ray.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import imageio_ffmpeg
+import psutil
+import skimage.data
+
+from lp_ray.media.images import write_image
+from lp_ray.performance.film import film_performance
+
+FPS = Fraction(25)
+ACT_S = 10
+"""Seconds of the performance that drivings repeat."""
+TICK_S = 0.05
+TICKS_A_ROUND = 10
+"""Tasks that finish a pair live for a moment and are looked at every tick, the others once a round."""
+OBJECT_STORE = "/dev/shm"  # noqa: S108 - a prefix of mappings, nothing is written there
+RAYS = "Ray's"
+"""What the roles of Ray's own services begin with."""
+SHORT_LIVED = "task"
+OURS = dict.fromkeys(("TrackClips", "ExtractMotion", "CropSources", "AnimatePairs", "WriteSegments"), "actor")
+OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), SHORT_LIVED)
+ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_]+)")
+
+
+def make_material(folder: Path) -> tuple[Path, Path]:
+    """Write a portrait and a performance of ACT_S seconds to `folder`; return their paths."""
+    act, source = folder / "act.mp4", folder / "source.png"
+    film_performance(act, "talk", skimage.data.astronaut(), FPS, ACT_S * int(FPS), sound=True)
+    write_image(source, skimage.data.astronaut())
+    return act, source
+
+
+def make_driving(path: Path, act: Path, seconds: int) -> None:
+    """Write a 1920 x 1080 clip of some length: one performance, again and again."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-stream_loop", "-1", "-i", str(act)]
+    command += ["-t", str(seconds), "-vf", "scale=1080:1080,pad=1920:1080:-1:-1"]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "23", "-c:a", "copy", str(path)]
+    subprocess.run(command, check=True)  # noqa: S603 - our own arguments
+
+
+def role(process: psutil.Process) -> str | None:
+    """Return what a process does in the job; None for Ray's idle ones and for what is no part of it."""
+    command = process.cmdline()
+    if not command:
+        return None
+    if found := ROLE.match(command[0]):
+        return None if found[1] == "IDLE" else f"{OURS.get(found[1], RAYS)} {found[1]}"
+    name = Path(command[0]).name
+    if name in ("raylet", "gcs_server") or "ffmpeg" in name:
+        return "ffmpeg" if "ffmpeg" in name else f"{RAYS} {name}"
+    return None
+
+
+def unique_bytes(process: psutil.Process) -> int:
+    """Return the private bytes of a process outside the object store."""
+    maps = process.memory_maps(grouped=True)
+    return sum(m.private_clean + m.private_dirty for m in maps if not m.path.startswith(OBJECT_STORE))
+
+
+def watch(command: list[str]) -> tuple[dict[str, int], int]:
+    """Run a job; return each role's peak of one process's unique memory, and the job's exit code."""
+    peaks: dict[str, int] = defaultdict(int)
+    job = psutil.Popen(command, stdout=subprocess.DEVNULL)
+    processes: list[psutil.Process] = []
+    for tick in itertools.count():
+        if job.poll() is not None:
+            return dict(peaks), int(job.wait() or 0)
+        whole_round = tick % TICKS_A_ROUND == 0
+        if whole_round:
+            processes = [job, *job.children(recursive=True)]
+        for process in processes:
+            try:
+                name = "driver" if process.pid == job.pid else role(process)
+                if name and (whole_round or name.startswith(SHORT_LIVED)):
+                    peaks[name] = max(peaks[name], unique_bytes(process))
+            except psutil.Error:  # it ended between the list and the look
+                continue
+        time.sleep(TICK_S)
+    raise AssertionError("unreachable")
+
+
+def animate(source: Path, driving: Path, output: Path, settings: Sequence[str]) -> dict[str, int]:
+    """Animate one pair by `jobs.animate`; return the peaks. Raises RuntimeError if the job fails."""
+    arguments = [f"source={source}", f"driving={driving}", f"output={output}", *settings]
+    peaks, code = watch([sys.executable, "-m", "jobs.animate", *arguments])
+    if code:
+        raise RuntimeError(f"the job of {driving.name} ended with exit code {code}")
+    return peaks
