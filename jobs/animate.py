@@ -14,7 +14,17 @@ from omegaconf import DictConfig
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main, was_terminated
 from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
-from jobs.setup import lease_times, options_from, plain, policy_from, pools_from, required, settings_from, start_ray
+from jobs.setup import (
+    executor_from,
+    lease_times,
+    options_from,
+    plain,
+    policy_from,
+    pools_from,
+    required,
+    settings_from,
+    start_ray,
+)
 from lp_ray import results, storage
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.occupy import occupy
@@ -23,7 +33,6 @@ from lp_ray.errors import LpRayError, RefusedError
 from lp_ray.lease import Holder, Lease
 from lp_ray.manifest import DONE, check_manifest, read_manifest
 from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
-from lp_ray.pipeline import RayExecutor
 from lp_ray.report.summary import Webhook, describe_run, parse_webhook
 from lp_ray.report.summary import write as write_summary
 from lp_ray.settings import Settings
@@ -139,10 +148,8 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
     started, summary, how = datetime.now(UTC), None, "error"
     try:
         start_ray(config)
-        pools = pools_from(config, job.encoder, job.xpose_device)
-        for line in pool_lines(pools):
-            reporter.note(line)
-        summary = jobs.run(job, RayExecutor(job.settings, job.engine, pools), reporter, lease)
+        executor = executor_from(config, job.settings, job.engine, reporter, job.encoder, job.xpose_device)
+        summary = jobs.run(job, executor, reporter, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
         how = "terminated" if was_terminated(stop) else "interrupted"

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 import conf
 from lp_ray import errors
-from lp_ray.errors import LeaseLostError, RefusedError
+from lp_ray.errors import LeaseLostError, RefusedError, StalledError
 from lp_ray.options import ALIASES
 from lp_ray.storage import redact
 
@@ -106,7 +106,7 @@ def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return run(config)
-    except LeaseLostError as error:
+    except (LeaseLostError, StalledError) as error:
         print(f"stopped: {error}; finished pairs stay", file=sys.stderr)
         return EXIT_ERROR
     except RefusedError as error:

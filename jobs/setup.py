@@ -14,14 +14,17 @@ from omegaconf import DictConfig, OmegaConf
 from ray._private.accelerators import NvidiaGPUAcceleratorManager
 from ray._private.utils import get_num_cpus
 
+from jobs.plan_report import pool_lines
 from lp_ray import storage
-from lp_ray.engine.factory import EngineSpec
+from lp_ray.coordinator.reporting import Reporter
+from lp_ray.engine.factory import EngineIdentity, EngineSpec
 from lp_ray.errors import RefusedError
 from lp_ray.face.factory import LandmarkerSpec
 from lp_ray.face.xpose.identity import XPoseSpec
 from lp_ray.lease import LeaseTimes
 from lp_ray.limits import Limits
 from lp_ray.options import PairOptions, make_options, option_names
+from lp_ray.pipeline import RayExecutor
 from lp_ray.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
 from lp_ray.settings import Settings
 
@@ -49,6 +52,9 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
     span = config.get("span_chunks", Settings.span_chunks)
     if not isinstance(span, int) or not 1 <= span <= 1000:
         raise RefusedError(f"span_chunks={span!r} must be a whole number between 1 and 1000")
+    stall = config.cluster.stall_s
+    if isinstance(stall, bool) or not isinstance(stall, int | float) or stall <= 0:
+        raise RefusedError(f"cluster.stall_s={stall!r} must be a positive number of seconds")
     bounds = {field.name: limits[field.name] for field in dataclasses.fields(Limits)}
     for name, bound in bounds.items():
         if not isinstance(bound, int | float) or bound <= 0:
@@ -118,7 +124,7 @@ def start_ray(config: DictConfig) -> None:
         signal.signal(signal.SIGTERM, terminate)  # Ray's own would leave without a word
     except ConnectionError as error:
         raise RefusedError(f"cluster.address={address!r}: no Ray cluster answers there: {error}") from error
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors are raised, and said once, by us
 
 
 def _totals(config: DictConfig) -> tuple[float, float]:
@@ -151,6 +157,29 @@ def pools_from(config: DictConfig, encoder: str = "x264", xpose_device: str = "c
     empty = cpus < 1 or (wants_gpus and gpus < 1)
     full = derive(_limit(config, "num_cpus", cpus), _limit(config, "num_gpus", gpus) if wants_gpus else gpus)
     return let_grow(one_of_each(full, fixed) if empty else derive(cpus, gpus), full, fixed)
+
+
+def executor_from(
+    config: DictConfig,
+    settings: Settings,
+    engine: EngineIdentity,
+    reporter: Reporter,
+    encoder: str = "x264",
+    xpose_device: str = "cpu",
+) -> RayExecutor:
+    """Return what runs the stages, on the cluster that `start_ray` connected to; its pools are printed."""
+
+    def pools() -> Pools:
+        sized = pools_from(config, encoder, xpose_device)
+        for line in pool_lines(sized):
+            reporter.note(line)
+        return sized
+
+    def resize() -> Pools:
+        reporter.note("nodes of the cluster are gone: what is not whole yet begins anew on those that are left")
+        return pools()
+
+    return RayExecutor(settings, engine, pools(), resize, float(config.cluster.stall_s))
 
 
 def _limit(config: DictConfig, name: str, there: float) -> float:

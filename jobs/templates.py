@@ -8,14 +8,13 @@ from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
 from jobs.progress import make_reporter
-from jobs.setup import plain, policy_from, pools_from, required, settings_from, start_ray
+from jobs.setup import executor_from, plain, policy_from, required, settings_from, start_ray
 from lp_ray import storage
 from lp_ray.coordinator.job import identify
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.inputs import resolve_drivings
 from lp_ray.manifest import read_manifest
 from lp_ray.options import check_options, make_options
-from lp_ray.pipeline import RayExecutor
 from lp_ray.shard import parse_shard
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
@@ -39,7 +38,7 @@ def run(config: DictConfig) -> int:
     reporter = make_reporter()
     start_ray(config)
     try:
-        executor = RayExecutor(settings, engine, pools_from(config))
+        executor = executor_from(config, settings, engine, reporter)
         made = make_templates(list(reachable.values()), settings, identity, executor, reporter)
     finally:
         ray.shutdown()

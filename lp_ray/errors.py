@@ -49,6 +49,10 @@ class LeaseLostError(RefusedError):
     """This job was taken for dead (it was paused, or cut off from its store) and another one has taken over."""
 
 
+class StalledError(LpRayError):
+    """No stage has made progress for as long as `cluster.stall_s` allows."""
+
+
 class InputError(LpRayError):
     """One input cannot be used; its pairs become `failed` rows and everything else goes on.
 

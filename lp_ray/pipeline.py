@@ -21,6 +21,7 @@ from ray.exceptions import RayTaskError
 from lp_ray.coordinator.executor import Finishers
 from lp_ray.coordinator.finishers import RayFinishers
 from lp_ray.engine.factory import CreateEngine, EngineIdentity, create_engine
+from lp_ray.engine.protocol import Span
 from lp_ray.errors import RefusedError
 from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.pools import Pool, Pools
@@ -30,6 +31,7 @@ from lp_ray.stages.extract import ExtractMotion
 from lp_ray.stages.rows import Batch, ClipRow, Row, SpanRow, StagedMotion, StagedSegment
 from lp_ray.stages.sheltered import ShelteredCropSources, ShelteredTrackClips
 from lp_ray.stages.write import WriteSegments
+from lp_ray.stall import Course, living_nodes, stream
 
 BLOCK_BYTES = 16 << 20
 """Below the size of a chunk, so that every chunk leaves its actor as soon as it is made."""
@@ -40,6 +42,9 @@ SPANS_PER_ACTOR = 10_000
 """Spans that one run of the graph holds for each engine actor: about 15 MB of input blocks, and hours of work between
 two starts of the actors."""
 
+STALL_S = 3600.0
+"""Seconds without any progress after which a graph is given up, or, where nodes are gone, begun anew."""
+
 R = TypeVar("R", bound=Row)
 
 
@@ -47,14 +52,31 @@ class RayExecutor:
     """Implements `lp_ray.coordinator.executor.Executor` on the running Ray cluster."""
 
     def __init__(
-        self, settings: Settings, engine: EngineIdentity, pools: Pools, create: CreateEngine = create_engine
+        self,
+        settings: Settings,
+        engine: EngineIdentity,
+        pools: Pools,
+        resize: Callable[[], Pools] | None = None,
+        stall_s: float = STALL_S,
+        create: CreateEngine = create_engine,
     ) -> None:
-        """`create` makes the engine of each engine actor; it must be picklable."""
+        """`resize` gives the pools for what is left of the cluster when nodes are gone; see `lp_ray.stall`.
+
+        `create`, picklable, makes the engine of each engine actor.
+        """
         self._settings = settings
         self._engine = engine
         self._pools = pools
         self._create = create
-        configure_ray_data()
+        self._nodes = living_nodes()
+        self._resize = resize or (lambda: pools)
+        configure_ray_data(stall_s)
+
+    def _regroup(self) -> bool:
+        nodes, before = living_nodes(), self._nodes
+        if gone := not before <= nodes:
+            self._pools, self._nodes = self._resize(), nodes
+        return gone
 
     def check_encoder(self, encoder: Encoder) -> None:
         write = self._pools["write"]
@@ -67,6 +89,10 @@ class RayExecutor:
             raise
 
     def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
+        course = Course(self._run_clips, _clip_of, _chunks_of_clip)
+        return stream({clip.template_key: clip for clip in clips}, course, self._regroup)
+
+    def _run_clips(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
         settings, pools = self._settings, self._pools
         graph = _dataset([[clip] for clip in clips])
         graph = _stage(graph, ShelteredTrackClips, (settings, self._engine.needs_crops), pools["track"])
@@ -77,15 +103,22 @@ class RayExecutor:
         """In waves, so that what waits for the actors is bounded however many pairs there are."""
         rest, wave = iter(spans), SPANS_PER_ACTOR * self._pools["animate"].ceiling
         while chosen := list(islice(rest, wave)):
-            yield from self._stream_wave(chosen)
+            course = Course(self._run_spans, self._span_of, _chunks_of_span)
+            yield from stream({self._span_key(span): span for span in chosen}, course, self._regroup)
 
-    def _stream_wave(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
+    def _run_spans(self, spans: Sequence[SpanRow]) -> Iterator[StagedSegment]:
         settings, pools = self._settings, self._pools
         graph = _dataset(block_by_source(spans, pools["animate"].ceiling))
         graph = _stage(graph, ShelteredCropSources, (settings, self._engine.source_size), pools["source"])
         graph = _stage(graph, AnimatePairs, (settings, self._create), pools["animate"])
         graph = _stage(graph, WriteSegments, (settings,), pools["write"])
         return _rows(graph, StagedSegment)
+
+    def _span_key(self, span: SpanRow) -> str:
+        return f"{span.work.pair_id} {span.start // span.work.chunk // self._settings.span_chunks}"
+
+    def _span_of(self, segment: StagedSegment) -> str:
+        return f"{segment.pair_id} {segment.index // self._settings.span_chunks}"
 
     def finishers(self, task: Callable[..., Any]) -> Finishers:
         return RayFinishers(task)
@@ -106,9 +139,22 @@ def block_by_source(spans: Sequence[SpanRow], n_actors: int) -> list[list[SpanRo
     return blocks
 
 
-def configure_ray_data() -> None:
+def _clip_of(motion: StagedMotion) -> str:
+    return motion.template_key
+
+
+def _chunks_of_clip(clip: ClipRow, motion: StagedMotion) -> int:
+    return 1 if motion.facts is None else motion.facts.n_chunks
+
+
+def _chunks_of_span(span: SpanRow, segment: StagedSegment) -> int:
+    return len(list(Span(span.start, span.stop, span.work.chunk).chunks()))
+
+
+def configure_ray_data(stall_s: float = STALL_S) -> None:
     """Set what the graph relies on: see docs/architecture.md, "Measured on Ray"."""
     context = DataContext.get_current()
+    context.execution_no_progress_timeout_s = stall_s
     context.target_max_block_size = BLOCK_BYTES
     context.enable_progress_bars = False
     context.execution_options.preserve_order = False

@@ -34,7 +34,8 @@ from lp_ray.isolation.child import bound, describe_end
 from lp_ray.limits import Limits
 
 _MAX_CHILD_BYTES = 16 << 30  # address space of a child that reads files of ours
-_NO_MEMORY = "Cannot allocate memory"  # strerror(ENOMEM), as ffmpeg's log has it
+# As ffmpeg's log has it: strerror(ENOMEM), and what it says when the stack of one more thread cannot be had.
+_NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
 _NEARLY = 0.95  # ticks are coarse
 _PIPE_BYTES = 1 << 20
 _STDERR_TAIL = 1 << 16
@@ -165,7 +166,7 @@ class Child:
             raise DecoderTimeoutError(
                 f"the decoder used more than {self._limits.decoder_cpu_s:g} s of CPU (limits.decoder_cpu_s)"
             )
-        if self._limits is not None and any(_NO_MEMORY in reason for reason in reasons):
+        if self._limits is not None and any(words in reason for reason in reasons for words in _NO_MEMORY):
             raise DecoderMemoryError(
                 f"decoding it takes more than {self._limits.decoder_bytes:,} bytes of memory (limits.decoder_bytes)"
             )

@@ -20,7 +20,7 @@ from tests.cluster.nodes import Ended, LocalCluster
 from tests.running import Performances, write_manifest
 
 MakeCluster = Callable[..., LocalCluster]
-N_PAIRS = 12
+N_PAIRS = 16
 WAIT_S = 180.0
 
 
@@ -61,10 +61,11 @@ def test_all_pairs_are_done_while_nodes_come_and_go(
     ended: list[Ended] = []
     job = threading.Thread(target=lambda: ended.append(cluster.jobs.submit(*command)))
     job.start()
-    wait("the first video", lambda: any((output / "videos").glob("*.mp4")), job)
+    wait("engine actors on both nodes", lambda: len(nodes_of("AnimatePairs")) == 2, job)
     before = nodes_of("AnimatePairs")
     cluster.add_node(cpus=2, gpus=1)
     wait("an engine actor on the third node", lambda: bool(nodes_of("AnimatePairs") - before), job)
+    wait("the first video", lambda: any((output / "videos").glob("*.mp4")), job)
     cluster.remove_node(second, kill=True)
     job.join()
     assert ended[0].code == 0, ended[0].output

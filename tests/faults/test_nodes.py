@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.cluster.conftest import MakeCluster, make_cluster
 from tests.faults.drivers import driver
 from tests.faults.material import make_portraits
@@ -15,9 +13,6 @@ from tests.faults.outputs import check_whole, reached
 __all__ = ["make_cluster"]
 
 
-@pytest.mark.skip(
-    reason="known fault: actors that the dead node takes along find no CPU to restart on, and the job waits for a node"
-)
 def test_a_node_killed_in_the_middle_of_a_job(make_cluster: MakeCluster, tmp_path: Path) -> None:
     """Of two nodes one, with half of all actors and what they hold in memory, is killed when some pairs are done.
 
@@ -27,7 +22,7 @@ def test_a_node_killed_in_the_middle_of_a_job(make_cluster: MakeCluster, tmp_pat
     node = cluster.add_node(cpus=2)
     output = tmp_path / "out"
     manifests = make_portraits(tmp_path / "in", n_sources=6, n_drivings=4, n_frames=8)
-    command = (*manifests.arguments(output), "chunk_frames=4", "cluster=auto")
+    command = (*manifests.arguments(output), "chunk_frames=4", "cluster=auto", "cluster.stall_s=20")
     environment = {**os.environ, "RAY_ADDRESS": cluster.address}
     with driver("animate", *command, log=tmp_path / "log", **environment) as job:
         assert job.wait_for(reached(output, 4)), job.printed()
