@@ -110,7 +110,7 @@ class RayExecutor:
         settings, pools = self._settings, self._pools
         graph = _dataset(block_by_source(spans, pools["animate"].ceiling))
         graph = _stage(graph, ShelteredCropSources, (settings, self._engine.source_size), pools["source"])
-        graph = _stage(graph, AnimatePairs, (settings, self._create), pools["animate"])
+        graph = _stage(graph, AnimatePairs, (settings, self._create, True), pools["animate"], whole_blocks=True)
         graph = _stage(graph, WriteSegments, (settings,), pools["write"])
         return _rows(graph, StagedSegment)
 
@@ -171,11 +171,14 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     return pa.table({name: np.concatenate([batch[name] for batch in batches]).tolist() for name in batches[0]})
 
 
-def _stage(graph: Dataset, stage: Callable[..., Any], arguments: tuple[Any, ...], pool: Pool) -> Dataset:
+def _stage(
+    graph: Dataset, stage: Callable[..., Any], arguments: tuple[Any, ...], pool: Pool, whole_blocks: bool = False
+) -> Dataset:
+    """Add a stage that is called with one row after the other, or, to look ahead, with all rows of a block."""
     return graph.map_batches(
         stage,
         fn_constructor_args=arguments,
-        batch_size=1,
+        batch_size=None if whole_blocks else 1,
         batch_format="numpy",
         zero_copy_batch=True,
         compute=strategy(pool),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import RefusedError
 from lp_ray.options import PairOptions, make_options
 from lp_ray.settings import Settings
+from lp_ray.stages.ahead import ahead
 from lp_ray.stages.media import TemplateCache, driving_frames
 from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, PairWork, SourcedSpan, empty
 
@@ -26,7 +28,10 @@ class AnimatePairs:
     Rows come ordered by source, so one prepared picture serves its whole block of pairs.
     """
 
-    def __init__(self, settings: Settings, create: CreateEngine = create_engine) -> None:
+    def __init__(self, settings: Settings, create: CreateEngine = create_engine, is_actor: bool = False) -> None:
+        """An actor's engine works in a thread of its own, a chunk ahead of what Ray takes out of the actor: packing a
+        chunk into the object store takes as long as a fast GPU takes to make one."""
+        self._thread = ThreadPoolExecutor(1, "engine") if is_actor else None
         self._engine = create(settings.engine)
         self._device = settings.engine.device
         self._templates = TemplateCache(settings.templates)
@@ -36,9 +41,8 @@ class AnimatePairs:
         self._directed: Any = None
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
-        for row in SourcedSpan.from_batch(batch):
-            for chunk in self._guarded(row):
-                yield chunk.to_batch()
+        chunks = (chunk.to_batch() for row in SourcedSpan.from_batch(batch) for chunk in self._guarded(row))
+        yield from chunks if self._thread is None else ahead(chunks, self._thread)
 
     def _guarded(self, row: SourcedSpan) -> Iterator[AnimatedChunk]:
         if row.failure is not None:
@@ -68,7 +72,8 @@ class AnimatePairs:
             metrics.stage_worked(STAGE, seconds)
             metrics.engine_busy(STAGE, self._device, seconds - waited)
             waited = 0.0
-            yield AnimatedChunk(work, index, np.stack(frames), row.to_crop, row.facts, seconds_source, seconds, None)
+            made = np.stack(frames) if len(frames) > 1 else frames[0][np.newaxis]
+            yield AnimatedChunk(work, index, made, row.to_crop, row.facts, seconds_source, seconds, None)
             seconds_source, started = 0.0, time.perf_counter()
 
     def _prepare(self, row: SourcedSpan) -> list[Any]:
