@@ -33,7 +33,9 @@ OBJECT_STORE = "/dev/shm"  # noqa: S108 - a prefix of mappings, nothing is writt
 RAYS = "Ray's"
 """What the roles of Ray's own services begin with."""
 SHORT_LIVED = "task"
-OURS = dict.fromkeys(("TrackClips", "ExtractMotion", "CropSources", "AnimatePairs", "WriteSegments"), "actor")
+OURS = dict.fromkeys(
+    ("ShelteredTrackClips", "ExtractMotion", "ShelteredCropSources", "AnimatePairs", "WriteSegments"), "actor"
+)
 OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), SHORT_LIVED)
 ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_]+)")
 

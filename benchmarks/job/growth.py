@@ -42,7 +42,7 @@ def measure_growth(bench: GrowthBench, folder: Path, pools: Pools) -> Report:
     """Run every size as a job on the running Ray cluster, and as a loop; return a row of counts for each."""
     sources = make_sources(folder, max(m for m, _ in bench.sizes))
     drivings = make_drivings(folder, max(n for _, n in bench.sizes), bench.frames)
-    rows = []
+    rows: list[Report] = []
     for m, n in bench.sizes:
         place = folder / f"{m}x{n}"
         ours = _as_job(bench, sources[:m], drivings[:n], place / "job", pools)
@@ -99,8 +99,8 @@ COLUMNS = ("templates", "sources prepared", "s tracking", "s cropping", "s of al
 def growth_lines(report: Report) -> list[str]:
     """Return the table as text."""
     lines = [
-        f"(c) cost growth, engine {report['engine']}, {report['frames']} frames a driving: the job / a loop that treats "
-        "each pair alone",
+        f"(c) cost growth, engine {report['engine']}, {report['frames']} frames a driving: "
+        "the job / a loop that treats each pair alone",
         "  M x N " + "".join(f"{name:>19}" for name in COLUMNS),
     ]
     for row in report["rows"]:

@@ -48,7 +48,13 @@ def test_an_error_comes_in_its_turn(thread: ThreadPoolExecutor) -> None:
 
 def test_what_is_closed_asks_for_nothing_more(thread: ThreadPoolExecutor) -> None:
     made: list[int] = []
-    answers = ahead((made.append(i) or i for i in range(9)), thread)
+
+    def items() -> Iterator[int]:
+        for i in range(9):
+            made.append(i)
+            yield i
+
+    answers = ahead(items(), thread)
     assert next(answers) == 0
     answers.close()  # type: ignore[attr-defined]
     n_made = len(made)
