@@ -37,6 +37,7 @@ OURS = dict.fromkeys(
     ("ShelteredTrackClips", "ExtractMotion", "ShelteredCropSources", "AnimatePairs", "WriteSegments"), "actor"
 )
 OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), SHORT_LIVED)
+READER = "lp_ray.isolation.serve"
 ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_]+)")
 
 
@@ -63,6 +64,8 @@ def role(process: psutil.Process) -> str | None:
         return None
     if found := ROLE.match(command[0]):
         return None if found[1] == "IDLE" else f"{OURS.get(found[1], RAYS)} {found[1]}"
+    if READER in command:
+        return "child that reads inputs"
     name = Path(command[0]).name
     if name in ("raylet", "gcs_server") or "ffmpeg" in name:
         return "ffmpeg" if "ffmpeg" in name else f"{RAYS} {name}"

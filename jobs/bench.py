@@ -64,20 +64,22 @@ def job_parts(config: DictConfig) -> job_bench.JobBench:
     """Return what is to be measured. Raises RefusedError for a value of the wrong kind or range."""
     parts = _several(config.parts)
     _one_of("parts", parts, job_bench.PARTS)
-    _one_of("engine", config.engine, (stand_in.NAME, *ENGINES))
-    precisions, device, chunk = _precisions(config), str(config.device), _whole("chunk_frames", config.chunk_frames)[0]
+    _one_of("light.engine", config.light.engine, (stand_in.NAME, *ENGINES))
+    precisions, device = _precisions(config), str(config.device)
     if len(precisions) > 1:
         raise RefusedError("precision: a job has one")
-    if config.engine == stand_in.NAME and device != "cpu":
-        raise RefusedError(f"device={device!r}: the {stand_in.NAME} engine waits, on cpu: use engine=liveportrait")
-    spec = EngineSpec(str(config.engine), device, precisions[0], "seeded", str(config.size))
+    if config.light.engine == stand_in.NAME and device != "cpu":
+        raise RefusedError(
+            f"device={device!r}: the {stand_in.NAME} engine waits, on cpu: use light.engine=liveportrait"
+        )
+    spec = EngineSpec(str(config.light.engine), device, precisions[0], "seeded", str(config.size))
     light, growth, memory = config.light, config.growth, config.memory
     return job_bench.JobBench(
         light=LightBench(
             spec,
             _whole("light.sources", light.sources)[0],
             _whole("light.frames", light.frames)[0],
-            chunk,
+            _whole("light.chunk_frames", light.chunk_frames)[0],
             float(light.alone_s),
         )
         if "light" in parts

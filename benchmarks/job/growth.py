@@ -21,7 +21,7 @@ from benchmarks.job.material import make_drivings, make_sources
 from benchmarks.job.tally import PREPARED, Tally
 from benchmarks.job.work import Rows, plan_job, run_job, settings_in
 from lp_ray.coordinator.inline import InlineExecutor
-from lp_ray.engine.factory import EngineSpec
+from lp_ray.engine.factory import EngineSpec, create_engine
 from lp_ray.pipeline import RayExecutor
 from lp_ray.pools import Pools
 
@@ -54,19 +54,19 @@ def measure_growth(bench: GrowthBench, folder: Path, pools: Pools) -> Report:
 
 def _as_job(bench: GrowthBench, sources: pa.Table, drivings: pa.Table, folder: Path, pools: Pools) -> Report:
     settings = settings_in(folder, bench.engine, chunk_frames=bench.chunk_frames)
-    create, rows, started = Tally.in_folder(folder / "tally"), Rows(), time.perf_counter()
+    create, rows, started = Tally.in_folder(folder / "tally", create_engine), Rows(), time.perf_counter()
     job = plan_job(settings, sources, drivings)
     summary = run_job(job, RayExecutor(settings, job.engine, pools, create=create), rows)
     return {
         "templates": summary.templates_made,
-        "prepared": create.count(PREPARED),
+        "prepared": len(create.stamps(PREPARED)),
         "seconds": worked([rows]),
         "clock_s": time.perf_counter() - started,
     }
 
 
 def _as_loop(bench: GrowthBench, sources: pa.Table, drivings: pa.Table, folder: Path) -> Report:
-    create, reports, templates, started = Tally.in_folder(folder / "tally"), [], 0, time.perf_counter()
+    create, reports, templates, started = Tally.in_folder(folder / "tally", create_engine), [], 0, time.perf_counter()
     for i in range(len(sources)):
         for j in range(len(drivings)):
             settings = settings_in(folder / f"{i}-{j}", bench.engine, chunk_frames=bench.chunk_frames)
@@ -75,7 +75,7 @@ def _as_loop(bench: GrowthBench, sources: pa.Table, drivings: pa.Table, folder: 
             templates += run_job(job, InlineExecutor(settings, job.engine, create), reports[-1]).templates_made
     return {
         "templates": templates,
-        "prepared": create.count(PREPARED),
+        "prepared": len(create.stamps(PREPARED)),
         "seconds": worked(reports),
         "clock_s": time.perf_counter() - started,
     }

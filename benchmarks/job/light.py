@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.job import stand_in
 from benchmarks.job.alone import run_alone
 from benchmarks.job.material import make_drivings, make_sources
+from benchmarks.job.tally import ANIMATED, Stamp, Tally
 from benchmarks.job.work import Rows, plan_job, run_job, settings_in
 from lp_ray.engine.factory import CreateEngine, EngineIdentity, EngineSpec, create_engine
 from lp_ray.pipeline import RayExecutor
@@ -54,10 +55,10 @@ class LightBench:
 
 @dataclass
 class _Watch:
-    """What passes the driver, with its time."""
+    """What passes the driver."""
 
     spans: list[SpanRow] = field(default_factory=list)
-    pieces: list[tuple[float, StagedSegment]] = field(default_factory=list)
+    pieces: list[StagedSegment] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
     opened_s: float = 0.0
     """When the pairs' graph was started."""
@@ -66,8 +67,10 @@ class _Watch:
 class _WatchedExecutor(RayExecutor):
     """The job's own executor; the engine runs alone, on the job's spans, before they are handed out."""
 
-    def __init__(self, settings: Settings, engine: EngineIdentity, pools: Pools, bench: LightBench) -> None:
-        super().__init__(settings, engine, pools, create=bench.create)
+    def __init__(
+        self, settings: Settings, engine: EngineIdentity, pools: Pools, bench: LightBench, tally: Tally
+    ) -> None:
+        super().__init__(settings, engine, pools, create=tally)
         self.watch = _Watch()
         self._alone = (settings, bench.create, engine.source_size, pools["animate"])
         self._alone_s = bench.alone_s
@@ -75,9 +78,9 @@ class _WatchedExecutor(RayExecutor):
     def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
         self.watch.spans = list(spans)
         self.run_alone()
-        self.watch.opened_s = time.perf_counter()
+        self.watch.opened_s = time.time()
         for piece in super().stream_pairs(self.watch.spans):
-            self.watch.pieces.append((time.perf_counter(), piece))
+            self.watch.pieces.append(piece)
             yield piece
 
     def run_alone(self) -> None:
@@ -89,18 +92,19 @@ def measure_light(bench: LightBench, folder: Path, pools: Pools) -> Report:
     sources, drivings = make_sources(folder, bench.sources), make_drivings(folder, 1, bench.frames)
     settings = settings_in(folder / "light", bench.engine, chunk_frames=bench.chunk_frames)
     job, rows = plan_job(settings, sources, drivings), Rows()
-    executor = _WatchedExecutor(settings, job.engine, pools, bench)
+    tally = Tally.in_folder(folder / "tally", bench.create)
+    executor = _WatchedExecutor(settings, job.engine, pools, bench, tally)
     run_job(job, executor, rows)
     watch = executor.watch
     executor.run_alone()
-    found = figures(watch.pieces, watch.opened_s, rows, pools)
+    found = figures(watch, tally.stamps(ANIMATED)[0], rows, pools)
     ratios = [found["steady_fps"] / alone for alone in watch.alone]
     mean = found["steady_fps"] / statistics.mean(watch.alone)
     return {
         "engine": job.engine.label,
         "spec": asdict(bench.engine),
         "pairs": bench.sources,
-        "frames": sum(piece.n_frames for _, piece in watch.pieces),
+        "frames": sum(piece.n_frames for piece in watch.pieces),
         "chunk_frames": bench.chunk_frames,
         "actors": {stage: pools[stage].actors for stage in ("source", "animate", "write")},
         **found,
@@ -130,22 +134,20 @@ def light_lines(report: Report) -> list[str]:
     ]
 
 
-def figures(pieces: list[tuple[float, StagedSegment]], opened_s: float, rows: Rows, pools: Pools) -> Report:
-    """Return the rates of a job and how its stages were used, from what passed the driver and when."""
-    first_s, first = pieces[0]
-    window_s = rows.last_s - (first_s - first.seconds_write)
-    later = [piece for _, piece in pieces[1:]]
-    frames = sum(piece.n_frames for piece in later)
+def figures(watch: _Watch, first: Stamp, rows: Rows, pools: Pools) -> Report:
+    """Return the rates of a job and how its stages were used; `first` is the first chunk that left an engine."""
+    pieces, window_s = watch.pieces, rows.last_s - first.time_s
+    frames = sum(piece.n_frames for piece in pieces)
     worked = {
-        "source": sum(piece.seconds_source for piece in later),
-        "animate": sum(piece.seconds_animate for piece in later),
-        "write": sum(piece.seconds_write for piece in later),
+        "source": sum(piece.seconds_source for piece in pieces[1:]),
+        "animate": sum(piece.seconds_animate for piece in pieces[1:]),
+        "write": sum(piece.seconds_write for piece in pieces),
     }
     used = {stage: seconds / (window_s * pools[stage].actors) for stage, seconds in worked.items()}
     used["finalize"] = sum(row["seconds"]["finalize"] for row in rows.rows) / window_s
     return {
         "window_s": window_s,
-        "steady_fps": frames / window_s,
-        "pairs_fps": (frames + first.n_frames) / (rows.last_s - opened_s),
+        "steady_fps": (frames - first.n_frames) / window_s,
+        "pairs_fps": frames / (rows.last_s - watch.opened_s),
         "utilisation": used,
     }

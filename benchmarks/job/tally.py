@@ -1,47 +1,67 @@
-"""Counting what engines are asked, in whatever process they run: a byte in a file for each."""
+"""What engines were asked for, and when, in whatever process they run: a line in a file for each."""
 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from lp_ray.engine.factory import EngineSpec, create_engine
-from lp_ray.engine.protocol import Engine, SourceCrops
+import numpy as np
+from numpy.typing import NDArray
 
-PREPARED = "prepared"
-"""Sources whose features were computed."""
+from lp_ray.engine.factory import CreateEngine, EngineSpec
+from lp_ray.engine.protocol import Engine, SourceCrops, Span
+
+PREPARED, ANIMATED = "prepared", "animated"
+"""Sources whose features were computed; chunks that left an engine, with their frames."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """One event: `time.time()`, and how many frames it was of."""
+
+    time_s: float
+    n_frames: int
 
 
 @dataclass(frozen=True)
 class Tally:
-    """`lp_ray.engine.factory.create_engine`, its engines counted in a folder that all processes see."""
+    """A `CreateEngine` whose engines write down what they do, in a folder that all processes see."""
 
     folder: str
+    create: CreateEngine
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Self:
+    def in_folder(cls, folder: Path, create: CreateEngine) -> Self:
         folder.mkdir(parents=True)
-        return cls(str(folder))
+        return cls(str(folder), create)
 
     def __call__(self, spec: EngineSpec) -> Engine:
-        engine = create_engine(spec)
-        prepare, place = engine.prepare, Path(self.folder) / PREPARED
+        engine = self.create(spec)
+        prepare, animate = engine.prepare, engine.animate
 
-        def counted(source: SourceCrops) -> Any:
-            _add_one(place)
+        def noted_prepare(source: SourceCrops) -> Any:
+            self._note(PREPARED, len(source.images))
             return prepare(source)
 
-        engine.prepare = counted  # type: ignore[method-assign]
+        def noted_animate(source: Any, direction: Any, span: Span) -> Iterator[NDArray[np.uint8]]:
+            for frames in animate(source, direction, span):
+                self._note(ANIMATED, len(frames))
+                yield frames
+
+        engine.prepare, engine.animate = noted_prepare, noted_animate  # type: ignore[method-assign]
         return engine
 
-    def count(self, what: str) -> int:
+    def stamps(self, what: str) -> list[Stamp]:
+        """Return the events of a kind, in order of time."""
         place = Path(self.folder) / what
-        return place.stat().st_size if place.exists() else 0
+        lines = place.read_text().splitlines() if place.exists() else []
+        return sorted((Stamp(float(t), int(n)) for t, n in map(str.split, lines)), key=lambda stamp: stamp.time_s)
 
-
-def _add_one(place: Path) -> None:
-    file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.write(file, b"1")  # appended whole, whoever else writes
-    os.close(file)
+    def _note(self, what: str, n_frames: int) -> None:
+        file = os.open(Path(self.folder) / what, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(file, f"{time.time():.6f} {n_frames}\n".encode())  # appended whole, whoever else writes
+        os.close(file)

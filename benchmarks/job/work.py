@@ -29,7 +29,7 @@ from lp_ray.subjects import fill_subjects
 
 @dataclass
 class Rows:
-    """A reporter that keeps the rows, and when the last of them came (`time.perf_counter`)."""
+    """A reporter that keeps the rows, and when the last of them came (`time.time()`)."""
 
     rows: list[ResultRow] = field(default_factory=list)
     last_s: float = 0.0
@@ -42,7 +42,7 @@ class Rows:
 
     def settled(self, row: ResultRow) -> None:
         self.rows.append(row)
-        self.last_s = time.perf_counter()
+        self.last_s = time.time()
 
 
 def settings_in(folder: Path, engine: EngineSpec, **values: Any) -> Settings:

@@ -17,7 +17,7 @@ def test_the_three_parts_of_the_jobs_benchmark(tmp_path: Path, run_job: RunJob) 
     place = tmp_path / "report.json"
     ended = run_job(
         "bench",
-        *("target=job", "light.sources=2", "light.frames=20", "light.alone_s=1", "chunk_frames=8"),
+        *("target=job", "light.sources=2", "light.frames=20", "light.alone_s=1", "light.chunk_frames=8"),
         *("growth.sizes=[2x2]", "growth.frames=5", "memory.seconds=[1]", "memory.chunks=[8]", f"json={place}"),
     )
     report = json.loads(place.read_text())
