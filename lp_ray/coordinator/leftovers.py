@@ -13,7 +13,7 @@ from lp_ray import results, storage
 from lp_ray.errors import LeaseHeldError
 from lp_ray.layout import OutputLayout, TemplateLayout
 from lp_ray.lease import acquire
-from lp_ray.storage import FileInfo
+from lp_ray.storage import FileInfo, Upload
 
 STALE_S = 3600.0
 """Many write to a template store at once: a file begun there is given up after so long. Writing one takes seconds."""
@@ -22,12 +22,13 @@ _AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing to be removed: a file, or a folder with all that is in it."""
+    """One thing to be removed: a file, a folder with all that is in it, or an upload, whose file is not there yet."""
 
     what: str
     uri: str
     bytes: int = 0
     folder: bool = False
+    upload_id: str = ""
 
 
 def sweep(layout: OutputLayout) -> None:
@@ -41,12 +42,14 @@ def sweep(layout: OutputLayout) -> None:
         return
     storage.delete_prefixes(layout.staging, lambda run: run != own)
     storage.delete_many(_begun(layout))
+    storage.abort_uploads(upload for folder in _folders(layout) for upload in storage.unfinished_uploads(folder))
 
 
 def in_output(layout: OutputLayout) -> list[Leftover]:
     """Find all that is left in an output; the caller holds the lease, so that none of it is a living job's."""
     runs = [run for run in _staged(layout.staging) if run.uri != layout.own_staging]
     begun = [Leftover("begun and not finished", uri) for uri in _begun(layout)]
+    begun += [upload for folder in _folders(layout) for upload in _uploads(folder)]
     return [*runs, *begun, *_media_without_row(layout)]
 
 
@@ -62,6 +65,7 @@ def in_store(layout: TemplateLayout) -> tuple[list[Leftover], list[str]]:
     begun = [
         Leftover("begun and not finished", uri) for uri in storage.unfinished_writes(layout.root, older_than_s=STALE_S)
     ]
+    begun += _uploads(layout.root, STALE_S)
     found = [run for run, gone in zip(runs, dead, strict=True) if gone]
     return [*found, *begun], [run.uri for run, gone in zip(runs, dead, strict=True) if not gone]
 
@@ -71,7 +75,8 @@ def remove(found: list[Leftover]) -> None:
     for leftover in found:
         if leftover.folder:
             storage.delete_prefix(leftover.uri)
-    storage.delete_many(leftover.uri for leftover in found if not leftover.folder)
+    storage.delete_many(leftover.uri for leftover in found if not leftover.folder and not leftover.upload_id)
+    storage.abort_uploads(Upload(leftover.uri, leftover.upload_id) for leftover in found if leftover.upload_id)
 
 
 def _is_dead(run: Leftover) -> bool:
@@ -96,8 +101,18 @@ def _staged(root: str) -> list[Leftover]:
 
 
 def _begun(layout: OutputLayout) -> list[str]:
-    folders = (layout.videos, layout.comparisons, layout.results, layout.all_rows, layout.compaction, layout.lease)
-    return [uri for folder in folders for uri in storage.unfinished_writes(folder)]
+    places = (*_folders(layout), layout.all_rows, layout.compaction, layout.lease)
+    return [uri for folder in places for uri in storage.unfinished_writes(folder)]
+
+
+def _uploads(folder: str, older_than_s: float = 0.0) -> list[Leftover]:
+    found = storage.unfinished_uploads(folder, older_than_s)
+    return [Leftover("an upload that never ended", upload.uri, upload_id=upload.upload_id) for upload in found]
+
+
+def _folders(layout: OutputLayout) -> tuple[str, ...]:
+    """Return what only this output's own jobs write to; a template store may lie in the same place."""
+    return layout.videos, layout.comparisons, layout.results, layout.staging
 
 
 def _media_without_row(layout: OutputLayout) -> Iterator[Leftover]:

@@ -11,6 +11,7 @@ import io
 import json
 import math
 import os
+import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -28,6 +29,11 @@ from lp_ray.errors import TemplateError
 FORMAT_VERSION = 1
 HEADER = "header"
 MAX_HEADER_BYTES = 8 << 20
+MAX_MEMBERS = 100
+MAX_DIRECTORY_BYTES = 1 << 20
+
+_END = struct.Struct("<4s4H2IH")
+_LOCATOR = struct.Struct("<4sIQI")
 
 MotionFrames = dict[str, NDArray[np.float32]]
 """Name -> n rows, one per frame. `eye_ratio` (n x 2) and `lip_ratio` (n x 1) are common to all engines."""
@@ -156,6 +162,7 @@ def read_header(file: BinaryIO) -> TemplateHeader:
     Raises TemplateError when the file is not a template.
     """
     try:
+        _check_directory(file)
         with zipfile.ZipFile(file) as archive:
             return _read_header(archive)
     except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
@@ -171,6 +178,7 @@ class TemplateReader:
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
         try:
+            _check_directory(self._file)
             with zipfile.ZipFile(self._file) as archive:
                 self.header = _read_header(archive)
                 self._members = {
@@ -214,6 +222,23 @@ class TemplateReader:
         if len(data) != count * member.row_bytes:
             raise TemplateError("the template file ends early")
         return np.frombuffer(data, "<f4").reshape(count, *member.tail).astype(np.float32)
+
+
+def _check_directory(file: BinaryIO) -> None:
+    """Refuse an archive whose table of contents, which zipfile reads whole, is longer than any template's.
+
+    The end record and its ZIP64 locator: PKWARE APPNOTE 4.3.15 and 4.3.16.
+    """
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - _LOCATOR.size - _END.size))
+    tail = file.read()
+    if len(tail) < _END.size:
+        raise TemplateError("not a motion template: too short")
+    mark, *_, members, n_bytes, _, comment = _END.unpack(tail[-_END.size :])
+    if mark != b"PK\5\6" or comment or tail.startswith(b"PK\6\7"):
+        raise TemplateError("not a motion template: its archive does not end as one of ours does")
+    if members > MAX_MEMBERS or n_bytes > MAX_DIRECTORY_BYTES:
+        raise TemplateError(f"not a motion template: {members} members, listed in {n_bytes:,} bytes")
 
 
 def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:

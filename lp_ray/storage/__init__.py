@@ -19,13 +19,16 @@ from lp_ray.storage.access import (
 from lp_ray.storage.listing import FileInfo, glob, list_files, pages
 from lp_ray.storage.policy import Policy
 from lp_ray.storage.removal import delete, delete_many, delete_prefix, delete_prefixes, unfinished_writes
+from lp_ray.storage.uploads import Upload, abort_uploads, unfinished_uploads
 from lp_ray.storage.uri import display, is_local, join, normalise, redact
 from lp_ray.storage.versions import Version, check_version, version_tags, versions
 
 __all__ = [
     "FileInfo",
     "Policy",
+    "Upload",
     "Version",
+    "abort_uploads",
     "check_version",
     "delete",
     "delete_many",
@@ -49,6 +52,7 @@ __all__ = [
     "read_bytes",
     "read_many",
     "redact",
+    "unfinished_uploads",
     "unfinished_writes",
     "version_tags",
     "versions",

@@ -17,6 +17,7 @@ import pytest
 from jobs.cli import EXIT_DONE, EXIT_REFUSED
 from lp_ray import results, storage
 from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray.storage.filesystems import filesystem
 from tests.running import REPOSITORY, RunJob
 
 DONE_KEY, LOOSE_KEY, ORPHAN = "a" * 32, "b" * 32, "c" * 32
@@ -104,6 +105,23 @@ def test_a_dry_run_lists_what_cleaning_removes_and_results_stay(place: Place, ru
     assert storage.list_files(place.store.staging, deep=True) == []
     again = run_job("clean", f"output={place.root}")
     assert again.output.count("removed nothing") == 2, again.output
+
+
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
+def test_uploads_that_never_ended_are_given_up(place: Place, run_job: RunJob) -> None:
+    """A process killed in the middle of an upload in parts leaves them where no listing of files shows them; in a
+    shared template store another job may be at it just now."""
+    fs, _ = filesystem(place.root)
+    for uri in (place.layout.result(ORPHAN, "video"), place.store.template("u")):
+        bucket, _, key = uri.partition("://")[2].partition("/")
+        upload = fs.call_s3("create_multipart_upload", Bucket=bucket, Key=key)["UploadId"]
+        fs.call_s3("upload_part", Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"x" * (5 << 20))
+    listed = run_job("clean", f"output={place.root}", "dry_run=true")
+    assert "an upload that never ended: " + place.layout.result(ORPHAN, "video") in listed.output, listed.output
+    assert len(storage.unfinished_uploads(place.root)) == 2
+    cleaned = run_job("clean", f"output={place.root}")
+    assert "1 an upload that never ended" in cleaned.output, cleaned.output
+    assert [upload.uri for upload in storage.unfinished_uploads(place.root)] == [place.store.template("u")]
 
 
 @pytest.mark.parametrize("holder", ["output"], indirect=True)

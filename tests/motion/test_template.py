@@ -125,3 +125,26 @@ def test_any_cut_file_is_refused(path: Path) -> None:
         path.write_bytes(data[:length])
         with pytest.raises(TemplateError):
             TemplateReader(path)
+
+
+def test_an_endless_table_of_contents_is_refused_before_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many members, or few whose entries are long, or a ZIP64 record that says so in place of the end record."""
+    whole = path.read_bytes()
+    crowded, wordy, large = (path.with_name(name) for name in ("crowded.npz", "wordy.npz", "large.npz"))
+    for copy in (crowded, wordy):
+        copy.write_bytes(whole)
+    with zipfile.ZipFile(crowded, "a") as archive:
+        for i in range(200):
+            archive.writestr(f"{i}.npy", b"")
+    with zipfile.ZipFile(wordy, "a") as archive:
+        for i in range(20):
+            info = zipfile.ZipInfo(f"{i}.npy")
+            info.comment = b"x" * 65_000
+            archive.writestr(info, b"")
+    large.write_bytes(whole[:-22] + b"PK\6\7" + bytes(16) + whole[-22:])
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("opened"))
+    for copy, words in ((crowded, "members"), (wordy, "bytes"), (large, "does not end as")):
+        with pytest.raises(TemplateError, match=words):
+            TemplateReader(copy)
+        with copy.open("rb") as file, pytest.raises(TemplateError, match=words):
+            read_header(file)
