@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
+import ray
 from omegaconf import DictConfig
 
 from benchmarks.engine import compare
@@ -95,8 +96,6 @@ def job_parts(config: DictConfig) -> job_bench.JobBench:
 
 def start_pools(config: DictConfig, device: str) -> Pools:
     """Start Ray, or connect to it, and size the pools for all that it has."""
-    import ray
-
     start_ray(config)
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return derive_pools(resources.get("CPU", 0.0), resources.get("GPU", 0.0), device, plain(config.pools))
