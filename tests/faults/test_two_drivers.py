@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from pathlib import Path
@@ -100,3 +101,24 @@ def test_two_outputs_share_one_template_store(manifests: Manifests, tmp_path: Pa
     assert templates == {path.as_uri() for path in store.glob("*.npz")}
     for output in outputs:
         check_whole(output, manifests.n_pairs, store)
+
+
+def test_shards_at_once_are_one_job(manifests: Manifests, tmp_path: Path) -> None:
+    """`shard=0/2` and `shard=1/2` as two commands at the same time, each with a Ray of its own: together they make
+    every pair once, and each template is there once.
+    """
+    output = tmp_path / "out"
+    command = (*manifests.arguments(output), "chunk_frames=3")
+    with (
+        driver("animate", *command, "shard=0/2", log=tmp_path / "first") as first,
+        driver("animate", *command, "shard=1/2", log=tmp_path / "second") as second,
+    ):
+        assert first.end() == 0, first.printed()
+        assert second.end() == 0, second.printed()
+    shares = [int(re.findall(r"^pairs: (\d+) done, 0 failed", shard.printed(), re.M)[-1]) for shard in (first, second)]
+    assert min(shares) > 0 and sum(shares) == manifests.n_pairs
+    found, made = rows(output), videos(output)
+    assert [row["status"] for row in found] == ["done"] * manifests.n_pairs
+    assert {row["pair_id"]: row["sha256"] for row in found} == {key: file.sha256 for key, file in made.items()}
+    assert len(list((output / "templates").glob("*.npz"))) == 2
+    assert not [path for path in (output / ".lp_ray" / "staging").rglob("*") if path.is_file()]
