@@ -29,8 +29,8 @@ class AnimatePairs:
     """
 
     def __init__(self, settings: Settings, create: CreateEngine = create_engine, is_actor: bool = False) -> None:
-        """An actor's engine works in a thread of its own, a chunk ahead of what Ray takes out of the actor: packing a
-        chunk into the object store takes as long as a fast GPU takes to make one."""
+        """An actor's engine works in a thread of its own, a chunk ahead of what Ray takes out of the actor: it does not
+        wait while a chunk is packed into the object store."""
         self._thread = ThreadPoolExecutor(1, "engine") if is_actor else None
         self._engine = create(settings.engine)
         self._device = settings.engine.device
