@@ -28,15 +28,18 @@ ACT_S = 10
 """Seconds of the performance that drivings repeat."""
 TICK_S = 0.05
 TICKS_A_ROUND = 10
-"""Tasks that finish a pair live for a moment and are looked at every tick, the others once a round."""
+"""What lives for a moment, such as the encoder of a chunk, is looked at every tick, the others once a round."""
 OBJECT_STORE = "/dev/shm"  # noqa: S108 - a prefix of mappings, nothing is written there
 RAYS = "Ray's"
 """What the roles of Ray's own services begin with."""
-SHORT_LIVED = "task"
+SHORT_LIVED = ("task", "ffmpeg")
+"""What the roles of short lives begin with."""
 OURS = dict.fromkeys(
     ("ShelteredTrackClips", "ExtractMotion", "ShelteredCropSources", "AnimatePairs", "WriteSegments"), "actor"
 )
-OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), SHORT_LIVED)
+OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), "task")
+FFMPEG = {"concat": "joins", "pipe:0": "encodes", "rawvideo": "decodes"}
+"""A word of its command line -> what it does."""
 READER = "lp_ray.isolation.serve"
 ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_]+)")
 
@@ -67,9 +70,10 @@ def role(process: psutil.Process) -> str | None:
     if READER in command:
         return "child that reads inputs"
     name = Path(command[0]).name
-    if name in ("raylet", "gcs_server") or "ffmpeg" in name:
-        return "ffmpeg" if "ffmpeg" in name else f"{RAYS} {name}"
-    return None
+    if "ffmpeg" in name:
+        does = (does for word, does in FFMPEG.items() if word in command)
+        return f"ffmpeg {next(does, 'looks')}"
+    return f"{RAYS} {name}" if name in ("raylet", "gcs_server") else None
 
 
 def unique_bytes(process: psutil.Process) -> int:
@@ -82,17 +86,13 @@ def watch(command: list[str]) -> tuple[dict[str, int], int]:
     """Run a job; return each role's peak of one process's unique memory, and the job's exit code."""
     peaks: dict[str, int] = defaultdict(int)
     job = psutil.Popen(command, stdout=subprocess.DEVNULL)
-    processes: list[psutil.Process] = []
     for tick in itertools.count():
         if job.poll() is not None:
             return dict(peaks), int(job.wait() or 0)
-        whole_round = tick % TICKS_A_ROUND == 0
-        if whole_round:
-            processes = [job, *job.children(recursive=True)]
-        for process in processes:
+        for process in [job, *job.children(recursive=True)]:
             try:
                 name = "driver" if process.pid == job.pid else role(process)
-                if name and (whole_round or name.startswith(SHORT_LIVED)):
+                if name and (tick % TICKS_A_ROUND == 0 or name.startswith(SHORT_LIVED)):
                     peaks[name] = max(peaks[name], unique_bytes(process))
             except psutil.Error:  # it ended between the list and the look
                 continue

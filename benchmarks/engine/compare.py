@@ -63,7 +63,11 @@ def run(bench: EngineBench) -> Row:
     """Measure every precision. Raises RefusedError for a device, size or precision that is not there."""
     device = choose_device(bench.device)
     weights = seeded_weights(network_size(bench.size), SALTS["human"])
-    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.processor()} (CPU)"
+    machine = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{platform.processor() or platform.machine()} (CPU)"
+    )
     report: Row = {
         "machine": machine,
         "threads": torch.get_num_threads(),
@@ -171,10 +175,11 @@ def table(report: Row) -> str:
                 for key, v in row.items()
                 if key.startswith("times ")
             )
+            peak = f"  peak {row['peak_bytes'] / 1e9:.1f} GB" if row["peak_bytes"] else ""
             psnr = "identical" if row["psnr_db"] is None else f"{row['psnr_db']:.1f} dB"
             lines.append(
                 f"  {row['side']:28} {1e3 * row['seconds_a_frame']:9.2f} ms/frame  {ratios}  "
-                f"uint8 within {row['largest_difference']} ({psnr})  peak {row['peak_bytes'] / 1e9:.1f} GB"
+                f"uint8 within {row['largest_difference']} ({psnr}){peak}"
             )
         for row in part.get("modules", []):
             cells = "   ".join(
