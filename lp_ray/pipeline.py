@@ -175,7 +175,8 @@ def _stage(
     graph: Dataset, stage: Callable[..., Any], arguments: tuple[Any, ...], pool: Pool, whole_blocks: bool = False
 ) -> Dataset:
     """Add a stage that is called with one row after the other, or, to look ahead, with all rows of a block."""
-    return graph.map_batches(
+    # Not map_batches: it wants a batch size wherever GPUs are asked for, to which it then gathers blocks.
+    return graph.map_batches_internal(
         stage,
         fn_constructor_args=arguments,
         batch_size=None if whole_blocks else 1,

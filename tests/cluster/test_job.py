@@ -30,10 +30,10 @@ def nodes_of(stage: str) -> set[str]:
     return {actor.node_id for actor in living if stage in actor.class_name}
 
 
-def wait(what: str, holds: Callable[[], bool], job: threading.Thread) -> None:
+def wait(what: str, holds: Callable[[], bool], ended: list[Ended]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not holds():
-        assert job.is_alive(), f"the job ended before {what}"
+        assert not ended, f"the job ended before {what}: {ended[0].output}"
         assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.2)
 
@@ -61,11 +61,11 @@ def test_all_pairs_are_done_while_nodes_come_and_go(
     ended: list[Ended] = []
     job = threading.Thread(target=lambda: ended.append(cluster.jobs.submit(*command)))
     job.start()
-    wait("engine actors on both nodes", lambda: len(nodes_of("AnimatePairs")) == 2, job)
+    wait("engine actors on both nodes", lambda: len(nodes_of("AnimatePairs")) == 2, ended)
     before = nodes_of("AnimatePairs")
     cluster.add_node(cpus=2, gpus=1)
-    wait("an engine actor on the third node", lambda: bool(nodes_of("AnimatePairs") - before), job)
-    wait("the first video", lambda: any((output / "videos").glob("*.mp4")), job)
+    wait("an engine actor on the third node", lambda: bool(nodes_of("AnimatePairs") - before), ended)
+    wait("the first video", lambda: any((output / "videos").glob("*.mp4")), ended)
     cluster.remove_node(second, kill=True)
     job.join()
     assert ended[0].code == 0, ended[0].output
