@@ -42,14 +42,14 @@ def sweep(layout: OutputLayout) -> None:
         return
     storage.delete_prefixes(layout.staging, lambda run: run != own)
     storage.delete_many(_begun(layout))
-    storage.abort_uploads(upload for folder in _folders(layout) for upload in storage.unfinished_uploads(folder))
+    storage.abort_uploads(_uploads(layout))
 
 
 def in_output(layout: OutputLayout) -> list[Leftover]:
     """Find all that is left in an output; the caller holds the lease, so that none of it is a living job's."""
     runs = [run for run in _staged(layout.staging) if run.uri != layout.own_staging]
     begun = [Leftover("begun and not finished", uri) for uri in _begun(layout)]
-    begun += [upload for folder in _folders(layout) for upload in _uploads(folder)]
+    begun += _never_ended(_uploads(layout))
     return [*runs, *begun, *_media_without_row(layout)]
 
 
@@ -65,7 +65,7 @@ def in_store(layout: TemplateLayout) -> tuple[list[Leftover], list[str]]:
     begun = [
         Leftover("begun and not finished", uri) for uri in storage.unfinished_writes(layout.root, older_than_s=STALE_S)
     ]
-    begun += _uploads(layout.root, STALE_S)
+    begun += _never_ended(storage.unfinished_uploads(layout.root, STALE_S))
     found = [run for run, gone in zip(runs, dead, strict=True) if gone]
     return [*found, *begun], [run.uri for run, gone in zip(runs, dead, strict=True) if not gone]
 
@@ -101,18 +101,18 @@ def _staged(root: str) -> list[Leftover]:
 
 
 def _begun(layout: OutputLayout) -> list[str]:
-    places = (*_folders(layout), layout.all_rows, layout.compaction, layout.lease)
-    return [uri for folder in places for uri in storage.unfinished_writes(folder)]
+    folders = (layout.videos, layout.comparisons, layout.results, layout.all_rows, layout.compaction, layout.lease)
+    return [uri for folder in folders for uri in storage.unfinished_writes(folder)]
 
 
-def _uploads(folder: str, older_than_s: float = 0.0) -> list[Leftover]:
-    found = storage.unfinished_uploads(folder, older_than_s)
-    return [Leftover("an upload that never ended", upload.uri, upload_id=upload.upload_id) for upload in found]
+def _uploads(layout: OutputLayout) -> list[Upload]:
+    """Find the uploads to what only this output's own jobs write to; a template store may lie in the same place."""
+    own = tuple(f"{folder}/" for folder in (layout.videos, layout.comparisons, layout.results, layout.staging))
+    return [upload for upload in storage.unfinished_uploads(layout.root) if upload.uri.startswith(own)]
 
 
-def _folders(layout: OutputLayout) -> tuple[str, ...]:
-    """Return what only this output's own jobs write to; a template store may lie in the same place."""
-    return layout.videos, layout.comparisons, layout.results, layout.staging
+def _never_ended(uploads: list[Upload]) -> list[Leftover]:
+    return [Leftover("an upload that never ended", upload.uri, upload_id=upload.upload_id) for upload in uploads]
 
 
 def _media_without_row(layout: OutputLayout) -> Iterator[Leftover]:

@@ -91,10 +91,15 @@ def _local_info(entry: os.DirEntry[str]) -> FileInfo | None:
     return FileInfo("file://" + entry.path, status.st_size, str(status.st_mtime_ns), status.st_mtime)
 
 
+def bucket_and_prefix(path: str) -> tuple[str, str]:
+    """Split a folder on S3 into its bucket and what the keys below it begin with: nothing, for a whole bucket."""
+    bucket, _, key = path.partition("/")
+    return bucket, key.rstrip("/") + "/" if key.strip("/") else ""
+
+
 def _s3_pages(fs: Any, folder: str, path: str, starting: str, deep: bool) -> Iterator[list[FileInfo]]:
     # Not fs.ls or fs.find: they gather the whole listing, a kilobyte of memory per object, before they answer.
-    bucket, _, key = path.partition("/")
-    prefix = key.rstrip("/") + "/" if key.strip("/") else ""
+    bucket, prefix = bucket_and_prefix(path)
     request = {"Bucket": bucket, "Prefix": prefix + starting, "MaxKeys": PAGE}
     if not deep:
         request["Delimiter"] = "/"

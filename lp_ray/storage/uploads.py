@@ -10,6 +10,7 @@ from typing import Any
 
 from lp_ray.storage.filesystems import filesystem
 from lp_ray.storage.guard import guarded, guarded_write
+from lp_ray.storage.listing import bucket_and_prefix
 from lp_ray.storage.uri import scheme_of
 
 
@@ -29,11 +30,11 @@ def unfinished_uploads(folder: str, older_than_s: float = 0.0) -> list[Upload]:
     fs, path = filesystem(folder)
     if not hasattr(fs, "call_s3"):
         return []
-    bucket, _, key = path.partition("/")
+    bucket, prefix = bucket_and_prefix(path)
     newest, root = time.time() - older_than_s, f"{scheme_of(folder)}://{bucket}/"
     return [
         Upload(root + entry["Key"], entry["UploadId"])
-        for entry in _entries(folder, {"Bucket": bucket, "Prefix": key.rstrip("/") + "/"})
+        for entry in _entries(folder, {"Bucket": bucket, "Prefix": prefix})
         if "Initiated" not in entry or entry["Initiated"].timestamp() <= newest
     ]
 

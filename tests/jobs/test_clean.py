@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from jobs.cli import EXIT_DONE, EXIT_REFUSED
 from lp_ray import results, storage
 from lp_ray.layout import OutputLayout, TemplateLayout
 from lp_ray.storage.filesystems import filesystem
-from tests.running import REPOSITORY, RunJob
+from tests.running import RunJob, helpers, read_line
 
 DONE_KEY, LOOSE_KEY, ORPHAN = "a" * 32, "b" * 32, "c" * 32
 
@@ -75,13 +74,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 def holder(place: Place, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
     """A living job: it holds the lease on the folder named by the test."""
     folder = {"output": place.layout.lease, "store": place.store.lease}[request.param]
-    command = [sys.executable, "-m", "tests.lease_holder", folder, "6", "0", "hold"]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY)
-    assert process.stdout is not None and process.stdout.readline().strip() == "held"
-    yield process
-    process.kill()
-    process.communicate()
+    with helpers("tests.lease_holder") as spawn:
+        process = spawn(folder, "6", "0", "hold")
+        assert read_line(process) == "held"
+        yield process
 
 
 def test_a_dry_run_lists_what_cleaning_removes_and_results_stay(place: Place, run_job: RunJob) -> None:
@@ -119,6 +115,7 @@ def test_uploads_that_never_ended_are_given_up(place: Place, run_job: RunJob) ->
     listed = run_job("clean", f"output={place.root}", "dry_run=true")
     assert "an upload that never ended: " + place.layout.result(ORPHAN, "video") in listed.output, listed.output
     assert len(storage.unfinished_uploads(place.root)) == 2
+    assert len(storage.unfinished_uploads(place.root.rpartition("/")[0])) == 2, "the whole bucket"
     cleaned = run_job("clean", f"output={place.root}")
     assert "1 an upload that never ended" in cleaned.output, cleaned.output
     assert [upload.uri for upload in storage.unfinished_uploads(place.root)] == [place.store.template("u")]
