@@ -49,7 +49,7 @@ def main() -> int:
         act, source = make_material(folder)
         short = measure(folder, act, source, given.short, given.runs, given.settings)
         long = measure(folder, act, source, given.long, 1, given.settings)
-    print(f"\n{'process':34} {given.short:>6} s {given.long:>6} s   ratio  (peak USS, MB)")
+    print(f"\n{'process':34} {given.short:>6} s {given.long:>6} s   ratio  (peak MB)")
     grown = False
     for name in sorted(short | long):
         before, after = short.get(name, 0), long.get(name, 0)

@@ -1,14 +1,12 @@
 """Peak memory of every process of a job, by role.
 
-The figure is a process's unique memory (USS): its private pages, without those of Ray's object store, which is shared
-and bounded by Ray. Anonymous pages, which come and go with every chunk, are looked at every tick; private pages of
-files, libraries that do not come and go, once a round. Of ffmpeg, whose program's pages are private or shared as
-it happens to run alone or not, the figure is all that is resident: the USS of one that runs alone.
+The figure is what is resident of a process's memory without that of Ray's object store, which is shared and bounded
+by Ray. Pages of programs and libraries count in full, however many processes share them: what is private of them
+depends on who else runs at the moment.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 import subprocess
 import sys
@@ -29,8 +27,6 @@ FPS = Fraction(25)
 ACT_S = 10
 """Seconds of the performance that drivings repeat."""
 TICK_S = 0.05
-TICKS_A_ROUND = 20
-OBJECT_STORE = "/dev/shm"  # noqa: S108 - a prefix of mappings, nothing is written there
 RAYS = "Ray's"
 """What the roles of Ray's own services begin with."""
 OURS = dict.fromkeys(
@@ -40,7 +36,7 @@ OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), "task")
 FFMPEG = {"concat": "joins", "pipe:0": "encodes", "rawvideo": "decodes", "framecrc": "finds the sound's place"}
 """A word of its command line -> what it does."""
 READER = "lp_ray.isolation.serve"
-ANONYMOUS = re.compile(r"^RssAnon:\s+(\d+) kB", re.MULTILINE)
+RESIDENT = re.compile(r"^Rss(?:Anon|File):\s+(\d+) kB", re.MULTILINE)
 ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_]+)")
 
 
@@ -76,19 +72,13 @@ def role(process: psutil.Process) -> str | None:
     return f"{RAYS} {name}" if name in ("raylet", "gcs_server") else None
 
 
-def anonymous_bytes(process: psutil.Process) -> int:
-    """Return the resident bytes of a process that belong to no file (proc(5), RssAnon)."""
+def resident_bytes(process: psutil.Process) -> int:
+    """Return the resident bytes of a process without shared memory (proc(5), RssAnon and RssFile)."""
     try:
-        found = ANONYMOUS.search(Path(f"/proc/{process.pid}/status").read_text())
+        status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError as error:
         raise psutil.NoSuchProcess(process.pid) from error
-    return int(found[1]) << 10 if found else 0
-
-
-def file_bytes(process: psutil.Process) -> int:
-    """Return the private, unchanged pages of files that a process has in memory, without the object store's."""
-    maps = process.memory_maps(grouped=True)
-    return sum(m.private_clean for m in maps if m.path.startswith("/") and not m.path.startswith(OBJECT_STORE))
+    return sum(int(kilobytes) << 10 for kilobytes in RESIDENT.findall(status))
 
 
 class Watch:
@@ -96,36 +86,26 @@ class Watch:
 
     def __init__(self, job: psutil.Process) -> None:
         self._job = job
-        self._files: dict[int, int] = {}
         self.peaks: dict[str, int] = defaultdict(int)
 
-    def look(self, whole_round: bool) -> None:
+    def look(self) -> None:
         for process in [self._job, *self._job.children(recursive=True)]:
             try:
                 name = "driver" if process.pid == self._job.pid else role(process)
                 if name is not None:
-                    self.peaks[name] = max(self.peaks[name], self._bytes(process, name, whole_round))
+                    self.peaks[name] = max(self.peaks[name], resident_bytes(process))
             except psutil.Error:  # it ended between the list and the look
                 continue
 
-    def _bytes(self, process: psutil.Process, name: str, whole_round: bool) -> int:
-        if name.startswith("ffmpeg"):
-            return int(process.memory_info().rss)
-        if whole_round or process.pid not in self._files:
-            self._files[process.pid] = file_bytes(process)
-        return anonymous_bytes(process) + self._files[process.pid]
-
 
 def run_watched(command: list[str]) -> tuple[dict[str, int], int]:
-    """Run a job; return each role's peak of one process's unique memory, and the job's exit code."""
+    """Run a job; return each role's peak of one process, and the job's exit code."""
     job = psutil.Popen(command, stdout=subprocess.DEVNULL)
     watch = Watch(job)
-    for tick in itertools.count():
-        if job.poll() is not None:
-            return dict(watch.peaks), int(job.wait() or 0)
-        watch.look(whole_round=tick % TICKS_A_ROUND == 0)
+    while job.poll() is None:
+        watch.look()
         time.sleep(TICK_S)
-    raise AssertionError("unreachable")
+    return dict(watch.peaks), int(job.wait() or 0)
 
 
 def animate(source: Path, driving: Path, output: Path, settings: Sequence[str]) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ class AnimatePairs:
         self._directed: Any = None
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
-        chunks = (chunk.to_batch() for row in SourcedSpan.from_batch(batch) for chunk in self._guarded(row))
+        # map, unlike a loop's variable, keeps nothing of a chunk while the next one is made
+        chunks = map(AnimatedChunk.to_batch, chain.from_iterable(map(self._guarded, SourcedSpan.from_batch(batch))))
         yield from chunks if self._thread is None else ahead(chunks, self._thread)
 
     def _guarded(self, row: SourcedSpan) -> Iterator[AnimatedChunk]:
@@ -67,13 +69,15 @@ class AnimatePairs:
         direction = self._direct(work)
         waited = time.perf_counter() - started  # for templates, which are read from storage
         faces = [self._engine.animate(prepared, direction, span) for prepared in self._prepare(row)]
-        for index, frames in enumerate(zip(*faces, strict=True), row.start // work.chunk):
+        for index, _ in enumerate(span.chunks(), row.start // work.chunk):
+            frames = [next(face) for face in faces]
             seconds = time.perf_counter() - started
             metrics.stage_worked(STAGE, seconds)
             metrics.engine_busy(STAGE, self._device, seconds - waited)
             waited = 0.0
             made = np.stack(frames) if len(frames) > 1 else frames[0][np.newaxis]
             yield AnimatedChunk(work, index, made, row.to_crop, row.facts, seconds_source, seconds, None)
+            del frames, made
             seconds_source, started = 0.0, time.perf_counter()
 
     def _prepare(self, row: SourcedSpan) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from lp_ray.engine.preview.pose import fit_poses, nearest_rotation, to_canonical
 from lp_ray.engine.preview.source import PreparedSource, prepare_source
 from lp_ray.engine.preview.still import neutral_of
 from lp_ray.engine.preview.topology import N_POINTS
-from lp_ray.engine.preview.transfer import DriverFrame, Transfer
+from lp_ray.engine.preview.transfer import DriverFrame, FrameMotion, Transfer
 from lp_ray.engine.preview.warp import render
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.errors import EngineOutputError, TemplateError, UnsupportedError
@@ -106,7 +106,15 @@ class PreviewEngine:
         for start, stop in span.chunks():
             frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
             shown = [transfers[0 if len(transfers) == 1 else i - span.start] for i in range(start, stop)]
-            yield np.stack([render(t.source, t.motion(frame)) for t, frame in zip(shown, frames, strict=True)])
+            yield _draw([t.source for t in shown], [t.motion(f) for t, f in zip(shown, frames, strict=True)])
+
+
+def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion]) -> NDArray[np.uint8]:
+    """Return frame i of source i under motion i, n x 512 x 512 x 3: each drawn into its place, none held twice."""
+    frames = np.empty((len(motions), FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+    for frame, source, motion in zip(frames, sources, motions, strict=True):
+        frame[:] = render(source, motion)
+    return frames
 
 
 def _other_landmarks(points: NDArray[np.float64]) -> UnsupportedError:

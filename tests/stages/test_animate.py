@@ -1,0 +1,77 @@
+"""What an engine actor holds while it makes a chunk."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lp_ray import storage
+from lp_ray.engine.factory import EngineSpec
+from lp_ray.engine.preview.engine import PreviewEngine
+from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops, Span
+from lp_ray.layout import TemplateLayout
+from lp_ray.motion.template import TemplateHeader, write_template
+from lp_ray.options import PairOptions
+from lp_ray.settings import Settings
+from lp_ray.stages.animate import AnimatePairs
+from lp_ray.stages.rows import AnimatedChunk, DrivingRef, PairWork, SourcedSpan, SourceRef
+from lp_ray.storage.uri import local_path
+
+N_FRAMES, CHUNK = 6, 2
+
+
+class Watched(PreviewEngine):
+    """Notes, as each chunk begins to be made, how many it made before are still held by somebody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[int] = []
+        self._made: list[weakref.ref[NDArray[np.uint8]]] = []
+
+    def prepare(self, source: SourceCrops) -> Any:
+        return None
+
+    def direct(self, motion: Any, options: PairOptions) -> Any:
+        return None
+
+    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[NDArray[np.uint8]]:
+        for start, stop in span.chunks():
+            self.held.append(sum(made() is not None for made in self._made))
+            yield self._make(stop - start, start)
+
+    def _make(self, n: int, value: int) -> NDArray[np.uint8]:
+        frames = np.full((n, FRAME_SIZE, FRAME_SIZE, 3), value, np.uint8)
+        self._made.append(weakref.ref(frames))
+        return frames
+
+
+@pytest.mark.parametrize("n_faces", [1, 2])
+def test_a_chunk_that_is_taken_away_is_gone_before_the_next_is_made(tmp_path: Path, n_faces: int) -> None:
+    root = storage.normalise(str(tmp_path))
+    path = Path(local_path(TemplateLayout(root).template("t")) or "")
+    write_template(path, TemplateHeader("preview", "", "test", 25, 1, N_FRAMES), [{"scale": np.ones((N_FRAMES, 1))}])
+    source = SourceRef("s", "file:///s.png", "all", None, "human")
+    work = PairWork(
+        *("p", source, DrivingRef("d", "file:///d.mp4", "0", None, None), "t", "", asdict(PairOptions())),
+        *(25, 1, N_FRAMES, CHUNK, "video"),
+    )
+    crops = np.zeros((n_faces, 4, 4, 3), np.uint8)
+    row = SourcedSpan(work, 0, N_FRAMES, crops, np.zeros((n_faces, 0, 3)), np.zeros((n_faces, 2, 3)), None, 0.0, None)
+    engine = Watched()
+    stage = AnimatePairs(Settings(root, root, EngineSpec("preview")), create=lambda spec: engine)
+    taken = []
+    for batch in stage(row.to_batch()):
+        (chunk,) = AnimatedChunk.from_batch(batch)
+        assert chunk.failure is None
+        taken.append((chunk.index, chunk.frames.shape[:2], int(chunk.frames.max())))
+        del batch, chunk
+    assert taken == [(i, (n_faces, CHUNK), CHUNK * i) for i in range(N_FRAMES // CHUNK)]
+    others = [face for _ in taken for face in range(n_faces)]  # faces of the same chunk, made just before
+    assert engine.held == others
