@@ -1,8 +1,7 @@
 """Peak memory of every process of a job, by role.
 
-The figure is what is resident of a process's memory without that of Ray's object store, which is shared and bounded
-by Ray. Pages of programs and libraries count in full, however many processes share them: what is private of them
-depends on who else runs at the moment.
+What a process has to itself (USS), without the pages of Ray's object store, lies between its anonymous pages and these
+with all of its files' pages: programs and libraries are private as long as nobody else runs them. Both are looked at.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import imageio_ffmpeg
 import psutil
@@ -36,8 +36,24 @@ OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), "task")
 FFMPEG = {"concat": "joins", "pipe:0": "encodes", "rawvideo": "decodes", "framecrc": "finds the sound's place"}
 """A word of its command line -> what it does."""
 READER = "lp_ray.isolation.serve"
-RESIDENT = re.compile(r"^Rss(?:Anon|File):\s+(\d+) kB", re.MULTILINE)
+RESIDENT = re.compile(r"^Rss(Anon|File):\s+(\d+) kB", re.MULTILINE)
 ROLE = re.compile(r"ray::(?:MapWorker\()?(?:MapBatches\()?([A-Za-z_]+)")
+
+
+class Peak(NamedTuple):
+    """The most that one process of a role held, bytes."""
+
+    anonymous: int = 0
+    files: int = 0
+    """Pages of files, shared or not."""
+
+    def or_higher(self, other: Peak) -> Peak:
+        """Return the higher figure of each kind."""
+        return Peak(max(self.anonymous, other.anonymous), max(self.files, other.files))
+
+
+Peaks = dict[str, Peak]
+"""Role -> its peak."""
 
 
 def make_material(folder: Path) -> tuple[Path, Path]:
@@ -72,33 +88,34 @@ def role(process: psutil.Process) -> str | None:
     return f"{RAYS} {name}" if name in ("raylet", "gcs_server") else None
 
 
-def resident_bytes(process: psutil.Process) -> int:
-    """Return the resident bytes of a process without shared memory (proc(5), RssAnon and RssFile)."""
+def resident_bytes(process: psutil.Process) -> Peak:
+    """Return what is resident of a process without shared memory (proc(5), RssAnon and RssFile)."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError as error:
         raise psutil.NoSuchProcess(process.pid) from error
-    return sum(int(kilobytes) << 10 for kilobytes in RESIDENT.findall(status))
+    found = {kind: int(kilobytes) << 10 for kind, kilobytes in RESIDENT.findall(status)}
+    return Peak(found.get("Anon", 0), found.get("File", 0))
 
 
 class Watch:
-    """Looks at the processes of a job, tick by tick. `peaks` is each role's peak of one process."""
+    """Looks at the processes of a job, tick by tick."""
 
     def __init__(self, job: psutil.Process) -> None:
         self._job = job
-        self.peaks: dict[str, int] = defaultdict(int)
+        self.peaks: defaultdict[str, Peak] = defaultdict(Peak)
 
     def look(self) -> None:
         for process in [self._job, *self._job.children(recursive=True)]:
             try:
                 name = "driver" if process.pid == self._job.pid else role(process)
                 if name is not None:
-                    self.peaks[name] = max(self.peaks[name], resident_bytes(process))
+                    self.peaks[name] = self.peaks[name].or_higher(resident_bytes(process))
             except psutil.Error:  # it ended between the list and the look
                 continue
 
 
-def run_watched(command: list[str]) -> tuple[dict[str, int], int]:
+def run_watched(command: list[str]) -> tuple[Peaks, int]:
     """Run a job; return each role's peak of one process, and the job's exit code."""
     job = psutil.Popen(command, stdout=subprocess.DEVNULL)
     watch = Watch(job)
@@ -108,7 +125,7 @@ def run_watched(command: list[str]) -> tuple[dict[str, int], int]:
     return dict(watch.peaks), int(job.wait() or 0)
 
 
-def animate(source: Path, driving: Path, output: Path, settings: Sequence[str]) -> dict[str, int]:
+def animate(source: Path, driving: Path, output: Path, settings: Sequence[str]) -> Peaks:
     """Animate one pair by `jobs.animate`; return the peaks. Raises RuntimeError if the job fails."""
     arguments = [f"source={source}", f"driving={driving}", f"output={output}", *settings]
     peaks, code = run_watched([sys.executable, "-m", "jobs.animate", *arguments])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peaks import RAYS, animate, make_driving, make_material
+from benchmarks.peaks import RAYS, Peak, animate, make_driving, make_material
 
 Report = dict[str, Any]
 
@@ -44,10 +44,10 @@ def memory_lines(report: Report) -> list[str]:
     rows = report["rows"]
     roles = sorted({role for row in rows for role in row["peaks"] if not role.startswith(RAYS)})
     lines = [
-        f"(d) peak memory of one process (USS), MB, {' '.join(report['settings'])}, driving 1920 x 1080",
+        f"(d) peak of one process's anonymous memory, MB, {' '.join(report['settings'])}, driving 1920 x 1080",
         f"  {'driving, chunk':26}" + "".join(f"{row['seconds']:>6} s, {row['chunk_frames']:<3}" for row in rows),
     ]
     for role in roles:
-        cells = "".join(f"{row['peaks'].get(role, 0) / 1e6:>12.0f}" for row in rows)
+        cells = "".join(f"{row['peaks'].get(role, Peak()).anonymous / 1e6:>12.0f}" for row in rows)
         lines.append(f"  {role:26}{cells}")
     return lines

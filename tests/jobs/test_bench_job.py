@@ -41,7 +41,7 @@ def test_the_three_parts_of_the_jobs_benchmark(tmp_path: Path, run_job: RunJob) 
 
     (row,) = report["parts"]["memory"]["rows"]
     assert {"driver", "actor ShelteredTrackClips", "actor AnimatePairs", "actor WriteSegments"} <= row["peaks"].keys()
-    assert all(peak > 1 << 20 for peak in row["peaks"].values())
+    assert all(anonymous > 1 << 20 for anonymous, _ in row["peaks"].values())
 
 
 @pytest.mark.parametrize(
