@@ -23,6 +23,7 @@ from lp_ray.motion.rates import Indices
 from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.options import PairOptions
+from lp_ray.pages import empty_pages
 
 OUTPUT_VERSION = 2
 """Raised whenever the same template and source would give other frames."""
@@ -111,7 +112,7 @@ class PreviewEngine:
 
 def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion]) -> NDArray[np.uint8]:
     """Return frame i of source i under motion i, n x 512 x 512 x 3: each drawn into its place, none held twice."""
-    frames = np.empty((len(motions), FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+    frames = empty_pages(len(motions), FRAME_SIZE, FRAME_SIZE, 3)
     for frame, source, motion in zip(frames, sources, motions, strict=True):
         frame[:] = render(source, motion)
     return frames
