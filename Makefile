@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/python -m jobs.demo output=demo_output
 
 test: setup lint
-	$(BIN)/python -m pytest
+	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
 
 # Part of `make test`; on its own for those who work on the cluster side.
 test-cluster: setup
