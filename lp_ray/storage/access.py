@@ -122,11 +122,20 @@ def _put_new_object(fs: Any, path: str, uri: str, source: Path | bytes) -> bool:
         return False
     except PermissionError:
         raise
-    except OSError:
-        if is_file(fs, path, uri):  # s3fs reports a refused If-None-Match as a plain OSError (EINVAL)
+    except OSError as error:
+        if _was_refused(error) or is_file(fs, path, uri):
             return False
         raise
     return True
+
+
+def _was_refused(error: OSError) -> bool:
+    """Say whether a store refused If-None-Match, which s3fs reports as a plain OSError (EINVAL).
+
+    What was there may be gone by the time one looks.
+    """
+    response: dict[str, Any] = getattr(error.__cause__, "response", {})
+    return response.get("Error", {}).get("Code") == "PreconditionFailed"
 
 
 @guarded
