@@ -135,7 +135,7 @@ def _was_refused(error: OSError) -> bool:
     What was there may be gone by the time one looks.
     """
     response: dict[str, Any] = getattr(error.__cause__, "response", {})
-    return response.get("Error", {}).get("Code") == "PreconditionFailed"
+    return bool(response.get("Error", {}).get("Code") == "PreconditionFailed")
 
 
 @guarded
