@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow.compute as pc
 import yaml
 
-from lp_ray.manifest import DONE
-from lp_ray.results import read_results
+from lp_ray.contract.result_schema import DONE
+from lp_ray.output.results import read_results
 
 PRICES = Path(__file__).with_name("prices.yaml")
 

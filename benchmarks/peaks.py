@@ -20,8 +20,8 @@ import imageio_ffmpeg
 import psutil
 import skimage.data
 
+from lp_ray.acting.film import film_performance
 from lp_ray.media.images import write_image
-from lp_ray.performance.film import film_performance
 
 FPS = Fraction(25)
 ACT_S = 10

@@ -33,21 +33,22 @@ import pyarrow.parquet as pq
 
 from benchmarks.listings import serve_listings
 from lp_ray import storage
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.manifest import read_manifest
+from lp_ray.contract.options import PairOptions
 from lp_ray.coordinator import job as jobs
-from lp_ray.coordinator.inline import InlineExecutor
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Progress
 from lp_ray.coordinator.templates import TemplateFacts, TemplatesMade
 from lp_ray.engine.factory import EngineSpec
-from lp_ray.layout import OutputLayout
-from lp_ray.lease import acquire
-from lp_ray.manifest import read_manifest
-from lp_ray.options import PairOptions
-from lp_ray.pairing import pair_up
-from lp_ray.result_parts import append
-from lp_ray.results import ResultRow, to_table
-from lp_ray.settings import Settings
-from lp_ray.stages.rows import Failure, SpanRow, StagedSegment
+from lp_ray.output.layout import OutputLayout
+from lp_ray.output.lease import acquire
+from lp_ray.output.parts import append
+from lp_ray.output.results import ResultRow, to_table
+from lp_ray.plan.pairing import pair_up
+from lp_ray.plan.settings import Settings
+from lp_ray.runtime.inline import InlineExecutor
+from lp_ray.stages.rows import SpanRow, StagedSegment
 from lp_ray.storage import Policy
 
 CASES = ("cross", "stated", "files", "listed")

@@ -20,17 +20,17 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
+from lp_ray.acting import PERFORMANCES, Curves, curves, perform
+from lp_ray.base.arrays import Image
+from lp_ray.contract.options import PairOptions
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
-from lp_ray.face.protocol import Image
 from lp_ray.face.track import fill_gaps, track_clip
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
-from lp_ray.options import PairOptions
-from lp_ray.performance import PERFORMANCES, Curves, curves, perform
 
 SOURCES = ("s0", "s3", "s5", "s6", "s7", "s9", "s12")
 DRIVINGS = ("d0", "d3", "d6", "d10")

@@ -18,9 +18,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
-from lp_ray import result_parts, results, storage
-from lp_ray.layout import OutputLayout
-from lp_ray.manifest import DONE, FAILED
+from lp_ray import storage
+from lp_ray.contract.result_schema import DONE, FAILED
+from lp_ray.output import parts as result_parts
+from lp_ray.output import results
+from lp_ray.output.layout import OutputLayout
 
 FLUSHED = 5000
 OPTIONS = '{"animation_region": "all", "audio": "driving", "crf": 20, "crop_scale": 2.3, "paste_back": true}'

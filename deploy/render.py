@@ -18,7 +18,7 @@ from deploy.manifests import one_run, schedule
 from deploy.pods import Manifest
 from deploy.values import DEFAULT_VALUES, Values, load_values, ray_version
 from jobs.cli import EXIT_DONE, EXIT_REFUSED
-from lp_ray.errors import RefusedError
+from lp_ray.base.errors import RefusedError
 
 
 class _Dumper(yaml.SafeDumper):

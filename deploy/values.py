@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from lp_ray.errors import RefusedError
+from lp_ray.base.errors import RefusedError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_VALUES = Path(__file__).with_name("values.yaml")

@@ -25,18 +25,20 @@ from jobs.setup import (
     settings_from,
     start_ray,
 )
-from lp_ray import results, storage
+from lp_ray import storage
+from lp_ray.base.errors import LpRayError, RefusedError
+from lp_ray.contract.manifest import check_manifest, read_manifest
+from lp_ray.contract.result_schema import DONE
 from lp_ray.coordinator import job as jobs
-from lp_ray.coordinator.occupy import occupy
 from lp_ray.coordinator.reporting import Reporter
-from lp_ray.errors import LpRayError, RefusedError
-from lp_ray.lease import Holder, Lease
-from lp_ray.manifest import DONE, check_manifest, read_manifest
-from lp_ray.pairing import Pairs, pair_up, pairs_from_manifest
+from lp_ray.output import results
+from lp_ray.output.lease import Holder, Lease
+from lp_ray.output.occupy import occupy
+from lp_ray.plan.pairing import Pairs, pair_up, pairs_from_manifest
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.shard import parse_shard
 from lp_ray.report.summary import Webhook, describe_run, parse_webhook
 from lp_ray.report.summary import write as write_summary
-from lp_ray.settings import Settings
-from lp_ray.shard import parse_shard
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -115,7 +117,7 @@ def run(config: DictConfig) -> int:
     def told(holder: Holder) -> None:
         reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
 
-    with occupy(job.settings, times, told) as lease:
+    with occupy(job.settings.output_layout, times, told) as lease:
         show_plan(job, config, reporter)
         if not len(job.plan.todo):
             reporter.note("nothing to do")

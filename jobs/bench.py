@@ -19,10 +19,10 @@ from benchmarks.job.light import LightBench
 from benchmarks.job.memory import MemoryBench
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import plain, start_ray
+from lp_ray.base.errors import RefusedError
 from lp_ray.engine.factory import ENGINES, EngineSpec
 from lp_ray.engine.liveportrait.fast.execution import Execution
-from lp_ray.errors import RefusedError
-from lp_ray.pools import Pools, derive_pools
+from lp_ray.runtime.pools import Pools, derive_pools
 
 TARGETS = ("engine", "job")
 EXIT_NOT_MET = 3

@@ -9,12 +9,12 @@ from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import lease_times
-from lp_ray import results, storage
-from lp_ray.coordinator import leftovers
-from lp_ray.coordinator.leftovers import Leftover
-from lp_ray.coordinator.occupy import hold
-from lp_ray.errors import RefusedError
-from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray import storage
+from lp_ray.base.errors import RefusedError
+from lp_ray.output import leftovers, results
+from lp_ray.output.layout import OutputLayout, TemplateLayout
+from lp_ray.output.leftovers import Leftover
+from lp_ray.output.occupy import hold
 
 
 def run(config: DictConfig) -> int:

@@ -16,9 +16,9 @@ import hydra
 from omegaconf import DictConfig
 
 import conf
-from lp_ray import errors
-from lp_ray.errors import LeaseLostError, RefusedError, StalledError
-from lp_ray.options import ALIASES
+from lp_ray.base import errors
+from lp_ray.base.errors import LeaseLostError, RefusedError, StalledError
+from lp_ray.contract.options import ALIASES
 from lp_ray.storage import redact
 
 EXIT_DONE = 0
@@ -43,7 +43,7 @@ TEXT_KEYS = frozenset(
 
 # All that Ray keeps of what an actor raised (a weight file that is not what its lock says, a GPU that is not there, a
 # store that is full) is the text of its traceback.
-_RAISED_BY_ACTOR = re.compile(r"^(?:\S+: )?lp_ray\.errors\.(\w+): (.+)", re.MULTILINE)
+_RAISED_BY_ACTOR = re.compile(r"^(?:\S+: )?lp_ray\.base\.errors\.(\w+): (.+)", re.MULTILINE)
 
 
 def quote(argument: str) -> str:

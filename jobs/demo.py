@@ -16,10 +16,10 @@ from omegaconf import DictConfig
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import required
 from jobs.sheets import write_sheets
-from lp_ray.errors import RefusedError
-from lp_ray.limits import Limits
+from lp_ray.acting.film import film_performance
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.limits import Limits
 from lp_ray.media.images import read_image
-from lp_ray.performance.film import film_performance
 
 N_GROUP_FACES = 6
 PERFORMANCES = {

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import required
 from lp_ray import storage
-from lp_ray.errors import LpRayError, RefusedError
+from lp_ray.base.errors import LpRayError, RefusedError
 from lp_ray.motion.pickle_io import export_pickle
 from lp_ray.motion.template import TemplateReader
 

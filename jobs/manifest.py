@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import required
 from lp_ray import storage
-from lp_ray.errors import RefusedError
-from lp_ray.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from lp_ray.manifest import check_manifest, read_manifest
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.manifest import check_manifest, read_manifest
+from lp_ray.contract.media_kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 MEDIA_SUFFIXES = {
     "source": IMAGE_SUFFIXES | VIDEO_SUFFIXES,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lp_ray import results
 from lp_ray.coordinator.job import Job
 from lp_ray.coordinator.pairs import known_frames
 from lp_ray.coordinator.templates import TemplatesMade, take_stock
-from lp_ray.pools import PHASES, Pool, Pools
+from lp_ray.output import results
+from lp_ray.runtime.pools import PHASES, Pool, Pools
 
 _INDENT = " " * 6
 

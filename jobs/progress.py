@@ -11,9 +11,9 @@ from typing import Any, Never, TextIO
 
 from tqdm import tqdm
 
+from lp_ray.base.errors import RefusedError
 from lp_ray.coordinator.reporting import Progress, Reporter, Summary
-from lp_ray.errors import RefusedError
-from lp_ray.results import ResultRow
+from lp_ray.output.results import ResultRow
 
 LINE_EVERY_S = 10.0
 

@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import required
-from lp_ray.errors import LpRayError, RefusedError
+from lp_ray.base.errors import LpRayError, RefusedError
 
 SHARD_LABEL = "lp-ray/shard"
 ENDED = ("Complete", "Failed")

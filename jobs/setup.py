@@ -16,17 +16,17 @@ from ray._private.utils import get_num_cpus
 
 from jobs.plan_report import pool_lines
 from lp_ray import storage
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.limits import Limits
+from lp_ray.contract.options import PairOptions, make_options, option_names
 from lp_ray.coordinator.reporting import Reporter
 from lp_ray.engine.factory import EngineIdentity, EngineSpec
-from lp_ray.errors import RefusedError
 from lp_ray.face.factory import LandmarkerSpec
 from lp_ray.face.xpose.identity import XPoseSpec
-from lp_ray.lease import LeaseTimes
-from lp_ray.limits import Limits
-from lp_ray.options import PairOptions, make_options, option_names
-from lp_ray.pipeline import RayExecutor
-from lp_ray.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
-from lp_ray.settings import Settings
+from lp_ray.output.lease import LeaseTimes
+from lp_ray.plan.settings import Settings
+from lp_ray.runtime.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
+from lp_ray.runtime.ray_executor import RayExecutor
 
 
 def plain(config: Any) -> Any:

@@ -12,16 +12,17 @@ from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import required
-from lp_ray import results, storage
-from lp_ray.errors import RefusedError
-from lp_ray.face.protocol import Image
-from lp_ray.limits import Limits
-from lp_ray.manifest import DONE
+from lp_ray import storage
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.limits import Limits
+from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.frames_zip import read_frames
 from lp_ray.media.images import write_image
+from lp_ray.output import results
+from lp_ray.output.results import FRAMES
 from lp_ray.report.sheet import contact_sheet, pick_frames, sheet_times
-from lp_ray.results import FRAMES
 
 COLUMNS = 9
 

@@ -10,12 +10,12 @@ from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
 from jobs.progress import make_reporter
 from jobs.setup import executor_from, plain, policy_from, required, settings_from, start_ray
 from lp_ray import storage
+from lp_ray.contract.manifest import read_manifest
+from lp_ray.contract.options import check_options, make_options
 from lp_ray.coordinator.job import identify
 from lp_ray.coordinator.templates import make_templates
-from lp_ray.inputs import resolve_drivings
-from lp_ray.manifest import read_manifest
-from lp_ray.options import check_options, make_options
-from lp_ray.shard import parse_shard
+from lp_ray.plan.inputs import resolve_drivings
+from lp_ray.plan.shard import parse_shard
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
 """Those of a pair's options that change its driving's template."""

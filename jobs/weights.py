@@ -12,15 +12,15 @@ from omegaconf import DictConfig
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import plain, required
 from lp_ray import storage
-from lp_ray.engine.liveportrait.weight_set import Variant
-from lp_ray.errors import RefusedError, WeightsError
-from lp_ray.limits import Limits
-from lp_ray.weights.artefacts import CODE_REPOSITORY, artefact_of_model
-from lp_ray.weights.checkpoint import MAX_BYTES
-from lp_ray.weights.convert import ImportRules, convert_file, import_weights
-from lp_ray.weights.load import check_variant
-from lp_ray.weights.pull import download_official
-from lp_ray.weights.store import WeightStore
+from lp_ray.base.errors import RefusedError, WeightsError
+from lp_ray.base.limits import Limits
+from lp_ray.contract.variants import Variant
+from lp_ray.engine.liveportrait.weights.checkpoint import MAX_BYTES
+from lp_ray.engine.liveportrait.weights.load import check_variant
+from lp_ray.models.artefacts import CODE_REPOSITORY, artefact_of_model
+from lp_ray.models.store import WeightStore
+from lp_ray.publish.convert import ImportRules, convert_file, import_weights
+from lp_ray.publish.pull import download_official
 
 
 def pull(config: DictConfig) -> None:

@@ -7,7 +7,7 @@ row = LivePortraitPipeline().animate("a.jpg", "b.mp4", "out")
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lp_ray.coordinator.library import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError
+    from lp_ray.api import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError
 
 __all__ = ["LivePortraitPipeline", "LivePortraitPipelineAnimal", "PairFailedError"]
 
@@ -15,7 +15,7 @@ __all__ = ["LivePortraitPipeline", "LivePortraitPipelineAnimal", "PairFailedErro
 def __getattr__(name: str) -> Any:
     """Load the library's classes when they are asked for: stages and jobs go without them."""
     if name in __all__:
-        from lp_ray.coordinator import library
+        from lp_ray import api as library
 
         return getattr(library, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

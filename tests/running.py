@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 import skimage.data
 
-from lp_ray.performance.curves import Curves
-from lp_ray.performance.film import film_performance
+from lp_ray.acting.curves import Curves
+from lp_ray.acting.film import film_performance
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TALK_FPS, NOD_FPS = Fraction(25), Fraction(30000, 1001)

@@ -26,7 +26,7 @@ from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.engine.liveportrait.networks import Weights, load_networks
 from lp_ray.engine.liveportrait.placement import PRECISIONS, choose_device, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor
-from lp_ray.weights.seeded import SALTS, seeded_weights
+from lp_ray.engine.liveportrait.weights.seeded import SALTS, seeded_weights
 
 Frames = NDArray[np.uint8]
 Row = dict[str, Any]

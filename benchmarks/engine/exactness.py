@@ -16,7 +16,7 @@ from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import PRECISIONS, choose_device
 from lp_ray.engine.liveportrait.predictor import Predictor
-from lp_ray.weights.seeded import SALTS, seeded_weights
+from lp_ray.engine.liveportrait.weights.seeded import SALTS, seeded_weights
 
 
 def main(device_name: str = "cuda", size_name: str = "full") -> None:

@@ -15,11 +15,11 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
+from lp_ray.contract.options import make_options
 from lp_ray.engine.factory import CreateEngine
 from lp_ray.engine.protocol import PairMotion, SourceCrops, Span
-from lp_ray.options import make_options
-from lp_ray.pools import Pool
-from lp_ray.settings import Settings
+from lp_ray.plan.settings import Settings
+from lp_ray.runtime.pools import Pool
 from lp_ray.stages.media import TemplateCache, driving_frames
 from lp_ray.stages.rows import SourcedSpan, SpanRow
 from lp_ray.stages.source import CropSources

@@ -20,10 +20,10 @@ import pyarrow as pa
 from benchmarks.job.material import make_drivings, make_sources
 from benchmarks.job.tally import PREPARED, Tally
 from benchmarks.job.work import Rows, plan_job, run_job, settings_in
-from lp_ray.coordinator.inline import InlineExecutor
 from lp_ray.engine.factory import EngineSpec, create_engine
-from lp_ray.pipeline import RayExecutor
-from lp_ray.pools import Pools
+from lp_ray.runtime.inline import InlineExecutor
+from lp_ray.runtime.pools import Pools
+from lp_ray.runtime.ray_executor import RayExecutor
 
 Report = dict[str, Any]
 

@@ -27,9 +27,9 @@ from benchmarks.job.material import make_drivings, make_sources
 from benchmarks.job.tally import ANIMATED, Stamp, Tally
 from benchmarks.job.work import Rows, plan_job, run_job, settings_in
 from lp_ray.engine.factory import CreateEngine, EngineIdentity, EngineSpec, create_engine
-from lp_ray.pipeline import RayExecutor
-from lp_ray.pools import Pools
-from lp_ray.settings import Settings
+from lp_ray.plan.settings import Settings
+from lp_ray.runtime.pools import Pools
+from lp_ray.runtime.ray_executor import RayExecutor
 from lp_ray.stages.rows import SpanRow, StagedSegment
 
 AIM = 0.9

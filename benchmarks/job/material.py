@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import skimage.data
 
-from lp_ray.manifest import check_manifest
+from lp_ray.acting.film import film_performance
+from lp_ray.contract.manifest import check_manifest
 from lp_ray.media.images import write_image
-from lp_ray.performance.film import film_performance
 
 FPS = Fraction(25)
 ACTS = ("talk", "nod_and_shake", "expressions")

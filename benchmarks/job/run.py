@@ -17,7 +17,7 @@ import torch
 from benchmarks.job.growth import GrowthBench, growth_lines, measure_growth
 from benchmarks.job.light import LightBench, light_lines, measure_light
 from benchmarks.job.memory import MemoryBench, measure_memory, memory_lines
-from lp_ray.pools import Pools
+from lp_ray.runtime.pools import Pools
 
 LIGHT, GROWTH, MEMORY = "light", "growth", "memory"
 PARTS = (LIGHT, GROWTH, MEMORY)

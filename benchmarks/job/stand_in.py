@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import EngineIdentity, EngineSpec
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
 from lp_ray.motion.template import MotionFrames
-from lp_ray.options import PairOptions
 
 WAIT_S = 0.025
 """Seconds a frame."""

@@ -11,20 +11,20 @@ import pyarrow as pa
 
 from benchmarks.job import stand_in
 from lp_ray import storage
+from lp_ray.api import LOCAL_POLICY
+from lp_ray.contract.licences import Terms
+from lp_ray.contract.options import PairOptions
 from lp_ray.coordinator import job as jobs
-from lp_ray.coordinator.executor import Executor
-from lp_ray.coordinator.library import LOCAL_POLICY
-from lp_ray.coordinator.occupy import occupy
 from lp_ray.coordinator.reporting import Progress, Summary
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.factory import identify_landmarker
-from lp_ray.licences import Terms
-from lp_ray.options import PairOptions
-from lp_ray.pairing import pair_up
-from lp_ray.plan import Identity, make_plan
-from lp_ray.results import ResultRow
-from lp_ray.settings import Settings
-from lp_ray.subjects import fill_subjects
+from lp_ray.output.occupy import occupy
+from lp_ray.output.results import ResultRow
+from lp_ray.plan.pairing import pair_up
+from lp_ray.plan.planning import Identity, make_plan
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.subjects import fill_subjects
+from lp_ray.runtime.executor import Executor
 
 
 @dataclass
@@ -66,7 +66,7 @@ def plan_job(settings: Settings, sources: pa.Table, drivings: pa.Table) -> jobs.
 
 def run_job(job: jobs.Job, executor: Executor, reporter: Rows) -> Summary:
     """Run a planned job. Raises RuntimeError if a pair failed: half of a job has no speed."""
-    with occupy(job.settings) as lease:
+    with occupy(job.settings.output_layout) as lease:
         jobs.leave_out_standing(job)
         summary = jobs.run(job, executor, reporter, lease)
     failed = [row for row in reporter.rows if row["status"] != "done"]

@@ -11,27 +11,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lp_ray import results
-from lp_ray.coordinator.executor import Executor
-from lp_ray.coordinator.occupy import table
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.licences import Terms
+from lp_ray.contract.options import check_options
+from lp_ray.contract.result_schema import DONE, FAILED
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
-from lp_ray.errors import RefusedError
 from lp_ray.face.factory import identify_landmarker
 from lp_ray.face.xpose.identity import XPoseSpec, identify_xpose
-from lp_ray.lease import Lease
-from lp_ray.licences import Terms
-from lp_ray.manifest import DONE, FAILED
 from lp_ray.media.encode import Encoder
-from lp_ray.options import check_options
-from lp_ray.pairing import Pairs
-from lp_ray.plan import Identity, Plan, leave_out_settled, make_plan
-from lp_ray.settings import Settings
-from lp_ray.stages.rows import ClipRow
+from lp_ray.output import results
+from lp_ray.output.lease import Lease
+from lp_ray.output.occupy import table
+from lp_ray.plan.pairing import Pairs
+from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.subjects import fill_subjects, searched_pairs
+from lp_ray.plan.work import ClipRow
+from lp_ray.runtime.executor import Executor
 from lp_ray.storage import Policy
-from lp_ray.subjects import fill_subjects, searched_pairs
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,27 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray import metrics, results, storage
-from lp_ray.coordinator.assembly import Assembly, Outcome
-from lp_ray.coordinator.executor import Executor, Finishers
-from lp_ray.coordinator.occupy import table
+from lp_ray import storage
+from lp_ray.base import metrics
+from lp_ray.base.errors import LpRayError
+from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.options import PairOptions
+from lp_ray.contract.result_schema import FAILED
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
-from lp_ray.errors import LpRayError
-from lp_ray.lease import Lease
-from lp_ray.manifest import FAILED
 from lp_ray.motion.rates import output_length
-from lp_ray.options import ALL_FACES, PairOptions
-from lp_ray.plan import Identity, Plan
-from lp_ray.results import FRAMES, GIF, IMAGE, VIDEO, ResultRow
-from lp_ray.settings import Settings
+from lp_ray.output import results
+from lp_ray.output.lease import Lease
+from lp_ray.output.occupy import table
+from lp_ray.output.results import FRAMES, GIF, IMAGE, VIDEO, ResultRow
+from lp_ray.plan.planning import Identity, Plan
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import ClipRow, PairWork, SourceFacts
+from lp_ray.runtime.assembly import Assembly, Outcome
+from lp_ray.runtime.executor import Executor, Finishers
 from lp_ray.stages.finalize import finalize_pair
-from lp_ray.stages.rows import ClipRow, Failure, PairWork, SourceFacts, SpanRow, StagedSegment
+from lp_ray.stages.rows import SpanRow, StagedSegment
 
 FLUSH_ROWS = 5000
 FAILED_KEPT = 100

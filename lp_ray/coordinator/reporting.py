@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lp_ray.results import ResultRow
+from lp_ray.output.results import ResultRow
 
 
 @dataclass

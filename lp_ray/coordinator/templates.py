@@ -10,22 +10,25 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 
-from lp_ray import metrics, storage
-from lp_ray.coordinator.assembly import Assembly, Outcome
-from lp_ray.coordinator.executor import Executor
-from lp_ray.coordinator.occupy import fill
+from lp_ray import storage
+from lp_ray.base import metrics
+from lp_ray.base.errors import LpRayError, TemplateError
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.media_kinds import is_template
 from lp_ray.coordinator.reporting import Progress, Reporter
-from lp_ray.errors import LpRayError, TemplateError
-from lp_ray.kinds import is_template
-from lp_ray.layout import TemplateLayout
-from lp_ray.lease import Lease
 from lp_ray.motion.rates import Length
 from lp_ray.motion.template import read_header
-from lp_ray.plan import Identity
-from lp_ray.settings import Settings
+from lp_ray.output.layout import TemplateLayout
+from lp_ray.output.lease import Lease
+from lp_ray.output.occupy import fill
+from lp_ray.plan.planning import Identity
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import ClipRow
+from lp_ray.runtime.assembly import Assembly, Outcome
+from lp_ray.runtime.executor import Executor
 from lp_ray.stages.finalize import finalize_template
 from lp_ray.stages.imported import import_template
-from lp_ray.stages.rows import ClipRow, Failure, StagedMotion
+from lp_ray.stages.rows import StagedMotion
 
 CLIPS_AT_ONCE = 5000
 """Clips that one run of the graph works off, so that what waits for it is bounded."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lp_ray.base.errors import RefusedError
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.protocol import Engine
-from lp_ray.errors import RefusedError
 
 ENGINES = ("preview", "liveportrait")
 
@@ -57,7 +57,7 @@ def identify_engine(spec: EngineSpec) -> EngineIdentity:
     """
     if spec.name == "liveportrait":
         from lp_ray.engine.liveportrait.engine import LivePortraitEngine, engine_digest
-        from lp_ray.weights.load import identify_weights
+        from lp_ray.engine.liveportrait.weights.load import identify_weights
 
         weights = identify_weights(spec.weights, spec.size, spec.variant)
         published = weights.label.startswith(PUBLISHED)
@@ -81,7 +81,7 @@ def create_engine(spec: EngineSpec) -> Engine:
     if spec.name == "liveportrait":
         # torch takes seconds and hundreds of megabytes to import: the preview's actors go without it
         from lp_ray.engine.liveportrait.engine import LivePortraitEngine
-        from lp_ray.weights.load import load_weights
+        from lp_ray.engine.liveportrait.weights.load import load_weights
 
         return LivePortraitEngine(load_weights(spec.weights, spec.size, spec.variant), spec.device, spec.precision)
     raise RefusedError(f"engine={spec.name!r} must be one of {', '.join(ENGINES)}")

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.contract.options import PairOptions
 from lp_ray.motion.rates import Indices
 from lp_ray.motion.template import MotionFrames, TemplateReader
-from lp_ray.options import PairOptions
 
 FRAME_SIZE = 512
 """Side of the square crop that engines animate, and that landmarks of a source belong to, pixels."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from lp_ray.base.arrays import Image
 from lp_ray.face.crop import resize
-from lp_ray.face.protocol import Image
 
 
 def side_by_side(pictures: Sequence[Image], size: int) -> Image:

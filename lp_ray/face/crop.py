@@ -13,10 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.arrays import Image, Matrix, Points
 from lp_ray.face.points import extent_points, two_points
-from lp_ray.face.protocol import Image, Points
-
-Matrix = NDArray[np.float64]
 
 
 class PointsOfClip(Protocol):

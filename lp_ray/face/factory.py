@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.base.errors import RefusedError, WeightsError
+from lp_ray.contract.licences import MEDIAPIPE
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.protocol import Landmarker
-from lp_ray.licences import MEDIAPIPE
-from lp_ray.weights.store import WeightStore
+from lp_ray.models.store import WeightStore
 
 LANDMARKERS = ("mediapipe", "insightface")
 DEVICES = ("cpu", "cuda")

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from lp_ray.base.arrays import Box, Image, Matrix, Points
 from lp_ray.face.crop import (
     DRIVING_SCALE,
     DRIVING_VX,
@@ -15,7 +16,6 @@ from lp_ray.face.crop import (
     SOURCE_VX,
     SOURCE_VY,
     DrivingCrop,
-    Matrix,
     PointsOfClip,
     Rectangle,
     cut,
@@ -23,9 +23,6 @@ from lp_ray.face.crop import (
     resize,
     shrink,
 )
-from lp_ray.face.protocol import Image, Points
-
-Box = tuple[float, float, float, float]
 
 
 class ClipCrop(Protocol):

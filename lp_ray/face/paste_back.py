@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.face.crop import Matrix
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image, Matrix
 
 CROP_SIZE = 512
 """Side of the crops that are pasted back, pixels."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lp_ray.errors import NoFaceError, UnsupportedError
-from lp_ray.face.crop import Matrix, transform_points
-from lp_ray.face.framing import Box, SourceFraming
-from lp_ray.face.protocol import Face, Image, Landmarker, Points
+from lp_ray.base.arrays import Box, Image, Matrix, Points
+from lp_ray.base.errors import NoFaceError, UnsupportedError
+from lp_ray.face.crop import transform_points
+from lp_ray.face.framing import SourceFraming
+from lp_ray.face.protocol import Face, Landmarker
 from lp_ray.face.select import select_face
 
 FULL_SIZE = 512

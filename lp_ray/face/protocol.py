@@ -5,14 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Image = NDArray[np.uint8]
-"""H x W x 3, RGB."""
-
-Points = NDArray[np.float64]
-"""K x 2 or K x 3 in pixels of the picture they belong to (x right, y down, z away from the camera)."""
+from lp_ray.base.arrays import Box, Image, Points
 
 
 @dataclass(frozen=True)
@@ -27,7 +20,7 @@ class Face:
     score: float
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Box:
         """Bounds of the points: x0, y0, x1, y1."""
         low, high = self.points[:, :2].min(0), self.points[:, :2].max(0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
@@ -50,7 +43,7 @@ class Landmarker(Protocol):
         """Return every face with its landmarks, in no particular order; empty when there is none."""
         ...
 
-    def detect_in_box(self, image: Image, box: tuple[float, float, float, float]) -> Face | None:
+    def detect_in_box(self, image: Image, box: Box) -> Face | None:
         """Return the landmarks of the face that fills `box` (x0, y0, x1, y1), or None."""
         ...
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lp_ray.errors import NoFaceError, RefusedError
+from lp_ray.base.arrays import Box
+from lp_ray.base.errors import NoFaceError, RefusedError
+from lp_ray.contract.face_rules import FACE_RULES
 from lp_ray.face.protocol import Face
-
-Box = tuple[float, float, float, float]
 
 _ORDERS: dict[str, Callable[[Box, float], float]] = {
     "large-small": lambda box, _: -(box[2] - box[0]) * (box[3] - box[1]),
@@ -18,9 +18,6 @@ _ORDERS: dict[str, Callable[[Box, float], float]] = {
     "bottom-top": lambda box, _: -(box[1] + box[3]),
     "best": lambda _, score: -score,
 }
-FACE_RULES = tuple(_ORDERS)
-"""Names of the rules; each takes the first face of its order. The first one is the default for people; `best`, the face
-that the detector believes in most, for animals."""
 
 
 def select_face(faces: Sequence[Face], rule: str | int) -> Face:

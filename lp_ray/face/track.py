@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lp_ray.errors import NoFaceError, TooManyMissingFacesError
-from lp_ray.face.protocol import Face, Image, Landmarker, Points
-from lp_ray.face.select import Box, select_face
+from lp_ray.base.arrays import Box, Image, Points
+from lp_ray.base.errors import NoFaceError, TooManyMissingFacesError
+from lp_ray.face.protocol import Face, Landmarker
+from lp_ray.face.select import select_face
 
 MAX_GAP = 250
 """Frames after which a lost face's place is forgotten: about ten seconds."""

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import lp_ray
 from lp_ray.isolation.wire import EndOfMessagesError, ForgedMessageError, Message, receive, send
 
 CRASHES = frozenset(
@@ -143,7 +142,7 @@ def _environment(bare: bool) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ} if bare else dict(os.environ)
     if bare:  # numpy's idle threads would use up its address space
         kept |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    root = str(Path(lp_ray.__file__).parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     kept["PYTHONPATH"] = os.pathsep.join([root, *(os.path.abspath(entry) for entry in sys.path)])  # noqa: PTH100
     return kept
 

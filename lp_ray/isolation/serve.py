@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lp_ray.errors import InputError
+from lp_ray.base.errors import InputError
 from lp_ray.isolation.wire import EndOfMessagesError, Message, receive, send
 
 Handler = Callable[[Message], Iterator[Message]]

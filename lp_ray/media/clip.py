@@ -8,9 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from lp_ray.errors import UnsupportedError
-from lp_ray.face.protocol import Image
-from lp_ray.limits import Limits
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import UnsupportedError
+from lp_ray.base.limits import Limits
 from lp_ray.media.decode import cut_frames, frames
 from lp_ray.media.isolated import probe_image, read_image
 from lp_ray.media.probe import VideoInfo, probe_video

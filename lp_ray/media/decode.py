@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
-from lp_ray.face.protocol import Image
-from lp_ray.limits import Limits
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.base.limits import Limits
 from lp_ray.media import ffmpeg
 from lp_ray.media.probe import VideoInfo
 from lp_ray.media.timing import cut

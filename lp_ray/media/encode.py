@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from lp_ray.errors import InputError, RefusedError
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.media import ffmpeg
 
 _TIMEOUT_S = 600.0

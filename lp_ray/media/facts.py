@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from lp_ray.limits import OURS
+from lp_ray.base.limits import OURS
 from lp_ray.media.images import probe_image
 from lp_ray.media.probe import probe_video
 

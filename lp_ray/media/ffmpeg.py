@@ -24,14 +24,9 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import (
-    DecoderCrashedError,
-    DecoderMemoryError,
-    DecoderTimeoutError,
-    InputError,
-)
+from lp_ray.base.errors import DecoderCrashedError, DecoderMemoryError, DecoderTimeoutError, InputError
+from lp_ray.base.limits import Limits
 from lp_ray.isolation.child import bound, describe_end
-from lp_ray.limits import Limits
 
 _MAX_CHILD_BYTES = 16 << 30  # address space of a child that reads files of ours
 # As ffmpeg's log has it: strerror(ENOMEM), and what it says when the stack of one more thread cannot be had.

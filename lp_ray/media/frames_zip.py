@@ -16,8 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lp_ray.errors import EngineOutputError
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import EngineOutputError
 from lp_ray.media.encode import checked
 from lp_ray.media.facts import MediaFacts, content_facts
 

@@ -8,7 +8,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
 from lp_ray.media.clip import Footage
 
 MAX_GAP = 64

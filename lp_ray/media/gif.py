@@ -13,8 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from lp_ray.errors import EngineOutputError
-from lp_ray.limits import OURS
+from lp_ray.base.errors import EngineOutputError
+from lp_ray.base.limits import OURS
 from lp_ray.media import ffmpeg
 from lp_ray.media.decode import SCALER, frame_size
 from lp_ray.media.facts import VideoFacts, content_facts

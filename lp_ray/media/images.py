@@ -14,9 +14,9 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from lp_ray.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
-from lp_ray.face.protocol import Image
-from lp_ray.limits import Limits
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.base.limits import Limits
 from lp_ray.media.sniff import read_head
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")

@@ -13,12 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
-from lp_ray import errors
-from lp_ray.errors import DecoderCrashedError, DecoderMemoryError, DecoderTimeoutError, InputError, UnreadableMediaError
-from lp_ray.face.protocol import Image
+from lp_ray.base import errors
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import (
+    DecoderCrashedError,
+    DecoderMemoryError,
+    DecoderTimeoutError,
+    InputError,
+    UnreadableMediaError,
+)
+from lp_ray.base.limits import Limits
 from lp_ray.isolation.child import Child, ChildDiedError, ForgedMessageError, Kind
 from lp_ray.isolation.wire import Message
-from lp_ray.limits import Limits
 from lp_ray.media import images
 from lp_ray.media.images import ImageInfo
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from lp_ray.errors import EngineOutputError, InputError, UnreadableMediaError
+from lp_ray.base.errors import EngineOutputError, InputError, UnreadableMediaError
 from lp_ray.media import ffmpeg, sniff
 from lp_ray.media.facts import VideoFacts, video_facts
 

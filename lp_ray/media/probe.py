@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import InputError, InputTooLargeError, TruncatedMediaError, UnreadableMediaError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import InputError, InputTooLargeError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.base.limits import Limits
 from lp_ray.media import ffmpeg, sniff
 from lp_ray.media.timing import Timeline, make_timeline
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lp_ray.errors import MissingInputError, UnreadableMediaError
+from lp_ray.base.errors import MissingInputError, UnreadableMediaError
 
 HEAD_BYTES = 512
 _TS_PACKET = 188  # ISO/IEC 13818-1: a sync byte 0x47 every 188 bytes

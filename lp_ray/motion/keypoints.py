@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.transform import Rotation
 
-from lp_ray.errors import EngineOutputError
+from lp_ray.base.errors import EngineOutputError
 
 F32 = NDArray[np.float32]
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import InputTooLargeError, TemplateError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import InputTooLargeError, TemplateError
+from lp_ray.base.limits import Limits
 from lp_ray.motion.records import MOTION, TAILS, check_frames
 from lp_ray.motion.safe_pickle import load_plain
 from lp_ray.motion.template import MotionFrames, TemplateHeader

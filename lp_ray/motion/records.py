@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import TemplateError
+from lp_ray.base.errors import TemplateError
 from lp_ray.motion.keypoints import F32, N_KEYPOINTS, keypoints
 
 Index = slice | NDArray[np.intp]

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import RefusedError, UnsupportedError
+from lp_ray.base.errors import UnsupportedError
+from lp_ray.contract.driving_reference import FIRST, NEUTRAL, parse_reference
 from lp_ray.motion.keypoints import F32
 from lp_ray.motion.template import TemplateReader
-
-FIRST = "first"
-NEUTRAL = "neutral"
 
 LIP_UNIT = 0.1
 """Lip ratio that spoils a reference as much as ..."""
@@ -26,15 +24,6 @@ ANGLE_UNIT = np.radians(15)
 
 EXPRESSION_UNIT = 0.01
 """... an expression this far (root mean square over keypoints) from the clip's median one."""
-
-
-def parse_reference(text: str) -> str | int:
-    """Return "first", "neutral" or an index >= 0. Raises RefusedError for anything else."""
-    if text in (FIRST, NEUTRAL):
-        return text
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
-    raise RefusedError(f"driving_reference={text!r} must be {FIRST}, {NEUTRAL} or a frame's index")
 
 
 JUDGED = {"lip_ratio": "lip_ratio", "eye_ratio": "eye_ratio", "R": "R", "rotation": "R", "exp": "exp"}

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lp_ray.errors import UnsupportedError
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.motion.keypoints import F32
 from lp_ray.motion.records import DrivingMotion, SourceMotion
 

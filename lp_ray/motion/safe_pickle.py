@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.errors import InputTooLargeError, TemplateError
+from lp_ray.base.errors import InputTooLargeError, TemplateError
 
 # fmt: off
 OPCODES = frozenset({

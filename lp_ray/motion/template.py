@@ -24,7 +24,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from lp_ray.errors import TemplateError
+from lp_ray.base.errors import TemplateError
 
 FORMAT_VERSION = 1
 HEADER = "header"

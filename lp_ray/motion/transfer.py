@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from lp_ray.errors import UnsupportedError
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.motion.keypoints import F32, hull_multiplier, keypoints
 from lp_ray.motion.neutral import NEUTRAL_LIP
 from lp_ray.motion.records import DrivingMotion, Index, SourceMotion

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
 
 CELL = 192
 """Side of one picture on the sheet, pixels."""

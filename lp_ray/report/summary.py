@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lp_ray import storage
+from lp_ray.base.errors import LpRayError, RefusedError
 from lp_ray.coordinator.reporting import Summary
-from lp_ray.errors import LpRayError, RefusedError
-from lp_ray.settings import Settings
+from lp_ray.plan.settings import Settings
 from lp_ray.storage.policy import is_public
 
 FORMAT_VERSION = 1

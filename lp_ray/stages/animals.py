@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lp_ray import storage
-from lp_ray.errors import NoFaceError
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import NoFaceError
 from lp_ray.face.framing import SourceFraming
-from lp_ray.face.protocol import Face, Image
+from lp_ray.face.protocol import Face
 from lp_ray.face.xpose.identity import create_xpose, identify_xpose
-from lp_ray.keys import faces_key
-from lp_ray.layout import TemplateLayout
-from lp_ray.settings import Settings
-from lp_ray.stages.rows import SourceRef
+from lp_ray.output.layout import TemplateLayout
+from lp_ray.plan.keys import faces_key
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import SourceRef
 
 if TYPE_CHECKING:
     from lp_ray.face.xpose.runner import XPoseDetector

@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from lp_ray import metrics
+from lp_ray.base import metrics
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.rows import Batch, empty
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.options import PairOptions, make_options
 from lp_ray.engine.factory import CreateEngine, create_engine
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
-from lp_ray.errors import RefusedError
-from lp_ray.options import PairOptions, make_options
-from lp_ray.settings import Settings
-from lp_ray.stages.ahead import ahead
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import PairWork
+from lp_ray.runtime.ahead import ahead
 from lp_ray.stages.media import TemplateCache, driving_frames
-from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, PairWork, SourcedSpan, empty
+from lp_ray.stages.rows import AnimatedChunk, SourcedSpan
 
 STAGE = "animate"
 

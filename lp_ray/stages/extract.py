@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lp_ray import metrics, storage
+from lp_ray import storage
+from lp_ray.base import metrics
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.rows import Batch
+from lp_ray.contract.failure import Failure
 from lp_ray.engine.factory import CreateEngine, create_engine
-from lp_ray.errors import RefusedError
 from lp_ray.motion.template import MotionFrames, pack_part
-from lp_ray.settings import Settings
-from lp_ray.stages.rows import Batch, Failure, StagedMotion, TrackedChunk
+from lp_ray.plan.settings import Settings
+from lp_ray.stages.rows import StagedMotion, TrackedChunk
 
 STAGE = "extract"
 

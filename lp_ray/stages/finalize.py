@@ -9,22 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lp_ray import metrics, storage
-from lp_ray.errors import RefusedError
-from lp_ray.kinds import is_template
-from lp_ray.layout import SUFFIXES, OutputLayout, TemplateLayout
-from lp_ray.lease import check_holder
-from lp_ray.limits import OURS
-from lp_ray.manifest import DONE
+from lp_ray import storage
+from lp_ray.base import metrics
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.limits import OURS
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.facts import MediaFacts, still_facts
 from lp_ray.media.frames_zip import join_frames
 from lp_ray.media.gif import make_gif
 from lp_ray.media.join import AudioCut, join_segments
 from lp_ray.motion.template import MotionFrames, TemplateHeader, unpack_part, write_template
-from lp_ray.results import FRAMES, GIF, IMAGE, VIDEO, ResultRow, read_row, write_row
-from lp_ray.settings import Settings
-from lp_ray.stages.rows import ClipFacts, Failure, PairWork
+from lp_ray.output.layout import SUFFIXES, OutputLayout, TemplateLayout
+from lp_ray.output.lease import check_holder
+from lp_ray.output.results import FRAMES, GIF, IMAGE, VIDEO, ResultRow, read_row, write_row
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import PairWork
+from lp_ray.stages.rows import ClipFacts
 
 STAGE = "finalize"
 

@@ -10,15 +10,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from lp_ray import storage
-from lp_ray.errors import RefusedError, TemplateError, UnsupportedError
-from lp_ray.kinds import suffix_of
-from lp_ray.layout import TemplateLayout
-from lp_ray.limits import Limits
+from lp_ray.base.errors import RefusedError, TemplateError, UnsupportedError
+from lp_ray.base.limits import Limits
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.media_kinds import suffix_of
 from lp_ray.media.timing import cut
 from lp_ray.motion.pickle_io import import_pickle
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
-from lp_ray.settings import Settings
-from lp_ray.stages.rows import ClipRef, Failure
+from lp_ray.output.layout import TemplateLayout
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import ClipRef
 
 STAGE = "template"
 

@@ -8,19 +8,20 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lp_ray import metrics, storage
-from lp_ray.errors import UnsupportedError
+from lp_ray import storage
+from lp_ray.base import metrics
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import UnsupportedError
+from lp_ray.base.limits import OURS, Limits
+from lp_ray.contract.options import PairOptions
 from lp_ray.face.framing import SourceFraming
-from lp_ray.face.protocol import Image
-from lp_ray.layout import TemplateLayout
-from lp_ray.limits import OURS, Limits
 from lp_ray.media.clip import Clip, Still, open_footage
 from lp_ray.media.isolated import read_image
 from lp_ray.media.sniff import is_video
 from lp_ray.motion.rates import Indices, Length, schedule
 from lp_ray.motion.template import TemplateReader
-from lp_ray.options import PairOptions
-from lp_ray.stages.rows import PairWork, SourceFacts
+from lp_ray.output.layout import TemplateLayout
+from lp_ray.plan.work import PairWork, SourceFacts
 
 TEMPLATE_CACHE = 8
 CLIP_CACHE = 2
@@ -32,19 +33,6 @@ class Picture:
 
     image: Image
     facts: SourceFacts
-
-
-def source_framing(options: PairOptions) -> SourceFraming:
-    """Return those of a pair's options that say how its source is cropped."""
-    return SourceFraming(
-        max_dim=options.source_max_dim,
-        division=options.source_division,
-        crop=options.flag_do_crop,
-        rotate=options.flag_do_rot,
-        scale=options.crop_scale,
-        vx=options.crop_vx,
-        vy=options.crop_vy,
-    )
 
 
 def read_picture(uri: str, framing: SourceFraming, limits: Limits, version: str = "") -> Picture:

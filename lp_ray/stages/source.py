@@ -14,21 +14,26 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray import metrics
+from lp_ray.base import metrics
+from lp_ray.base.arrays import Box, Image
+from lp_ray.base.errors import NoFaceError, RefusedError, UnsupportedError
+from lp_ray.base.rows import Batch, empty
+from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.options import make_options
+from lp_ray.contract.variants import AUTO
 from lp_ray.engine.protocol import FRAME_SIZE, Span
-from lp_ray.errors import NoFaceError, RefusedError, UnsupportedError
 from lp_ray.face.factory import create_landmarker
-from lp_ray.face.framing import Box, SourceFraming
+from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import Portrait, crop_box, crop_face, crop_portrait, crop_portraits, crop_whole
-from lp_ray.face.protocol import Image
 from lp_ray.face.select import select_face
-from lp_ray.manifest import AUTO
-from lp_ray.options import ALL_FACES, make_options
-from lp_ray.settings import Settings
+from lp_ray.plan.framing import source_framing
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import PairWork, SourceFacts, SourceRef
 from lp_ray.stages.animals import AnimalFinder
 from lp_ray.stages.extract import CROP_POINTS, TO_CROP
-from lp_ray.stages.media import OpenClips, Picture, TemplateCache, read_picture, source_framing
-from lp_ray.stages.rows import Batch, Failure, PairWork, SourcedSpan, SourceFacts, SourceRef, SpanRow, empty
+from lp_ray.stages.media import OpenClips, Picture, TemplateCache, read_picture
+from lp_ray.stages.rows import SourcedSpan, SpanRow
 
 STAGE = "source"
 

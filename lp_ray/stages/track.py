@@ -17,17 +17,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray import metrics, storage
+from lp_ray import storage
+from lp_ray.base import metrics
+from lp_ray.base.arrays import Box, Image, Matrix
+from lp_ray.base.errors import RefusedError, UnsupportedError
+from lp_ray.base.rows import Batch, empty
+from lp_ray.contract.failure import Failure
 from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, Span
-from lp_ray.errors import RefusedError, UnsupportedError
-from lp_ray.face.crop import Matrix, PointsOfClip, transform_points
+from lp_ray.face.crop import PointsOfClip, transform_points
 from lp_ray.face.factory import create_landmarker
-from lp_ray.face.framing import Box, ClipCrop, DrivingFraming, SourceFraming
-from lp_ray.face.protocol import Image
+from lp_ray.face.framing import ClipCrop, DrivingFraming, SourceFraming
 from lp_ray.face.track import check_missing, fill_gaps, track_clip
 from lp_ray.media.clip import Clip, Footage, Still, open_footage
-from lp_ray.settings import Settings
-from lp_ray.stages.rows import Batch, ClipFacts, ClipRef, ClipRow, Failure, TrackedChunk, empty
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import ClipRef, ClipRow
+from lp_ray.stages.rows import ClipFacts, TrackedChunk
 
 STAGE = "track"
 

@@ -11,23 +11,29 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from lp_ray import metrics, storage
+from lp_ray import storage
+from lp_ray.base import metrics
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.rows import Batch
+from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.options import PairOptions, make_options
 from lp_ray.engine.protocol import FRAME_SIZE
-from lp_ray.errors import RefusedError
 from lp_ray.face.compare import fit, side_by_side
 from lp_ray.face.crop import invert
 from lp_ray.face.framing import SourceFraming, crop_of
 from lp_ray.face.paste_back import PasteBack
-from lp_ray.face.protocol import Image
-from lp_ray.kinds import is_template
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.frames_zip import write_frames
 from lp_ray.media.gather import gather
 from lp_ray.media.images import write_image
-from lp_ray.options import ALL_FACES, PairOptions, make_options
-from lp_ray.settings import Settings
-from lp_ray.stages.media import OpenClips, Picture, TemplateCache, driving_frames, read_picture, source_framing
-from lp_ray.stages.rows import AnimatedChunk, Batch, Failure, PairWork, SourceRef, StagedSegment
+from lp_ray.plan.framing import source_framing
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import PairWork, SourceRef
+from lp_ray.stages.media import OpenClips, Picture, TemplateCache, driving_frames, read_picture
+from lp_ray.stages.rows import AnimatedChunk, StagedSegment
 
 STAGE = "write"
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, cast
 
 from fsspec.callbacks import Callback
 
-from lp_ray.errors import InputTooLargeError, MissingInputError, StorageFullError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import InputTooLargeError, MissingInputError, StorageFullError
+from lp_ray.base.limits import Limits
 from lp_ray.storage.filesystems import filesystem, is_file
 from lp_ray.storage.guard import check_bucket, guarded, guarded_write
 from lp_ray.storage.trouble import FULL_NUMBERS

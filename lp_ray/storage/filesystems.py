@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from fsspec.core import url_to_fs
 
-from lp_ray.errors import RefusedError
+from lp_ray.base.errors import RefusedError
 from lp_ray.storage.guard import check_bucket, client_options
 from lp_ray.storage.uri import display, local_path
 from lp_ray.storage.web import public_client

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from lp_ray.errors import LpRayError, MissingInputError
+from lp_ray.base.errors import LpRayError, MissingInputError
 from lp_ray.storage.trouble import RAISED, REMEDIES, Trouble, diagnose
 from lp_ray.storage.uri import display, redact
 

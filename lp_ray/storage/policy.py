@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from lp_ray.errors import SchemeNotAllowedError
+from lp_ray.base.errors import SchemeNotAllowedError
 from lp_ray.storage.uri import display, local_path, scheme_of
 
 DEFAULT_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "az", "abfs", "memory"})

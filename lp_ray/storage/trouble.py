@@ -10,7 +10,7 @@ import errno
 from collections.abc import Iterator
 from enum import Enum
 
-from lp_ray.errors import (
+from lp_ray.base.errors import (
     BucketMissingError,
     StorageAuthError,
     StorageError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from lp_ray.errors import SchemeNotAllowedError
+from lp_ray.base.errors import SchemeNotAllowedError
 
 SECRETS = (
     *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING"),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lp_ray.errors import InputChangedError
+from lp_ray.base.errors import InputChangedError
 from lp_ray.storage.listing import FileInfo, file_info, pages
 from lp_ray.storage.uri import display, local_path, scheme_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from lp_ray.errors import SchemeNotAllowedError
+from lp_ray.base.errors import SchemeNotAllowedError
 from lp_ray.storage.policy import is_public
 
 

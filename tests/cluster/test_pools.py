@@ -15,8 +15,8 @@ import pytest
 import ray
 from ray.data import ActorPoolStrategy
 
-from lp_ray.pipeline import configure_ray_data, strategy
-from lp_ray.pools import PHASES, Pools, derive_pools, let_grow
+from lp_ray.runtime.pools import PHASES, Pools, derive_pools, let_grow
+from lp_ray.runtime.ray_executor import configure_ray_data, strategy
 from tests.cluster.nodes import LocalCluster
 
 MakeCluster = Callable[..., LocalCluster]

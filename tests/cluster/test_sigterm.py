@@ -17,7 +17,7 @@ import skimage.data
 import skimage.io
 
 from jobs.cli import EXIT_DONE, EXIT_TERMINATED
-from lp_ray.results import read_results
+from lp_ray.output.results import read_results
 from tests.cluster.nodes import REPOSITORY, HeadProcess
 from tests.running import Performances, write_manifest
 

@@ -18,7 +18,7 @@ import skimage.data
 import skimage.io
 from prometheus_client.parser import text_string_to_metric_families
 
-from lp_ray.metrics import CACHE, METRICS, exported_names
+from lp_ray.base.metrics import CACHE, METRICS, exported_names
 from tests.cluster.nodes import Ended, HeadProcess
 from tests.running import Performances, write_manifest
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lp_ray.metrics import METRICS, Metric, exported_names
+from lp_ray.base.metrics import METRICS, Metric, exported_names
 
 DASHBOARD = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "lp_ray.json"
 
 RAY_LABELS = frozenset({"SessionName", "NodeAddress", "WorkerId", "Component", "le"})
-"""Labels that Ray puts on every series it exports (seen on Ray 2.60; tests/test_metrics.py scrapes them)."""
+"""Labels that Ray puts on every series it exports (seen on Ray 2.60; tests/base/test_metrics.py scrapes them)."""
 
 _BY_NAME: dict[str, Metric] = {name: metric for metric in METRICS for name in exported_names(metric)}
 _SELECTOR = re.compile(r"([A-Za-z_:][\w:]*)\{([^}]*)\}")

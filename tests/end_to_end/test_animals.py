@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lp_ray import results
+from lp_ray.base.limits import Limits
 from lp_ray.face.xpose.identity import XPoseSpec, create_xpose
-from lp_ray.limits import Limits
 from lp_ray.media.clip import open_footage
 from lp_ray.media.gif import read_gif
 from lp_ray.media.images import read_image
-from lp_ray.weights.artefacts import LICENCES
-from lp_ray.weights.store import WeightStore
+from lp_ray.models.artefacts import LICENCES
+from lp_ray.models.store import WeightStore
+from lp_ray.output import results
 from tests.face.xpose.stocked import stock_xpose
 from tests.running import RunJob, write_manifest
 

@@ -16,17 +16,17 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from lp_ray import results
+from lp_ray.acting.curves import ONSET_S
+from lp_ray.base.limits import Limits
+from lp_ray.contract.result_schema import RESULT_SCHEMA
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.pose import angles_of
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.track import fill_gaps, track_clip
-from lp_ray.limits import Limits
-from lp_ray.manifest import RESULT_SCHEMA
 from lp_ray.media import ffmpeg
 from lp_ray.media.clip import open_clip
 from lp_ray.motion.template import TemplateReader
-from lp_ray.performance.curves import ONSET_S
+from lp_ray.output import results
 from tests.running import NOD_FPS, NOD_FRAMES, TALK_FPS, TALK_FRAMES, Performances, RunJob, write_manifest
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from jobs.cli import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
-from lp_ray import results
-from lp_ray.performance.film import film_performance
+from lp_ray.acting.film import film_performance
+from lp_ray.output import results
 from tests.running import Performances, RunJob, write_manifest
 
 GOOD_NAMES = ["照片 a.jpg", "a(1).jpg", "a=b.jpg", "{a,b}.jpg", "x.jpg?v=1"]

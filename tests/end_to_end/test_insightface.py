@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from lp_ray import results, storage
+from lp_ray import storage
 from lp_ray.face.factory import LandmarkerSpec, identify_landmarker
 from lp_ray.face.insightface.files import DETECTOR, POINTS_106, POINTS_203
 from lp_ray.media.encode import encode_segment
+from lp_ray.models.store import WeightStore
 from lp_ray.motion.template import TemplateReader
-from lp_ray.weights.store import WeightStore
+from lp_ray.output import results
 from tests.face.insightface.drawn import Drawn, draw
 from tests.face.insightface.models import stock_store, write_models
 from tests.running import Ended, RunJob, write_manifest

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lp_ray import results
-from lp_ray.limits import Limits
+from lp_ray.base.limits import Limits
 from lp_ray.media.clip import open_footage
+from lp_ray.output import results
 from tests.running import RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_ray import results
 from lp_ray.motion.template import TemplateReader
+from lp_ray.output import results
 from tests.running import NOD_FRAMES, Performances, RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")

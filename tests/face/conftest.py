@@ -11,8 +11,8 @@ import insightface
 import numpy as np
 import pytest
 
+from lp_ray.base.arrays import Image
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
-from lp_ray.face.protocol import Image
 
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 

@@ -9,20 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lp_ray.face.crop import (
-    DrivingCrop,
-    Rectangle,
-    cut,
-    driving_boxes,
-    invert,
-    limit_size,
-    shrink,
-    transform_points,
-)
+from lp_ray.base.arrays import Image
+from lp_ray.face.crop import DrivingCrop, Rectangle, cut, driving_boxes, invert, limit_size, shrink, transform_points
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import two_points
-from lp_ray.face.protocol import Image
 
 
 def _points(seed: int, n_frames: int = 1, n_points: int = 203) -> np.ndarray:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from lp_ray import storage
-from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.base.errors import RefusedError, WeightsError
 from lp_ray.face.factory import LandmarkerSpec, create_landmarker, identify_landmarker
 from lp_ray.face.insightface.files import FILES, POINTS_203
-from lp_ray.weights.cache import CACHE_VARIABLE
-from lp_ray.weights.store import WeightStore
+from lp_ray.models.cache import CACHE_VARIABLE
+from lp_ray.models.store import WeightStore
 from tests.face.insightface.drawn import Drawn, draw
 from tests.face.insightface.models import stock_store, write_models
 

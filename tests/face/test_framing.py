@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lp_ray.errors import NoFaceError, UnsupportedError
+from lp_ray.base.arrays import Image, Points
+from lp_ray.base.errors import NoFaceError, UnsupportedError
 from lp_ray.face.crop import invert, transform_points
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import FULL_SIZE, MAX_FACES, NO_POINTS, crop_box, crop_portrait, crop_portraits
-from lp_ray.face.protocol import Face, Image, Points
+from lp_ray.face.protocol import Face
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lp_ray.base.arrays import Image
 from lp_ray.face.crop import Rectangle, invert
 from lp_ray.face.paste_back import CROP_SIZE, PasteBack, soft_mask
-from lp_ray.face.protocol import Image
 
 HEIGHT, WIDTH = 400, 600
 

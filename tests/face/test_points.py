@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from lp_ray.base.arrays import Image
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import extent_points, eye_ratios, lip_ratio, two_points
-from lp_ray.face.protocol import Image
 
 Portrait = Callable[[str], Image]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lp_ray.errors import NoFaceError, RefusedError
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import NoFaceError, RefusedError
+from lp_ray.contract.face_rules import FACE_RULES
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
-from lp_ray.face.protocol import Face, Image
-from lp_ray.face.select import FACE_RULES, select_face
+from lp_ray.face.protocol import Face
+from lp_ray.face.select import select_face
 
 
 def _face(x0: float, y0: float, side: float) -> Face:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from lp_ray.errors import NoFaceError, TooManyMissingFacesError
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import NoFaceError, TooManyMissingFacesError
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
-from lp_ray.face.protocol import Face, Image
+from lp_ray.face.protocol import Face
 from lp_ray.face.track import TrackedFrame, check_missing, describe_ranges, fill_gaps, track_clip
 
 ClipReader = Callable[[str, float], list[Image]]

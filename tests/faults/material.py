@@ -12,7 +12,7 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
 from lp_ray.media.clip import open_clip
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.images import write_image

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lp_ray import results
+from lp_ray.output import results
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,19 @@ import pytest
 import ray
 from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 
-from lp_ray import pipeline, results, storage
+from lp_ray import storage
+from lp_ray.api import _Silent
+from lp_ray.contract.manifest import check_manifest
+from lp_ray.contract.options import PairOptions
 from lp_ray.coordinator import job as jobs
-from lp_ray.coordinator.library import _Silent
-from lp_ray.coordinator.occupy import occupy
 from lp_ray.engine.factory import EngineSpec
-from lp_ray.manifest import check_manifest
-from lp_ray.options import PairOptions
-from lp_ray.pairing import pair_up
-from lp_ray.pipeline import RayExecutor
-from lp_ray.pools import derive_pools
-from lp_ray.settings import Settings
+from lp_ray.output import results
+from lp_ray.output.occupy import occupy
+from lp_ray.plan.pairing import pair_up
+from lp_ray.plan.settings import Settings
+from lp_ray.runtime import ray_executor as pipeline
+from lp_ray.runtime.pools import derive_pools
+from lp_ray.runtime.ray_executor import RayExecutor
 from lp_ray.storage import Policy
 from tests.faults.slow_store import SlowWriter
 from tests.running import REPOSITORY, TALK_FRAMES, Performances
@@ -98,7 +100,7 @@ def test_a_slow_store_never_fills_the_object_store(
     assert len(rows) * TALK_FRAMES * 512 * 512 * 3 > 2.9 * STORE_BYTES
     watch = Watch(cluster)
     watch.start()
-    with occupy(settings) as lease:
+    with occupy(settings.output_layout) as lease:
         jobs.leave_out_standing(job)
         summary = jobs.run(job, RayExecutor(settings, job.engine, derive_pools(2, 0, "cpu")), _Silent(), lease)
     watch.end()

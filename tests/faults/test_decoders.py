@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from jobs.cli import EXIT_SOME_FAILED
-from lp_ray import results
-from lp_ray.face.protocol import Image
+from lp_ray.acting.film import film_performance
+from lp_ray.base.arrays import Image
 from lp_ray.media import ffmpeg
-from lp_ray.performance.film import film_performance
+from lp_ray.output import results
 from tests.faults import plants
 from tests.running import TALK_FPS, RunJob, write_manifest
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from lp_ray import results
-from lp_ray.layout import OutputLayout
+from lp_ray.output import results
+from lp_ray.output.layout import OutputLayout
 from lp_ray.storage import normalise
 from tests.faults.drivers import driver
 from tests.faults.material import make_portraits

@@ -12,11 +12,12 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from lp_ray import results, storage
-from lp_ray.errors import InputChangedError, InputError, InputTooLargeError, TemplateError
-from lp_ray.limits import Limits
+from lp_ray import storage
+from lp_ray.base.errors import InputChangedError, InputError, InputTooLargeError, TemplateError
+from lp_ray.base.limits import Limits
+from lp_ray.contract.failure import Failure
 from lp_ray.motion.template import TemplateHeader, TemplateReader, read_header, write_template
-from lp_ray.stages.rows import Failure
+from lp_ray.output import results
 from lp_ray.storage import web
 from lp_ray.storage.policy import is_public
 from tests.running import RunJob, write_manifest

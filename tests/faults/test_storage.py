@@ -14,9 +14,10 @@ import pytest
 import s3fs
 import skimage.data
 
-from lp_ray import results, storage
+from lp_ray import storage
+from lp_ray.acting.film import film_performance
 from lp_ray.media.join import video_facts
-from lp_ray.performance.film import film_performance
+from lp_ray.output import results
 from tests.running import REPOSITORY, TALK_FPS, Performances, RunJob, write_manifest
 from tests.s3_server import S3Server
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_ray.layout import OutputLayout
-from lp_ray.lease import current
+from lp_ray.output.layout import OutputLayout
+from lp_ray.output.lease import current
 from lp_ray.storage import normalise
 from tests.faults.drivers import driver
 from tests.faults.material import Manifests, make_portraits

@@ -18,7 +18,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from lp_ray.engine.liveportrait.config import FULL
 from lp_ray.engine.liveportrait.layers import fold_all
 from lp_ray.engine.liveportrait.networks import Model, StateDict, bare_networks, expected_shapes
-from lp_ray.weights.seeded import seeded_state
+from lp_ray.engine.liveportrait.weights.seeded import seeded_state
 
 Arrays = Mapping[str, NDArray[np.generic]]
 

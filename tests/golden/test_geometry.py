@@ -15,19 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lp_ray.base.arrays import Image
 from lp_ray.face.compare import side_by_side
-from lp_ray.face.crop import (
-    Rectangle,
-    cut,
-    invert,
-    limit_size,
-    mean_box,
-    resize,
-    transform_points,
-)
+from lp_ray.face.crop import Rectangle, cut, invert, limit_size, mean_box, resize, transform_points
 from lp_ray.face.paste_back import PasteBack, soft_mask
 from lp_ray.face.points import eye_ratios, lip_ratio, two_points
-from lp_ray.face.protocol import Image
 from lp_ray.motion.keypoints import hull_multiplier
 
 Arrays = dict[str, NDArray[Any]]

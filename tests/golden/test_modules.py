@@ -15,8 +15,8 @@ from lp_ray.engine.liveportrait.config import FULL
 from lp_ray.engine.liveportrait.motion import MotionHeads, degrees
 from lp_ray.engine.liveportrait.networks import MODELS, expected_shapes
 from lp_ray.engine.liveportrait.stitching import retarget, stitch
+from lp_ray.engine.liveportrait.weights.seeded import seeded_state
 from lp_ray.motion.keypoints import keypoints, rotation
-from lp_ray.weights.seeded import seeded_state
 
 F32 = NDArray[np.float32]
 

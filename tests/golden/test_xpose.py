@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.errors import WeightsError
 from lp_ray.face.xpose.config import TEXT_WIDTH
 from lp_ray.face.xpose.decoder import Candidates, Encoded
 from lp_ray.face.xpose.model import XPose

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.job import stand_in
+from lp_ray.base.errors import RefusedError
 from lp_ray.engine.factory import EngineSpec, create_engine, identify_engine
-from lp_ray.errors import RefusedError
 from tests.running import RunJob
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from jobs.cli import EXIT_DONE, EXIT_REFUSED
-from lp_ray import results, storage
-from lp_ray.layout import OutputLayout, TemplateLayout
+from lp_ray import storage
+from lp_ray.output import results
+from lp_ray.output.layout import OutputLayout, TemplateLayout
 from lp_ray.storage.filesystems import filesystem
 from tests.running import RunJob, helpers, read_line
 
@@ -74,7 +75,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 def holder(place: Place, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
     """A living job: it holds the lease on the folder named by the test."""
     folder = {"output": place.layout.lease, "store": place.store.lease}[request.param]
-    with helpers("tests.lease_holder") as spawn:
+    with helpers("tests.output.lease_holder") as spawn:
         process = spawn(folder, "6", "0", "hold")
         assert read_line(process) == "held"
         yield process

@@ -29,7 +29,7 @@ from deploy.check import problems
 from deploy.manifests import run_template
 from deploy.values import DEFAULT_VALUES, load_values
 from jobs.scheduled import ApiServer, make_run, scheduled_time, start
-from lp_ray.errors import LpRayError, RefusedError
+from lp_ray.base.errors import LpRayError, RefusedError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MOMENT = datetime(2026, 11, 26, 2, 30, tzinfo=UTC)

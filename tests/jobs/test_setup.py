@@ -9,7 +9,7 @@ import pytest
 
 import conf
 from jobs.setup import settings_from
-from lp_ray.errors import RefusedError
+from lp_ray.base.errors import RefusedError
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 from jobs.sheets import write_sheets
 from lp_ray import LivePortraitPipeline
-from lp_ray.errors import RefusedError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.limits import Limits
 from lp_ray.media.images import read_image
 from lp_ray.report.sheet import CELL
 

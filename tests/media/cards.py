@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.limits import Limits
+from lp_ray.base.limits import Limits
 from lp_ray.media import ffmpeg
 from lp_ray.media.decode import frames
 from lp_ray.media.encode import encode_segment

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.base.limits import Limits
 from lp_ray.media import ffmpeg
 from lp_ray.media.clip import open_clip
 from lp_ray.media.decode import cut_frames, frames

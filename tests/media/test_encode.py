@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import InputError, RefusedError
+from lp_ray.base.errors import InputError, RefusedError
+from lp_ray.contract.options import Preset
 from lp_ray.media.decode import frames
 from lp_ray.media.encode import NVENC_PRESETS, check_encoder, encode_segment
 from lp_ray.media.join import join_segments
 from lp_ray.media.probe import probe_video
-from lp_ray.options import Preset
 
 from .cards import LIMITS, card, make_clip
 

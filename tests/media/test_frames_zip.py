@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from lp_ray.errors import EngineOutputError
+from lp_ray.base.errors import EngineOutputError
 from lp_ray.media.facts import MediaFacts, still_facts
 from lp_ray.media.frames_zip import join_frames, write_frames
 from lp_ray.media.images import write_image

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
 from lp_ray.media.clip import Clip, open_clip
 from lp_ray.media.gather import MAX_GAP, gather
 

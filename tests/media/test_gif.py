@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from lp_ray.errors import EngineOutputError, InputError
+from lp_ray.base.errors import EngineOutputError, InputError
 from lp_ray.media.facts import VideoFacts
 from lp_ray.media.gif import make_gif, read_gif
 from lp_ray.media.probe import probe_video

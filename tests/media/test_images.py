@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from lp_ray.errors import InputTooLargeError, MissingInputError, TruncatedMediaError, UnreadableMediaError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import InputTooLargeError, MissingInputError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.base.limits import Limits
 from lp_ray.media.images import probe_image, read_image, write_image
 
 LIMITS = Limits()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
 from lp_ray.media.decode import frames
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.images import read_image

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import (
+from lp_ray.base.errors import (
     DecoderCrashedError,
     DecoderMemoryError,
     DecoderTimeoutError,
@@ -20,9 +20,9 @@ from lp_ray.errors import (
     MissingInputError,
     TruncatedMediaError,
 )
+from lp_ray.base.limits import Limits
 from lp_ray.isolation.child import Child, ChildDiedError, Kind
 from lp_ray.isolation.wire import Message
-from lp_ray.limits import Limits
 from lp_ray.media import ffmpeg, images, isolated
 from lp_ray.media.clip import open_clip
 from tests.faults import plants

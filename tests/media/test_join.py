@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import EngineOutputError, InputError
+from lp_ray.base.errors import EngineOutputError, InputError
 from lp_ray.media import ffmpeg
 from lp_ray.media.decode import frames
 from lp_ray.media.encode import encode_segment

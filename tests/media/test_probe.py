@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import InputTooLargeError, MissingInputError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.base.errors import InputTooLargeError, MissingInputError, TruncatedMediaError, UnreadableMediaError
 from lp_ray.media.probe import probe_video
 from lp_ray.media.sniff import is_video
 from lp_ray.media.timing import cut, make_timeline

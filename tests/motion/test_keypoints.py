@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import EngineOutputError
+from lp_ray.base.errors import EngineOutputError
 from lp_ray.motion.keypoints import hull_multiplier, keypoints, rotation
 
 

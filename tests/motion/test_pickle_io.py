@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lp_ray.errors import InputTooLargeError, TemplateError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import InputTooLargeError, TemplateError
+from lp_ray.base.limits import Limits
 from lp_ray.motion.pickle_io import ENGINE, exact_rate, export_pickle, import_pickle
 from lp_ray.motion.records import TAILS
 from lp_ray.motion.template import TemplateHeader, TemplateReader, write_template

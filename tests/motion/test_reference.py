@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lp_ray.errors import RefusedError, UnsupportedError
+from lp_ray.base.errors import RefusedError, UnsupportedError
+from lp_ray.contract.driving_reference import parse_reference
 from lp_ray.motion.keypoints import rotation
-from lp_ray.motion.reference import neutral_score, parse_reference, reference_index
+from lp_ray.motion.reference import neutral_score, reference_index
 
 CALM = 7
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lp_ray.errors import InputTooLargeError, TemplateError
+from lp_ray.base.errors import InputTooLargeError, TemplateError
 from lp_ray.motion.safe_pickle import load_plain
 
 LIMIT = 1 << 20

@@ -14,15 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lp_ray.errors import TemplateError
-from lp_ray.motion.template import (
-    TemplateHeader,
-    TemplateReader,
-    pack_part,
-    read_header,
-    unpack_part,
-    write_template,
-)
+from lp_ray.base.errors import TemplateError
+from lp_ray.motion.template import TemplateHeader, TemplateReader, pack_part, read_header, unpack_part, write_template
 
 HEADER = TemplateHeader("preview", "e", "l", 30000, 1001, 7, (2, 3))
 MOTION = {

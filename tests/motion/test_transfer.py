@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lp_ray.errors import TemplateError, UnsupportedError
+from lp_ray.base.errors import TemplateError, UnsupportedError
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.records import DrivingMotion, SourceMotion
 from lp_ray.motion.regions import EYES, LIP, RULES

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
 from lp_ray.report.sheet import CELL, contact_sheet, fit_cell, pick_frames, sheet_times
 
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from lp_ray.errors import RefusedError
+from lp_ray.base.errors import RefusedError
 from lp_ray.report import summary
 from lp_ray.report.summary import parse_webhook
 

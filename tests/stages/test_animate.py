@@ -13,15 +13,16 @@ import pytest
 from numpy.typing import NDArray
 
 from lp_ray import storage
+from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops, Span
-from lp_ray.layout import TemplateLayout
 from lp_ray.motion.template import TemplateHeader, write_template
-from lp_ray.options import PairOptions
-from lp_ray.settings import Settings
+from lp_ray.output.layout import TemplateLayout
+from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import DrivingRef, PairWork, SourceRef
 from lp_ray.stages.animate import AnimatePairs
-from lp_ray.stages.rows import AnimatedChunk, DrivingRef, PairWork, SourcedSpan, SourceRef
+from lp_ray.stages.rows import AnimatedChunk, SourcedSpan
 from lp_ray.storage.uri import local_path
 
 N_FRAMES, CHUNK = 6, 2

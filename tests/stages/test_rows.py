@@ -5,16 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lp_ray.stages.rows import (
-    AnimatedChunk,
-    ClipFacts,
-    DrivingRef,
-    Failure,
-    PairWork,
-    SourceRef,
-    SpanRow,
-    StagedMotion,
-)
+from lp_ray.contract.failure import Failure
+from lp_ray.plan.work import DrivingRef, PairWork, SourceRef
+from lp_ray.stages.rows import AnimatedChunk, ClipFacts, SpanRow, StagedMotion
 
 WORK = PairWork(
     "id",

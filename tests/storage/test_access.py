@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lp_ray import storage
-from lp_ray.errors import InputTooLargeError, MissingInputError
-from lp_ray.limits import Limits
+from lp_ray.base.errors import InputTooLargeError, MissingInputError
+from lp_ray.base.limits import Limits
 
 from .conftest import NAMES
 

@@ -13,7 +13,7 @@ import pytest
 import s3fs
 
 from lp_ray import storage
-from lp_ray.errors import (
+from lp_ray.base.errors import (
     BucketMissingError,
     StorageAuthError,
     StorageError,
@@ -92,7 +92,7 @@ ON_TINY_DISK = """
 import sys
 from pathlib import Path
 from lp_ray import storage
-from lp_ray.errors import StorageError
+from lp_ray.base.errors import StorageError
 folder, source = Path(sys.argv[1]), Path(sys.argv[2])
 storage.put_bytes(storage.normalise(str(folder / "small")), b"1")
 {prepare}

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from lp_ray import storage
-from lp_ray.errors import SchemeNotAllowedError
+from lp_ray.base.errors import SchemeNotAllowedError
 from lp_ray.storage import web
 from lp_ray.storage.policy import is_public
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_ray import storage
-from lp_ray.errors import SchemeNotAllowedError
+from lp_ray.base.errors import SchemeNotAllowedError
 from lp_ray.storage.uri import local_path
 
 

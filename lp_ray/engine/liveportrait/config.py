@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lp_ray.errors import RefusedError
+from lp_ray.base.errors import RefusedError
 
 N_KEYPOINTS = 21
 N_MOTIONS = N_KEYPOINTS + 1

@@ -10,18 +10,19 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.errors import UnsupportedError
+from lp_ray.contract.options import PairOptions
+from lp_ray.contract.variants import Variant
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import choose_device, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor, SourceFeatures
-from lp_ray.engine.liveportrait.weight_set import Variant, WeightIdentity, WeightSet
+from lp_ray.engine.liveportrait.weights.weight_set import WeightIdentity, WeightSet
 from lp_ray.engine.protocol import CROP_SIZE, PairMotion, SourceCrops, Span
-from lp_ray.errors import UnsupportedError
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
 from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfer
-from lp_ray.options import PairOptions
 
 NAME = "liveportrait"
 

@@ -12,9 +12,9 @@ from importlib.util import find_spec
 import torch
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from lp_ray.base.errors import RefusedError
 from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.engine.liveportrait.networks import Networks
-from lp_ray.errors import RefusedError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lp_ray.base.errors import EngineOutputError
 from lp_ray.engine.liveportrait.config import N_KEYPOINTS
 from lp_ray.engine.liveportrait.fast.execution import Execution, executed
 from lp_ray.engine.liveportrait.fast.renderer import Pass, Renderer
@@ -19,7 +20,6 @@ from lp_ray.engine.liveportrait.networks import Networks
 from lp_ray.engine.liveportrait.placement import CUDA_BATCH, choose_execution, exact_inference, place
 from lp_ray.engine.liveportrait.stitching import retarget, stitch
 from lp_ray.engine.protocol import FRAME_SIZE
-from lp_ray.errors import EngineOutputError
 from lp_ray.motion.keypoints import keypoints, rotation
 
 F32 = NDArray[np.float32]

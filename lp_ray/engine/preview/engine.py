@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.errors import EngineOutputError, TemplateError, UnsupportedError
+from lp_ray.base.pages import empty_pages
+from lp_ray.contract.options import PairOptions
 from lp_ray.engine.preview.pose import fit_poses, nearest_rotation, to_canonical
 from lp_ray.engine.preview.source import PreparedSource, prepare_source
 from lp_ray.engine.preview.still import neutral_of
@@ -16,14 +19,11 @@ from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.preview.transfer import DriverFrame, FrameMotion, Transfer
 from lp_ray.engine.preview.warp import render
 from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
-from lp_ray.errors import EngineOutputError, TemplateError, UnsupportedError
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.rates import Indices
 from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
-from lp_ray.options import PairOptions
-from lp_ray.pages import empty_pages
 
 OUTPUT_VERSION = 2
 """Raised whenever the same template and source would give other frames."""

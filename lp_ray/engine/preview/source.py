@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.arrays import Image, Points
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.engine.preview.mouth import MouthLook, look_at_mouth
 from lp_ray.engine.preview.pose import Array, fit_poses, project, to_canonical
 from lp_ray.engine.preview.topology import (
@@ -30,9 +32,7 @@ from lp_ray.engine.preview.topology import (
     strip_triangles,
 )
 from lp_ray.engine.protocol import FRAME_SIZE
-from lp_ray.errors import UnsupportedError
 from lp_ray.face.mediapipe.mesh import CanonicalMesh
-from lp_ray.face.protocol import Image, Points
 
 N_OVAL = len(OVAL)
 

@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from lp_ray.errors import WeightsError
-from lp_ray.weights.cache import cached_file
-from lp_ray.weights.store import WeightStore
+from lp_ray.base.errors import WeightsError
+from lp_ray.models.cache import cached_file
+from lp_ray.models.store import WeightStore
 
-# Names in a weight store; `lp_ray.weights.artefacts` knows where they come from.
+# Names in a weight store; `lp_ray.models.artefacts` knows where they come from.
 DETECTOR = "shared/det_10g.onnx"
 POINTS_106 = "shared/2d106det.onnx"
 POINTS_203 = "shared/landmark.onnx"

@@ -10,12 +10,13 @@ from typing import TypeVar
 import numpy as np
 from onnxruntime import InferenceSession
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.arrays import Box, Image, Points
+from lp_ray.base.errors import WeightsError
 from lp_ray.face.insightface.files import REMEDY, ModelFiles
 from lp_ray.face.insightface.identity import N_POINTS, NAME, landmarker_digest
-from lp_ray.face.insightface.networks import Box, FaceDetector, Network106, Network203
+from lp_ray.face.insightface.networks import FaceDetector, Network106, Network203
 from lp_ray.face.insightface.sessions import Device, open_session, prepare_device
-from lp_ray.face.protocol import Face, Image, Points
+from lp_ray.face.protocol import Face
 
 MAX_FACES = 64
 """Boxes looked at in one picture, best first: what a picture of a crowd may cost."""

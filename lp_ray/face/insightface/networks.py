@@ -12,11 +12,8 @@ from insightface.model_zoo.scrfd import SCRFD
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
+from lp_ray.base.arrays import Box, Image, Points
 from lp_ray.face.crop import Rectangle, cut, invert, transform_points
-from lp_ray.face.protocol import Image, Points
-
-Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in picture pixels."""
 
 DETECTOR_SIZE = 512
 DETECTION_THRESHOLD = 0.15

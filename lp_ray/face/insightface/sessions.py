@@ -7,7 +7,7 @@ from typing import Literal
 
 import onnxruntime
 
-from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.base.errors import RefusedError, WeightsError
 from lp_ray.face.insightface.files import REMEDY
 
 Device = Literal["cpu", "cuda"]

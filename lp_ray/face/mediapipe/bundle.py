@@ -8,7 +8,7 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.errors import WeightsError
 
 BUNDLE = Path(__file__).with_name("face_landmarker.task")
 BUNDLE_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"

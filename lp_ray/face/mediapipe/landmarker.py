@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from lp_ray.base.arrays import Box, Image
 from lp_ray.face.mediapipe.bundle import BUNDLE_SHA256
-from lp_ray.face.mediapipe.networks import N_POINTS, Box, Detection, FaceDetector, LandmarkNetwork
+from lp_ray.face.mediapipe.networks import N_POINTS, Detection, FaceDetector, LandmarkNetwork
 from lp_ray.face.mediapipe.region import Region
-from lp_ray.face.protocol import Face, Image
+from lp_ray.face.protocol import Face
 
 CODE_VERSION = 1
 """Raise it with every change that moves a point."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from lp_ray.base.arrays import Box, Image, Points
 from lp_ray.face.mediapipe.bundle import DETECTOR, LANDMARKS, read_member
 from lp_ray.face.mediapipe.region import Region
-from lp_ray.face.protocol import Image, Points
 
 DETECTOR_SIZE = 128
 LANDMARK_SIZE = 256
@@ -24,10 +24,6 @@ _ANCHOR_GRIDS = ((16, 2), (8, 6))
 
 # The detector's eight (x, y) pairs: centre, size, the eyes (left of the picture first), nose, mouth, ears.
 _CENTRE, _SIZE, _LEFT_EYE, _RIGHT_EYE = range(4)
-
-
-Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in picture pixels."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.face.protocol import Image, Points
+from lp_ray.base.arrays import Image, Points
 
 MARGIN = 1.5
 """Side of the region over the longer side of the face's box (MediaPipe's face landmark graph)."""

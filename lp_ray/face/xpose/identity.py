@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lp_ray.errors import RefusedError, WeightsError
-from lp_ray.weights.cache import cached_file
-from lp_ray.weights.store import WeightStore
+from lp_ray.base.errors import RefusedError, WeightsError
+from lp_ray.models.cache import cached_file
+from lp_ray.models.store import WeightStore
 
 if TYPE_CHECKING:
     from lp_ray.face.xpose.runner import XPoseDetector

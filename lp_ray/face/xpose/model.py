@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lp_ray.errors import UnsupportedError
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.face.xpose.config import OFFICIAL, TEXT_WIDTH, XPoseConfig
 from lp_ray.face.xpose.decoder import Candidates, Decoder, Encoded
 from lp_ray.face.xpose.encoder import Encoder

@@ -24,7 +24,7 @@ import torch
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.errors import WeightsError
 from lp_ray.face.xpose.config import MAX_KEYPOINTS, TEXT_WIDTH
 
 MAX_FILE_BYTES = 1 << 20

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from torch import Tensor
 
-from lp_ray.errors import EngineOutputError, RefusedError, UnsupportedError
-from lp_ray.face.protocol import Face, Image
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import EngineOutputError, RefusedError, UnsupportedError
+from lp_ray.face.protocol import Face
 from lp_ray.face.xpose.identity import CODE_VERSION
 from lp_ray.face.xpose.model import XPose
 from lp_ray.face.xpose.prompts import TextPrompts

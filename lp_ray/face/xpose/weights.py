@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import torch
 from torch import Tensor
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.errors import WeightsError
 from lp_ray.face.xpose.config import OFFICIAL, XPoseConfig
 from lp_ray.face.xpose.model import XPose
 from lp_ray.face.xpose.swin import WINDOW, window_offsets

@@ -13,10 +13,10 @@ import skimage.data
 from numpy.typing import NDArray
 
 from lp_ray.engine.liveportrait.engine import LivePortraitEngine, PreparedSource
-from lp_ray.engine.liveportrait.weight_set import WeightSet
+from lp_ray.engine.liveportrait.weights.load import load_weights
+from lp_ray.engine.liveportrait.weights.weight_set import WeightSet
 from lp_ray.engine.protocol import CROP_SIZE, SourceCrops
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
-from lp_ray.weights.load import load_weights
 
 N_FRAMES = 11
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from lp_ray.base.errors import EngineOutputError, RefusedError, TemplateError, UnsupportedError
+from lp_ray.contract.options import PairOptions
 from lp_ray.engine.liveportrait.engine import LivePortraitEngine, PreparedSource
 from lp_ray.engine.liveportrait.networks import Model
-from lp_ray.engine.liveportrait.weight_set import WeightSet
+from lp_ray.engine.liveportrait.weights.load import load_weights
+from lp_ray.engine.liveportrait.weights.weight_set import WeightSet
 from lp_ray.engine.protocol import Engine, PairMotion, SourceCrops, Span
-from lp_ray.errors import EngineOutputError, RefusedError, TemplateError, UnsupportedError
 from lp_ray.motion.records import TAILS
 from lp_ray.motion.template import MotionFrames, TemplateReader
-from lp_ray.options import PairOptions
-from lp_ray.weights.load import load_weights
 
 MakeTemplate = Callable[[MotionFrames], TemplateReader]
 OPTIONS = PairOptions()

@@ -20,7 +20,7 @@ from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.predictor import Predictor
 from lp_ray.engine.liveportrait.warping import candidate_motions, identity_grid, sample
 from lp_ray.engine.liveportrait.warping import heat_maps as plain_heat_maps
-from lp_ray.engine.liveportrait.weight_set import WeightSet
+from lp_ray.engine.liveportrait.weights.weight_set import WeightSet
 
 
 @pytest.fixture(autouse=True)

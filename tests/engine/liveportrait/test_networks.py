@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lp_ray.base.errors import RefusedError
 from lp_ray.engine.liveportrait.config import FULL, TINY, network_size
 from lp_ray.engine.liveportrait.networks import MODELS, Networks, expected_shapes, load_networks
 from lp_ray.engine.liveportrait.placement import place
 from lp_ray.engine.liveportrait.warping import identity_grid, sample
-from lp_ray.engine.liveportrait.weight_set import WeightSet
-from lp_ray.errors import RefusedError
-from lp_ray.weights.seeded import seeded_weights
+from lp_ray.engine.liveportrait.weights.seeded import seeded_weights
+from lp_ray.engine.liveportrait.weights.weight_set import WeightSet
 
 MINIATURE = replace(
     TINY,

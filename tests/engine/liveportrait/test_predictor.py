@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lp_ray.engine.liveportrait.config import TINY
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.predictor import Predictor
-from lp_ray.engine.liveportrait.weight_set import WeightSet
+from lp_ray.engine.liveportrait.weights.weight_set import WeightSet
 
 N_FRAMES = 11
 """More than a pass, and no multiple of one."""

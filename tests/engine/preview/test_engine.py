@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from lp_ray.base.errors import EngineOutputError, TemplateError, UnsupportedError
+from lp_ray.contract.options import PairOptions
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.protocol import Engine, PairMotion, SourceCrops, Span
-from lp_ray.errors import EngineOutputError, TemplateError, UnsupportedError
 from lp_ray.motion.template import MotionFrames, TemplateReader
-from lp_ray.options import PairOptions
 
 TemplateMaker = Callable[[MotionFrames], TemplateReader]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lp_ray.face.protocol import Image, Points
+from lp_ray.base.arrays import Image, Points
 from tests.face.insightface.models import DOT, pattern, turned
 
 

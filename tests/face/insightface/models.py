@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203, ModelFiles
-from lp_ray.weights.artefacts import ARTEFACTS, LICENCES
-from lp_ray.weights.store import LockEntry, WeightStore
+from lp_ray.models.artefacts import ARTEFACTS, LICENCES
+from lp_ray.models.store import LockEntry, WeightStore
 
 DOT = 16
 """Side of the dot, pixels: with its corner on a multiple of 32 it covers anchors of every stride."""

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.base.errors import RefusedError, WeightsError
 from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203
 from lp_ray.face.insightface.identity import landmarker_digest
 from lp_ray.face.insightface.landmarker import InsightFaceLandmarker

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import NoFaceError
+from lp_ray.base.errors import NoFaceError
 from lp_ray.face.insightface.landmarker import MAX_FACES, DetectedFace, InsightFaceLandmarker
 from lp_ray.face.portrait import find_face
 from lp_ray.face.protocol import Face, Landmarker

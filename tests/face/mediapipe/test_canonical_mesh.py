@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.errors import WeightsError
 from lp_ray.face.mediapipe import wire
 from lp_ray.face.mediapipe.bundle import BUNDLE, DETECTOR, read_member
 from lp_ray.face.mediapipe.mesh import canonical_mesh

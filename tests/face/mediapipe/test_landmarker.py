@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lp_ray.base.arrays import Image, Points
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
-from lp_ray.face.protocol import Face, Image, Landmarker, Points
+from lp_ray.face.protocol import Face, Landmarker
 
 Portrait = Callable[[str], Image]
 

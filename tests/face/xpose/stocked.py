@@ -22,8 +22,8 @@ from lp_ray.face.xpose.identity import WEIGHTS, prompts_name
 from lp_ray.face.xpose.prompts import prompts_to_npz
 from lp_ray.face.xpose.seeded import seeded_checkpoint, seeded_prompts
 from lp_ray.face.xpose.weights import own_tensors
-from lp_ray.weights.artefacts import LICENCES
-from lp_ray.weights.store import LockEntry, WeightStore
+from lp_ray.models.artefacts import LICENCES
+from lp_ray.models.store import LockEntry, WeightStore
 
 TEXT_SEED = 2
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lp_ray.errors import RefusedError, WeightsError
+from lp_ray.base.errors import RefusedError, WeightsError
 from lp_ray.face.xpose.identity import WEIGHTS, XPoseSpec, identify_xpose, prompts_name
-from lp_ray.weights.store import LockEntry, WeightStore
+from lp_ray.models.store import LockEntry, WeightStore
 
 
 def entry(name: str, data: bytes, fill: str) -> tuple[str, bytes, LockEntry]:

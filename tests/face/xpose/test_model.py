@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lp_ray.errors import UnsupportedError
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.face.xpose.decoder import Candidates
 from lp_ray.face.xpose.model import XPose
 from lp_ray.face.xpose.seeded import seeded_prompts

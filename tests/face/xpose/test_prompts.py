@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.errors import WeightsError
 from lp_ray.face.xpose.prompts import MAX_FILE_BYTES, TextPrompts, import_prompts, prompts_to_npz, read_prompts
 from lp_ray.face.xpose.seeded import seeded_prompts
 

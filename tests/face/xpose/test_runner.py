@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lp_ray.errors import EngineOutputError, RefusedError, UnsupportedError
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import EngineOutputError, RefusedError, UnsupportedError
 from lp_ray.face.xpose.config import TINY
 from lp_ray.face.xpose.model import XPose
 from lp_ray.face.xpose.runner import XPoseDetector, network_size, prepare, survivors

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lp_ray.errors import WeightsError
+from lp_ray.base.errors import WeightsError
 from lp_ray.face.xpose.config import TINY
 from lp_ray.face.xpose.weights import alias_keys, load_xpose, own_tensors, read_checkpoint
 

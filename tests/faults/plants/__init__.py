@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lp_ray.face.protocol import Image
+from lp_ray.base.arrays import Image
 
 FOLDER = Path(__file__).parent
 

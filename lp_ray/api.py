@@ -1,0 +1,153 @@
+"""A single pair as a library call, without Ray, on the very stages that the job runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lp_ray import storage
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.manifest import check_manifest
+from lp_ray.contract.options import ALIASES, LIVEPORTRAIT, make_options
+from lp_ray.contract.result_schema import DONE
+from lp_ray.coordinator import job as jobs
+from lp_ray.coordinator.reporting import Progress
+from lp_ray.engine.factory import EngineSpec
+from lp_ray.face.xpose.identity import XPoseSpec
+from lp_ray.output import results
+from lp_ray.output.occupy import occupy
+from lp_ray.output.results import ResultRow
+from lp_ray.plan.pairing import pair_up
+from lp_ray.plan.settings import Settings
+from lp_ray.runtime.inline import InlineExecutor
+from lp_ray.storage import Policy
+
+SEEDED = "seeded"
+DEFAULT_WEIGHTS = "~/.cache/lp_ray/weights"
+LOCAL_POLICY = Policy(schemes=frozenset({"file", "s3", "gs", "az", "memory"}), prefixes=())
+"""Where inputs of the library may come from unless it is told otherwise."""
+
+
+class PairFailedError(Exception):
+    """A pair could not be animated; the message names the stage, the error and the reason."""
+
+    def __init__(self, row: ResultRow) -> None:
+        super().__init__(f"{row['stage']}: {row['error_class']}: {row['error']}")
+        self.row = row
+
+
+class LivePortraitPipeline:
+    """Animates people, one pair a call.
+
+    >>> pipeline = LivePortraitPipeline()                                    # doctest: +SKIP
+    >>> pipeline.animate("a.jpg", "b.mp4", "out", crf=16)["video_uri"]       # doctest: +SKIP
+    'file:///…/out/videos/….mp4'
+
+    Networks and models are loaded once, at the first call. Outputs are those of `python -m jobs.animate`: a result in
+    `<output>/videos`, a row in `<output>/results`, motion templates shared by later calls; a pair that is done is not
+    made again. One call at a time; an output where another process is at work is refused with LeaseHeldError.
+    """
+
+    variant = "human"
+
+    def __init__(
+        self,
+        weights: str = DEFAULT_WEIGHTS,
+        device: str = "cpu",
+        precision: str = "float32",
+        size: str = "full",
+        engine: str = LIVEPORTRAIT,
+        policy: Policy = LOCAL_POLICY,
+        **settings: Any,
+    ) -> None:
+        """`weights`, `device`, `precision`, `size` and `engine` as in conf/engine.
+
+        `settings` are those of `lp_ray.plan.settings.Settings` besides output, templates and engine, such as
+        `landmarker`, `limits` or `chunk_frames`. Raises RefusedError for a setting that is not there.
+        """
+        known = {field.name for field in dataclasses.fields(Settings)} - {"output", "templates", "engine", "run"}
+        if unknown := sorted(settings.keys() - known):
+            raise RefusedError(f"{unknown[0]}: no such setting (settings: {', '.join(sorted(known))})")
+        self._engine = EngineSpec(engine, device, precision, weights, size, self.variant)
+        self._policy = policy
+        self._given = {"xpose": XPoseSpec(weights if weights != SEEDED else ""), **settings}
+        self._run = uuid.uuid4().hex
+        self._executor: InlineExecutor | None = None
+        self._settings: Settings | None = None
+
+    def animate(
+        self,
+        source: str | Path,
+        driving: str | Path,
+        output: str | Path,
+        *,
+        templates: str | Path | None = None,
+        face: str | int | None = None,
+        box: Sequence[float] | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        **options: Any,
+    ) -> ResultRow:
+        """Animate a source with a driving and return the result row (`lp_ray.contract.manifest.RESULT_SCHEMA`).
+
+        `output` is a folder or URI; `templates` the motion template store, `<output>/templates` by default; `face`
+        and `box` choose the source's face, `start_s` and `end_s` cut the driving; `options` are those of a pair
+        (docs/options.md), under our names or the reference's. Raises RefusedError for arguments that are wrong,
+        PairFailedError for a pair that cannot be made.
+        """
+        settings = self._place(str(output), None if templates is None else str(templates))
+        sources = _table("source", uri=str(source), face=None if face is None else str(face), box=box)
+        drivings = _table("driving", uri=str(driving), start_s=start_s, end_s=end_s)
+        named = {ALIASES.get(name, name): value for name, value in options.items()}
+        pairs = pair_up("zip", 1, 1, make_options(named, "options"))
+        job = jobs.prepare(settings, sources, drivings, None, pairs, self._policy)
+        with occupy(settings.output_layout) as lease:
+            jobs.leave_out_standing(job, retry_failed=True)
+            if len(job.plan.todo):
+                if self._executor is None or self._settings != settings:
+                    self._executor, self._settings = InlineExecutor(settings, job.engine), settings
+                jobs.run(job, self._executor, _Silent(), lease)
+        rows = results.read_results(settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
+        row: ResultRow = rows[0]
+        if row["status"] != DONE:
+            raise PairFailedError(row)
+        return row
+
+    def _place(self, output: str, templates: str | None) -> Settings:
+        root = storage.normalise(output)
+        store = storage.normalise(templates) if templates else storage.join(root, "templates")
+        return Settings(root, store, self._engine, run=self._run, **self._given)
+
+
+class LivePortraitPipelineAnimal(LivePortraitPipeline):
+    """Animates animals, one pair a call; X-Pose, from the same weight store, finds those that have no `box`."""
+
+    variant = "animal"
+
+
+class _Silent:
+    """A reporter for a caller that waits."""
+
+    def update(self, progress: Progress) -> None:
+        """Nothing to show."""
+
+    def note(self, text: str) -> None:
+        """Nothing to say."""
+
+    def settled(self, row: ResultRow) -> None:
+        """The caller gets it."""
+
+
+def _table(kind: Any, **values: Any) -> pa.Table:
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        table = pa.Table.from_pylist([given])
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise RefusedError(f"{kind}: {error}") from error
+    return check_manifest(table, kind, where=f"{kind}={values['uri']}")

@@ -1,0 +1,17 @@
+"""How the option `driving_reference` is written; `lp_ray.motion.reference` finds the frame."""
+
+from __future__ import annotations
+
+from lp_ray.base.errors import RefusedError
+
+FIRST = "first"
+NEUTRAL = "neutral"
+
+
+def parse_reference(text: str) -> str | int:
+    """Return "first", "neutral" or an index >= 0. Raises RefusedError for anything else."""
+    if text in (FIRST, NEUTRAL):
+        return text
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise RefusedError(f"driving_reference={text!r} must be {FIRST}, {NEUTRAL} or a frame's index")

@@ -1,0 +1,204 @@
+"""Options of a pair: one field each, with its default, its range and its meaning.
+
+The job's configuration gives a value for all pairs; a column of the same name in the pairs manifest overrides
+it for one row. Every option is part of the pair's key. Where the reference's command line has another name for
+an option, that name works too (ALIASES).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.driving_reference import parse_reference
+from lp_ray.contract.face_rules import ALL_FACES
+
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
+Region = Literal["all", "exp", "pose", "lip", "eyes"]
+OutputFormat = Literal["auto", "mp4", "gif", "frames"]
+
+LIVEPORTRAIT = "liveportrait"
+
+ALIASES = {
+    "flag_pasteback": "paste_back",
+    "scale": "crop_scale",
+    "vx_ratio": "crop_vx",
+    "vy_ratio": "crop_vy",
+    "scale_crop_driving_video": "driving_crop_scale",
+    "vx_ratio_crop_driving_video": "driving_crop_vx",
+    "vy_ratio_crop_driving_video": "driving_crop_vy",
+    "audio_priority": "audio",
+}
+"""The reference's flag -> our option, where the names differ."""
+
+
+def _option(
+    default: Any,
+    help_text: str,
+    low: float | None = None,
+    high: float | None = None,
+    only: str | None = None,
+    humans: bool = False,
+) -> Any:
+    """Declare an option; `only` names the one engine that has it, `humans` keeps it from the animals' variant."""
+    return field(
+        default=default, metadata={"help": help_text, "low": low, "high": high, "only": only, "humans": humans}
+    )
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """How one pair is animated and written."""
+
+    paste_back: bool = _option(True, "put the animated face back into the whole source picture")
+    flag_do_crop: bool = _option(True, "crop the source around its face; false: it is a crop already")
+    flag_do_rot: bool = _option(True, "turn the source crop so that the face stands upright")
+    source_max_dim: int = _option(1280, "longest side of the source, pixels; larger ones shrink", 64, 8192)
+    source_division: int = _option(2, "sides of the source are trimmed to multiples of it", 1, 64)
+    crop_scale: float = _option(2.3, "side of the source crop over the extent of the face", 1.0, 5.0)
+    crop_vx: float = _option(0.0, "move of the source crop to the face's right, of its side", -1.0, 1.0)
+    crop_vy: float = _option(-0.125, "move of the source crop down, of its side", -1.0, 1.0)
+    flag_crop_driving_video: bool = _option(
+        False, "crop square drivings too; one that is not square always is", only=LIVEPORTRAIT
+    )
+    driving_crop_scale: float = _option(2.2, "side of the driving crop over the face", 1.0, 5.0, only=LIVEPORTRAIT)
+    driving_crop_vx: float = _option(0.0, "move of the driving crop to the right", -1.0, 1.0, only=LIVEPORTRAIT)
+    driving_crop_vy: float = _option(-0.1, "move of the driving crop down", -1.0, 1.0, only=LIVEPORTRAIT)
+    driving_multiplier: float = _option(1.0, "strength of the driving motion", 0.0, 4.0)
+    animation_region: Region = _option("all", "what the driving moves", only=LIVEPORTRAIT, humans=True)
+    driving_option: Literal["expression-friendly", "pose-friendly"] = _option(
+        "expression-friendly",
+        "rescale the motion to the source's size (animals always do)",
+        only=LIVEPORTRAIT,
+        humans=True,
+    )
+    driving_smooth_observation_variance: float = _option(
+        3e-7, "smoothing of a source video's motion, larger is smoother", 1e-12, 1.0, only=LIVEPORTRAIT, humans=True
+    )
+    flag_relative_motion: bool = _option(
+        True, "motion relative to the driving's reference frame", only=LIVEPORTRAIT, humans=True
+    )
+    flag_stitching: bool = _option(True, "keep the shoulders in place", only=LIVEPORTRAIT)
+    flag_eye_retargeting: bool = _option(
+        False, "drive the eyes by their opening (relative mode drops the rest)", only=LIVEPORTRAIT, humans=True
+    )
+    flag_lip_retargeting: bool = _option(
+        False, "drive the lips by their opening (relative mode drops the rest)", only=LIVEPORTRAIT, humans=True
+    )
+    flag_source_video_eye_retargeting: bool = _option(
+        False, "hold a source video's eyes as open as in its first frame", only=LIVEPORTRAIT, humans=True
+    )
+    flag_normalize_lip: bool = _option(False, "close the source's lips before it moves", only=LIVEPORTRAIT, humans=True)
+    driving_reference: str = _option("first", "frame that motion is measured from: first, neutral or its number")
+    driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
+        "min", "what a driving shorter than a source video does", humans=True
+    )
+    audio: Literal["driving", "source", "none"] = _option("driving", "whose sound comes first; none: no sound")
+    format: OutputFormat = _option("auto", "auto: mp4, or a PNG for a picture driven by a picture")
+    comparison: bool = _option(False, "also write driving, source and result side by side")
+    encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it")
+    crf: int = _option(18, "quality, lower is better (nvenc: cq)", 0, 51)
+    preset: Preset = _option("veryfast", "x264 effort")
+
+
+def option_names() -> tuple[str, ...]:
+    """Names of all per-pair options, in the order of their declaration."""
+    return tuple(f.name for f in fields(PairOptions))
+
+
+def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
+    """Build checked options from loose values (configuration or a manifest row).
+
+    `where` says whose values these are ("options", "pairs row 7") and opens every message. None keeps the
+    default. Raises RefusedError for an unknown name, a wrong kind or a value out of range.
+    """
+    known = {f.name: f for f in fields(PairOptions)}
+    hints = typing.get_type_hints(PairOptions)
+    checked = {}
+    for name, value in values.items():
+        if name not in known:
+            raise RefusedError(f"{where}: unknown option {name!r}{nearest(name, known)}")
+        if value is not None:
+            checked[name] = _check(known[name], hints[name], value, where)
+    options = PairOptions(**checked)
+    try:
+        parse_reference(options.driving_reference)
+    except RefusedError as error:
+        raise RefusedError(f"{where}: {error}") from error
+    return options
+
+
+def check_options(options: PairOptions, engine: str, variant: str, where: str) -> None:
+    """Raise RefusedError for options that would have no effect with this engine, or that exclude each other."""
+    for option in fields(PairOptions):
+        value, only = getattr(options, option.name), option.metadata["only"]
+        if value == option.default:
+            continue
+        if only not in (None, engine):
+            raise RefusedError(f"{where}: {option.name}={value!r} has no effect with engine={engine}; it needs {only}")
+        if variant == "animal" and option.metadata["humans"]:
+            raise RefusedError(f"{where}: {option.name}={value!r} has no effect on animals; leave it out")
+    if variant == "animal":
+        _check_animals(options, where)
+    if options.paste_back and not (options.flag_stitching and options.flag_do_crop):
+        lacking = "flag_stitching" if options.flag_do_crop else "flag_do_crop"
+        raise RefusedError(f"{where}: paste_back needs {lacking}=true: set paste_back=false for the crop alone")
+
+
+def _check_animals(options: PairOptions, where: str) -> None:
+    """Raise RefusedError for values, and for options without another one, that have no effect on animals."""
+    if options.audio == "source":
+        raise RefusedError(
+            f"{where}: audio='source' has no effect on animals, whose sources are pictures; leave it out"
+        )
+    placing = ("driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
+    for option in (option for option in fields(PairOptions) if option.name in placing):
+        value = getattr(options, option.name)
+        if value != option.default and not options.flag_crop_driving_video:
+            raise RefusedError(
+                f"{where}: {option.name}={value!r} has no effect on animals, whose drivings are taken whole, without "
+                "flag_crop_driving_video=true"
+            )
+
+
+def check_faces(face: str, options: PairOptions, where: str) -> None:
+    """Raise RefusedError for `face: all` where there is no picture to put the faces back into."""
+    if face == ALL_FACES and not options.paste_back:
+        raise RefusedError(f"{where}: face={ALL_FACES!r} needs paste_back=true: each face goes back into the picture")
+
+
+def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOptions:
+    """Return `base` with the given values in place; None keeps what `base` has. Raises RefusedError."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return make_options({**asdict(base), **given}, where)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" for the closest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
+    if typing.get_origin(kind) is Literal:
+        allowed = typing.get_args(kind)
+        if value not in allowed:
+            raise RefusedError(f"{where}: {option.name}={value!r} must be one of {', '.join(allowed)}")
+        return value
+    if isinstance(kind, types.UnionType):  # pragma: no cover - guards the declarations above
+        raise TypeError(f"option {option.name} may not be a union")
+    number = kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool)
+    if not ((isinstance(value, kind) and (kind is bool or not isinstance(value, bool))) or number):
+        raise RefusedError(f"{where}: {option.name}={value!r} must be {kind.__name__}")
+    if kind is int and not (math.isfinite(value) and value == int(value)):
+        raise RefusedError(f"{where}: {option.name}={value!r} must be a whole number")
+    low, high = option.metadata["low"], option.metadata["high"]
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        raise RefusedError(f"{where}: {option.name}={value!r} must be between {low} and {high}")
+    return kind(value)

@@ -1,0 +1,80 @@
+"""Stored files on this machine's own disk: fetched once, for all its processes, and loaded by path."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from lp_ray.base.errors import RefusedError
+from lp_ray.models.store import WeightStore, file_sha256
+
+CACHE_VARIABLE = "LP_RAY_CACHE"
+DEFAULT_CACHE = "~/.cache/lp_ray"
+
+
+def cache_folder() -> Path:
+    """Return where this machine keeps copies of stored files: $LP_RAY_CACHE, or ~/.cache/lp_ray."""
+    return Path(os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE).expanduser()
+
+
+def cached_file(store: WeightStore, name: str) -> Path:
+    """Return a local path to a stored file, fetched once per machine however many processes ask at once.
+
+    Copies lie under <cache>/models/<sha256>/ and are compared with their hash each time: one that was altered is
+    fetched again. Raises WeightsError when the store lacks the file or holds other bytes than its lock says,
+    RefusedError when the cache cannot be written.
+    """
+    sha256 = store.entry(name).sha256
+    path = cache_folder() / "models" / sha256 / PurePosixPath(name).name
+    if _holds(path, sha256):
+        return path
+    with _alone(path.parent):
+        if not _holds(path, sha256):
+            _keep(path, store.read(name))
+    return path
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file_sha256(file) == sha256
+    except OSError:
+        return False
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process of this machine in at a time; the system frees the lock of one that was killed."""
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "lock").open("w")
+    with file:
+        with _writing(folder):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    with _writing(path):
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RefusedError(
+            f"cannot keep a model in {place}: {error.strerror}; set {CACHE_VARIABLE} to a folder of this machine "
+            "with room that can be written"
+        ) from error

@@ -1,0 +1,136 @@
+"""A weight store: a folder, local or at any URI, of safetensors, ONNX and npz files and a lock that vouches for them.
+
+File format: `lock.json`, version 1, is a JSON object {"format_version": 1, "files": {name: LockEntry}}. A
+name is a path in the store. The lock is written last, so that what it names is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import BinaryIO, Literal
+
+from lp_ray import storage
+from lp_ray.base.errors import InputTooLargeError, MissingInputError, WeightsError
+
+FORMAT_VERSION = 1
+LOCK = "lock.json"
+MAX_LOCK_BYTES = 1 << 20
+
+Origin = Literal["official", "unpinned", "other"]
+"""official: the source's hash is the published one; unpinned: none is known; other: it differs, and was let in."""
+
+_NAME = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*\.(safetensors|onnx|npz)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class LockEntry:
+    """Hash and bytes of a stored file and of the file it was made from (`source`, in the official layout)."""
+
+    sha256: str
+    size: int
+    source: str
+    source_sha256: str
+    source_size: int
+    origin: Origin
+    licence: str
+
+
+class WeightStore:
+    """The store at a place as typed. Reading it raises WeightsError when there is none."""
+
+    def __init__(self, place: str) -> None:
+        self.uri = storage.normalise(place)
+        self._entries: dict[str, LockEntry] | None = None
+
+    def __str__(self) -> str:
+        return storage.display(self.uri)
+
+    @property
+    def entries(self) -> Mapping[str, LockEntry]:
+        """What the lock names, read once."""
+        if self._entries is None:
+            self._entries = self._read_lock()
+        return self._entries
+
+    def exists(self) -> bool:
+        return storage.exists(storage.join(self.uri, LOCK))
+
+    def entry(self, name: str) -> LockEntry:
+        """Return a file's lock entry. Raises WeightsError when the store has no such file."""
+        if name not in self.entries:
+            raise WeightsError(f"weight store {self} has no {name}: add it with {_import_command(self)}")
+        return self.entries[name]
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes, unchanged since they came in. Raises WeightsError otherwise."""
+        entry = self.entry(name)
+        try:
+            data = storage.read_bytes(storage.join(self.uri, name), entry.size)
+        except (FileNotFoundError, MissingInputError) as error:
+            raise self._damaged(name, "is gone") from error
+        except InputTooLargeError as error:
+            raise self._damaged(name, f"is larger than its {entry.size} bytes") from error
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise self._damaged(name, "is not what came in: its hash differs from the lock's")
+        return data
+
+    def verify(self) -> Iterator[tuple[str, str]]:
+        """Yield (name, problem) of every file that the lock names; the problem is empty for a sound one."""
+        for name, entry in sorted(self.entries.items()):
+            try:
+                with storage.open_read(storage.join(self.uri, name)) as file:
+                    digest = file_sha256(file)
+            except FileNotFoundError:
+                yield name, "missing"
+            else:
+                yield name, "" if digest == entry.sha256 else f"altered: {digest} where {entry.sha256} belongs"
+
+    def write(self, files: Iterator[tuple[str, bytes, LockEntry]]) -> None:
+        """Add or replace files one by one, then the lock."""
+        entries = dict(self.entries) if self.exists() else {}
+        for name, data, entry in files:
+            storage.put_bytes(storage.join(self.uri, name), data)
+            entries[name] = entry
+        lock = {"format_version": FORMAT_VERSION, "files": {n: asdict(entries[n]) for n in sorted(entries)}}
+        storage.put_bytes(storage.join(self.uri, LOCK), json.dumps(lock, indent=1).encode())
+        self._entries = entries
+
+    def _read_lock(self) -> dict[str, LockEntry]:
+        try:
+            text = storage.read_bytes(storage.join(self.uri, LOCK), MAX_LOCK_BYTES)
+        except (FileNotFoundError, NotADirectoryError, MissingInputError) as error:
+            raise WeightsError(
+                f"no weight store at {self} (it has no {LOCK}): make one with python -m jobs.weights pull store={self}"
+            ) from error
+        try:
+            lock = json.loads(text)
+            if lock["format_version"] != FORMAT_VERSION:
+                raise ValueError(f"format {lock['format_version']}, this version reads {FORMAT_VERSION}")
+            entries = {str(name): LockEntry(**entry) for name, entry in lock["files"].items()}
+            if strange := [name for name in entries if not _NAME.fullmatch(name)]:
+                raise ValueError(f"strange name {strange[0]!r}")
+            if strange := [name for name, entry in entries.items() if not _SHA256.fullmatch(entry.sha256)]:
+                raise ValueError(f"strange hash of {strange[0]}")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise WeightsError(f"{self}/{LOCK} cannot be read ({error}): {_import_command(self)}") from error
+        return entries
+
+    def _damaged(self, name: str, how: str) -> WeightsError:
+        return WeightsError(f"weight store {self}: {name} {how}; bring it in again with {_import_command(self)}")
+
+
+def file_sha256(file: BinaryIO) -> str:
+    """Return the SHA-256 of an open file, in constant memory."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 22):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _import_command(store: WeightStore) -> str:
+    return f"python -m jobs.weights import input=… store={store} (or pull store={store})"

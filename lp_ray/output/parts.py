@@ -1,0 +1,199 @@
+"""The Parquet parts under `<output>/results/`: of one schema, few, and never holding a row twice.
+
+A plain reader (`pq.read_table` of the folder) takes the first part's schema for all, so parts are kept alike: a part
+that brings a new column, or a type where the others know none, has the others written anew.
+
+Small parts are merged. The merged part first lies outside of the table, naming those whose place it takes; they are
+removed; then it moves in. A job killed in between leaves rows out of readers' sight, never twice in it, and the next
+job finishes the move.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lp_ray import storage
+from lp_ray.contract.manifest import META_PREFIX
+from lp_ray.contract.result_schema import RESULT_SCHEMA
+from lp_ray.output.layout import OutputLayout
+from lp_ray.storage.guard import guarded
+
+PART_ROWS = 100_000
+"""A part of fewer rows is small; two full ones bound what a merge holds in memory."""
+MANY = 16
+"""Small parts that are let stand before they are merged."""
+
+_REPLACES = b"lp_ray.replaces"
+
+
+def part_uris(layout: OutputLayout) -> list[str]:
+    """Return the table's parts, oldest first."""
+    return sorted(info.uri for info in storage.list_files(layout.results) if info.uri.endswith(".parquet"))
+
+
+@guarded
+def read_part(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a part, or those of `columns` that it has, without reading the others."""
+    with storage.open_read(uri) as file:
+        part = pq.ParquetFile(file)
+        names = None if columns is None else [name for name in columns if name in part.schema_arrow.names]
+        return part.read(names).replace_schema_metadata(None)
+
+
+@guarded
+def read_schema(uri: str) -> pa.Schema:
+    """Read a part's schema from its footer."""
+    with storage.open_read(uri) as file:
+        return pq.read_schema(file).remove_metadata()
+
+
+def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Return the schema that all fit in: RESULT_SCHEMA's columns, then the others as they first appear.
+
+    Of two types the wider one; types that have nothing in common become text.
+    """
+    types: dict[str, pa.DataType] = {field.name: field.type for field in RESULT_SCHEMA}
+    for schema in schemas:
+        for field in schema:
+            types[field.name] = _wider(types.get(field.name, pa.null()), field.type)
+    return pa.schema(list(types.items()))
+
+
+def _wider(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(second):
+        second = second.value_type
+    if first == second:
+        return first
+    try:
+        pair = [pa.schema([("x", first)]), pa.schema([("x", second)])]
+        return pa.unify_schemas(pair, promote_options="permissive").field(0).type
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.string()
+
+
+def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table in the columns and types of `schema`; columns it lacks are null."""
+    columns = [
+        _cast(table[field.name], field.type)
+        if field.name in table.column_names
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    try:
+        return column.cast(type_)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        if type_ != pa.string():
+            raise
+        texts = [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, type_)])
+
+
+def append(layout: OutputLayout, rows: pa.Table) -> None:
+    """Add a part. The caller has seen to it that no pair in it has a row already."""
+    parts = part_uris(layout)
+    settled = [read_schema(parts[-1])] if parts else []  # all parts are alike
+    schema = common_schema([*settled, rows.schema])
+    schema = _known_types(schema)
+    if settled and settled[0] != schema:
+        align(layout, schema)
+    _put(storage.join(layout.results, _name(rows.num_rows)), fit(rows, schema))
+    merge_small(layout)
+
+
+def _known_types(schema: pa.Schema) -> pa.Schema:
+    """Leave out columns that never held a value: what they are is not known, and nothing is lost."""
+    return pa.schema([field for field in schema if not pa.types.is_null(field.type)])
+
+
+def align(layout: OutputLayout, schema: pa.Schema | None = None) -> None:
+    """Bring all parts to one schema that holds theirs and the given one."""
+    schemas = {uri: read_schema(uri) for uri in part_uris(layout)}
+    wanted = _known_types(common_schema([*schemas.values(), *([schema] if schema is not None else [])]))
+    for uri, present in schemas.items():
+        if present != wanted:
+            _put(uri, fit(read_part(uri), wanted))
+
+
+def drop_rows(layout: OutputLayout, doomed: pa.Array) -> None:
+    """Remove the rows of some pairs; parts that hold none of them are not touched."""
+    for uri in part_uris(layout):
+        hit = pc.is_in(read_part(uri, ["pair_id"])["pair_id"], doomed)
+        n_hits = pc.sum(hit).as_py() or 0
+        if n_hits == len(hit):
+            storage.delete(uri)
+        elif n_hits:
+            _put(uri, read_part(uri).filter(pc.invert(hit)))
+
+
+def merge_small(layout: OutputLayout) -> None:
+    """Merge small parts if there are many, the smallest first, into one of less than twice a full part."""
+    small = sorted((rows, uri) for uri in part_uris(layout) if (rows := _rows_in_name(uri)) < PART_ROWS)
+    if len(small) < MANY:
+        return
+    total = np.cumsum([rows for rows, _ in small])
+    chosen = sorted(uri for _, uri in small[: max(2, int(np.searchsorted(total, PART_ROWS)) + 1)])
+    tables = [read_part(uri) for uri in chosen]
+    schema = common_schema([table.schema for table in tables])
+    merged = pa.concat_tables([fit(table, _known_types(schema)) for table in tables])
+    replaced = [uri.rpartition("/")[2] for uri in chosen]
+    name = _name(merged.num_rows)
+    _put(storage.join(layout.compaction, name), merged.replace_schema_metadata({_REPLACES: json.dumps(replaced)}))
+    _move_in(layout, name, replaced)
+
+
+def finish_merge(layout: OutputLayout) -> None:
+    """Finish what a job that was killed during a merge left."""
+    for uri, replaced in pending_merges(layout):
+        _move_in(layout, uri.rpartition("/")[2], replaced)
+
+
+def pending_merges(layout: OutputLayout) -> list[tuple[str, list[str]]]:
+    """Return merged parts that are not in the table yet, with the names of the parts they replace."""
+    found = []
+    for info in storage.list_files(layout.compaction):
+        if info.uri.endswith(".parquet"):
+            with storage.open_read(info.uri) as file:
+                found.append((info.uri, json.loads(pq.read_schema(file).metadata[_REPLACES])))
+    return found
+
+
+def _move_in(layout: OutputLayout, name: str, replaced: list[str]) -> None:
+    waiting = storage.join(layout.compaction, name)
+    storage.delete_many(storage.join(layout.results, old) for old in replaced)
+    _put(storage.join(layout.results, name), read_part(waiting))
+    storage.delete(waiting)
+
+
+def _put(uri: str, table: pa.Table) -> None:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    storage.put_bytes(uri, sink.getvalue())
+
+
+def _name(n_rows: int) -> str:
+    return f"part-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{n_rows}-{uuid.uuid4().hex[:8]}.parquet"
+
+
+def _rows_in_name(uri: str) -> int:
+    """Rows that a part was written with, by its name; it may have lost some since."""
+    fields = uri.rpartition("/")[2].split("-")
+    return int(fields[2]) if len(fields) == 4 and fields[2].isdecimal() else 0
+
+
+def meta_schema(*tables: pa.Table | None) -> pa.Schema:
+    """Return the `meta_*` columns of manifests with their types: those that results carry."""
+    fields = [field for table in tables if table is not None for field in table.schema]
+    return pa.schema([field for field in fields if field.name.startswith(META_PREFIX)])

@@ -1,0 +1,249 @@
+"""The results table under `<output>/results/`: Parquet parts, one visible row per pair.
+
+A finished pair's row is first a small Arrow file of its own (written after its video, so a visible row is
+whole); the driver gathers such rows into Parquet parts and removes the small files.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lp_ray import storage
+from lp_ray.contract.result_schema import DONE, RESULT_SCHEMA, SECONDS_TYPE
+from lp_ray.output import parts as result_parts
+from lp_ray.output.layout import OutputLayout
+from lp_ray.output.parts import append, common_schema, fit, meta_schema, part_uris, read_part
+
+__all__ = [
+    "ResultRow",
+    "Settled",
+    "append",
+    "discard",
+    "done_pairs",
+    "flush",
+    "gather_loose_rows",
+    "mend",
+    "meta_schema",
+    "read_results",
+    "read_row",
+    "seconds_per_frame",
+    "settled",
+    "standing",
+    "to_table",
+    "write_row",
+]
+
+VIDEO, GIF, FRAMES, IMAGE = "video", "gif", "frames", "image"
+"""What a result can be: an mp4, a GIF, a zip of PNG frames, one PNG."""
+
+ResultRow = dict[str, Any]
+"""Column name -> value; columns absent from it are null. `meta_*` columns ride along."""
+
+_READ_AT_ONCE = 500
+_SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at")
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What an output already settles, one entry per pair, as arrays: a million pairs are 40 MB.
+
+    `done` pairs have a row that says so and a video of the size it states; the `others` have a row that says
+    something else, with the number of `attempts`. Pairs whose video is missing are in neither.
+    """
+
+    pair_ids: pa.Array
+    done: NDArray[np.bool_]
+    others: NDArray[np.bool_]
+    attempts: NDArray[np.int64]
+
+    def look_up(self, pair_ids: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
+        """Return, for each of `pair_ids`, whether it is done, whether it has another row, and its attempts."""
+        at = pc.index_in(pair_ids, self.pair_ids)
+        known = at.is_valid().to_numpy(zero_copy_only=False)
+        where = at.fill_null(0).to_numpy(zero_copy_only=False)
+        if not len(self.pair_ids):
+            none = np.zeros(len(known), np.bool_)
+            return none, none, np.zeros(len(known), np.int64)
+        return known & self.done[where], known & self.others[where], np.where(known, self.attempts[where], 0)
+
+
+def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Table:
+    """Build a table in RESULT_SCHEMA, followed by the `meta_*` columns that the rows carry.
+
+    `meta` holds their types (`meta_schema` of the manifests); types it does not name are told by the values.
+    """
+    known = {field.name: field.type for field in (*RESULT_SCHEMA, *(meta or ()))}
+    names = dict.fromkeys([*RESULT_SCHEMA.names, *(name for row in rows for name in row)])
+    return pa.table({name: pa.array([row.get(name) for row in rows], known.get(name)) for name in names})
+
+
+def write_row(layout: OutputLayout, row: ResultRow) -> None:
+    """Make one finished pair's row durable; the video must be in place already."""
+    sink = io.BytesIO()
+    table = to_table([row])
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    storage.put_bytes(layout.row(str(row["pair_id"])), sink.getvalue())
+
+
+def read_row(layout: OutputLayout, pair_id: str) -> ResultRow | None:
+    """Return the row of a finished pair that is not in the table yet, or None."""
+    uri = layout.row(pair_id)
+    if not storage.exists(uri):
+        return None
+    row: ResultRow = _parse_row(storage.read_bytes(uri)).to_pylist()[0]
+    return row
+
+
+def read_results(output: str) -> pa.Table:
+    """Read the whole results table of an output: rows gathered so far, and those not gathered yet.
+
+    The later row wins where a pair stands twice, so that readers see one row per pair_id.
+    """
+    layout = OutputLayout(storage.normalise(output))
+    parts = [read_part(uri) for uri in (*part_uris(layout), *_merging(layout))]
+    tables = [*parts, *_loose_tables(_loose_rows(layout))]
+    schema = common_schema([table.schema for table in tables])
+    return _latest(pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)]))
+
+
+def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> int:
+    """Put the table in order after a stopped job: finish a merge, take in loose rows, one schema for all parts.
+
+    `meta` as in `to_table`. Returns how many rows were taken in.
+    """
+    result_parts.finish_merge(layout)
+    uris = _loose_rows(layout)
+    if uris:
+        rows = [row for table in _loose_tables(uris) for row in table.to_pylist()]
+        table = _latest(to_table(rows, meta))
+        discard(layout, table["pair_id"])  # a job stopped between appending and deleting left both
+        append(layout, table)
+        storage.delete_many(uris)
+    result_parts.align(layout)
+    return len(uris)
+
+
+def mend(layout: OutputLayout) -> None:
+    """Finish what a job that died while it changed the table has begun."""
+    result_parts.finish_merge(layout)
+    result_parts.align(layout)
+
+
+def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa.Array) -> None:
+    """Remove the rows of pairs that are about to be made again."""
+    if isinstance(pair_ids, pa.ChunkedArray):
+        doomed = pair_ids.combine_chunks()
+    else:
+        doomed = pair_ids if isinstance(pair_ids, pa.Array) else pa.array(list(pair_ids), pa.string())
+    if len(doomed):
+        result_parts.drop_rows(layout, doomed)
+
+
+def settled(layout: OutputLayout) -> Settled:
+    """Return what an output already settles. A video is known by its key, whatever its name ends in."""
+    parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *_merging(layout))]
+    parts += [table.select(_SETTLING) for table in _loose_tables(_loose_rows(layout))]  # none but for a dry run
+    schema = pa.schema([RESULT_SCHEMA.field(name) for name in _SETTLING])
+    table = _latest(pa.concat_tables([schema.empty_table(), *(fit(part, schema) for part in parts)]))
+    says_done = pc.fill_null(pc.equal(table["status"], DONE), False).to_numpy()
+    whole = np.zeros(len(table), np.bool_)
+    if says_done.any():
+        stated = pc.binary_join_element_wise(table["pair_id"], table["bytes"].cast(pa.string()), "/")
+        whole = pc.is_in(stated, _videos(layout)).to_numpy()
+    attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
+    ids = table["pair_id"].combine_chunks()
+    return Settled(ids, says_done & whole, ~says_done, np.maximum(attempts, 1))
+
+
+def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
+    """Return the ids of all pairs with a `done` row, wherever the row is, and whether their video stands or not."""
+    columns = ("pair_id", "status")
+    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *_merging(layout))]
+    tables += [table.select(columns) for table in _loose_tables(_loose_rows(layout))]
+    ids = [chunk for t in tables for chunk in t.filter(pc.equal(t["status"], DONE))["pair_id"].chunks]
+    return pa.chunked_array(ids, pa.string())
+
+
+def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
+    """Return the seconds of an actor, by stage, that a frame took in the done pairs of an engine; empty for none."""
+    seconds: dict[str, float] = {}
+    n_frames = 0
+    for uri in part_uris(layout):
+        part = read_part(uri, ("status", "engine", "n_frames", "seconds"))
+        chosen = part.filter(pc.and_(pc.equal(part["status"], DONE), pc.equal(part["engine"], engine)))
+        n_frames += pc.sum(chosen["n_frames"]).as_py() or 0
+        for field in SECONDS_TYPE:
+            spent = pc.sum(pc.struct_field(chosen["seconds"], field.name)).as_py() or 0.0
+            seconds[field.name] = seconds.get(field.name, 0.0) + spent
+    return {stage: spent / n_frames for stage, spent in seconds.items()} if n_frames else {}
+
+
+def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
+    """Return `settled` as the set of done pairs, and the other rows with their attempts."""
+    found = settled(layout)
+    others = found.pair_ids.filter(pa.array(found.others)).to_pylist()
+    attempts = found.attempts[found.others].tolist()
+    return set(found.pair_ids.filter(pa.array(found.done)).to_pylist()), dict(zip(others, attempts, strict=True))
+
+
+def _videos(layout: OutputLayout) -> pa.ChunkedArray:
+    """Key and size of every video, as `key/size`."""
+    pages = [
+        pa.array([f"{info.uri.rpartition('/')[2].partition('.')[0]}/{info.size}" for info in page], pa.string())
+        for page in storage.pages(layout.videos)
+    ]
+    return pa.chunked_array(pages, pa.string())
+
+
+def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> None:
+    """Append rows as one part, then drop the small files of those among them that had one.
+
+    `meta` as in `to_table`.
+    """
+    if rows:
+        append(layout, to_table(rows, meta))
+        storage.delete_many(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE)
+
+
+def _merging(layout: OutputLayout) -> list[str]:
+    return [uri for uri, _ in result_parts.pending_merges(layout)]
+
+
+def _loose_rows(layout: OutputLayout) -> list[str]:
+    """Loose rows, but for those of shards that may be at work beside this run."""
+    uris = [info.uri for page in storage.pages(layout.all_rows, deep=True) for info in page]
+    folders = {uri: uri.removeprefix(layout.all_rows + "/").rpartition("/")[0] for uri in uris if _is_row(uri)}
+    return sorted(uri for uri, shard in folders.items() if not layout.is_beside(shard))
+
+
+def _is_row(uri: str) -> bool:
+    return uri.endswith(".arrow") and not uri.rpartition("/")[2].startswith(".")
+
+
+def _loose_tables(uris: Sequence[str]) -> Iterator[pa.Table]:
+    for first in range(0, len(uris), _READ_AT_ONCE):
+        yield from map(_parse_row, storage.read_many(uris[first : first + _READ_AT_ONCE]))
+
+
+def _parse_row(data: bytes) -> pa.Table:
+    return pa.ipc.open_stream(data).read_all()
+
+
+def _latest(table: pa.Table) -> pa.Table:
+    """Keep each pair's newest row (the later one of equally new ones), in the order of the table."""
+    if table.num_rows < 2:
+        return table
+    codes = table["pair_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    times = pc.fill_null(table["finished_at"].cast(pa.int64()), 0).to_numpy()
+    order = np.lexsort((times, codes))  # stable
+    last = order[np.append(np.diff(codes[order]) != 0, True)]
+    return table if len(last) == table.num_rows else table.take(np.sort(last))

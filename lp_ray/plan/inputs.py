@@ -1,0 +1,194 @@
+"""Inputs: the rows of the manifests with their keys, as columns.
+
+A million rows are a few hundred MB of Arrow; what the stages get (`SourceRef`, `DrivingRef`) is made one at a time,
+when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lp_ray import storage
+from lp_ray.base.errors import InputError, MissingInputError, UnsupportedError
+from lp_ray.contract.face_rules import ALL_FACES, DEFAULT_FACE
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.media_kinds import is_video
+from lp_ray.contract.variants import AUTO
+from lp_ray.plan import keys
+from lp_ray.plan.work import DrivingRef, SourceRef
+
+STAGE = "plan"
+
+_AT_ONCE = 1 << 16
+"""Rows that are Python objects at a time."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Sources of a job; `failures` are those, by row, that cannot be reached or animated."""
+
+    keys: pa.Array
+    uris: pa.Array
+    faces: pa.Array
+    boxes: pa.Array
+    subjects: pa.Array
+    videos: NDArray[np.bool_]
+    versions: pa.Array
+    failures: dict[int, Failure]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, row: int) -> SourceRef:
+        box = self.boxes[row].as_py()
+        return SourceRef(
+            self.keys[row].as_py(),
+            self.uris[row].as_py(),
+            self.faces[row].as_py(),
+            tuple(box) if box else None,
+            self.subjects[row].as_py(),
+            bool(self.videos[row]),
+            self.versions[row].as_py(),
+        )
+
+
+@dataclass(frozen=True)
+class Drivings:
+    """Drivings of a job; `failures` are those, by row, that cannot be reached."""
+
+    keys: pa.Array
+    uris: pa.Array
+    faces: pa.Array
+    starts: pa.Array
+    ends: pa.Array
+    versions: pa.Array
+    failures: dict[int, Failure]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, row: int) -> DrivingRef:
+        columns = (self.keys, self.uris, self.faces, self.starts, self.ends, self.versions)
+        return DrivingRef(*(column[row].as_py() for column in columns))
+
+
+def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, variant: str) -> Sources:
+    """Turn source rows into references with keys; rows that cannot be reached or animated get a failure.
+
+    A row without a subject is of the engine's variant.
+    """
+    failures: dict[int, Failure] = {}
+    uris = _locate(table["uri"], policy, failures)
+    tags = _versions(uris, table, failures)
+    faces, subjects = _filled(table["face"], DEFAULT_FACE), _filled(table["subject"], variant)
+    boxes = _joined(table["box"])
+    videos = _videos(uris, table["media"])
+    # What a name already tells stays out of the key: saying it in the manifest makes no other pair.
+    made = _keyed(keys.source_key, uris, tags, faces, boxes, subjects)
+    sources = Sources(made, uris, faces, boxes, subjects, videos, tags, failures)
+    suspects = videos | _is(subjects, "animal") | ~_is(subjects, variant)
+    for row in np.flatnonzero(suspects).tolist():
+        unfit = None if row in failures else _unfit(sources[row], engine, variant)
+        if unfit:
+            failures[row] = Failure.of(STAGE, unfit)
+    return sources
+
+
+def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
+    """Say why a source cannot be animated by this engine, as far as its row tells."""
+    if source.subject not in (variant, AUTO):
+        remedy = "use engine=liveportrait engine.variant=animal" if source.subject == "animal" else "say subject=animal"
+        return UnsupportedError(f"subject={source.subject} with engine={engine}, variant {variant}: {remedy}")
+    if source.is_video and variant == "animal":
+        return UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
+    if source.is_video and source.face == ALL_FACES:
+        return UnsupportedError(f"face={ALL_FACES!r} needs a picture: of a video choose one face")
+    return None
+
+
+def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
+    """Turn driving rows into references with keys; rows that cannot be reached get a failure."""
+    failures: dict[int, Failure] = {}
+    uris = _locate(table["uri"], policy, failures)
+    tags = _versions(uris, table, failures)
+    faces = _filled(table["face"], DEFAULT_FACE)
+    starts, ends = _joined(table["start_s"]), _joined(table["end_s"])
+    made = _keyed(keys.driving_key, uris, tags, faces, starts, ends)
+    return Drivings(made, uris, faces, starts, ends, tags, failures)
+
+
+def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, Failure]) -> pa.Array:
+    """Return each row's normalised URI, as typed where it has none; what may not be read gets a failure."""
+    pieces = []
+    for first in range(0, len(typed), _AT_ONCE):
+        uris = typed.slice(first, _AT_ONCE).to_pylist()
+        for offset, uri in enumerate(uris):
+            try:
+                uris[offset] = storage.normalise(uri)
+                policy.check(uris[offset])
+            except InputError as error:
+                failures[first + offset] = Failure.of(STAGE, error)
+        pieces.append(pa.array(uris, pa.string()))
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
+
+
+def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> pa.Array:
+    """Return each row's version tag; rows that nothing is found for get a failure.
+
+    A version in the manifest is taken at its word; for the other rows the store is asked.
+    """
+    given = _joined(table["version"])
+    lacking = pc.fill_null(pc.equal(given, ""), True).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(lacking)
+    if not len(rows):
+        return given
+    asked = [row for row in rows.tolist() if row not in failures] if failures else rows
+    found = storage.version_tags(uris.take(pa.array(asked, pa.int64())).to_pylist())
+    tags = np.full(len(uris), "absent", object)
+    tags[asked] = found
+    for row in np.asarray(asked, np.int64)[[tag is None for tag in found]].tolist():
+        tags[row] = "absent"
+        failures[row] = Failure.of(STAGE, MissingInputError(f"nothing at {table['uri'][row].as_py()}"))
+    return pc.if_else(pa.array(lacking), pa.array(tags, pa.string()), given)
+
+
+def _videos(uris: pa.Array, media: pa.ChunkedArray) -> NDArray[np.bool_]:
+    stated = _joined(media)
+    videos: NDArray[np.bool_] = _is(stated, "video")
+    for first in range(0, len(uris), _AT_ONCE):
+        window = slice(first, first + _AT_ONCE)
+        untold = first + np.flatnonzero(stated[window].is_null().to_numpy(zero_copy_only=False))
+        videos[untold] = [is_video(uri) for uri in uris.take(pa.array(untold)).to_pylist()]
+    return videos
+
+
+def _keyed(key: Callable[..., str], *columns: pa.Array) -> pa.Array:
+    pieces = [pa.array([key(*row) for row in rows], pa.string()) for rows in _batches(*columns)]
+    return pa.chunked_array(pieces, pa.string()).combine_chunks()
+
+
+def _batches(*columns: pa.Array) -> Iterator[Iterator[tuple[object, ...]]]:
+    for first in range(0, len(columns[0]), _AT_ONCE):
+        yield zip(*(column.slice(first, _AT_ONCE).to_pylist() for column in columns), strict=True)
+
+
+def _is(column: pa.Array, word: str) -> NDArray[np.bool_]:
+    matches: NDArray[np.bool_] = pc.fill_null(pc.equal(column, word), False).to_numpy(zero_copy_only=False)
+    return matches.copy()
+
+
+def _filled(column: pa.ChunkedArray, default: str) -> pa.Array:
+    """Return a column of text with a default for what is null or empty."""
+    joined = _joined(column)
+    return pc.if_else(pc.fill_null(pc.equal(joined, ""), True), default, joined)
+
+
+def _joined(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece, so that a row is found without a search."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

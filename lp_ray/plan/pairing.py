@@ -1,0 +1,138 @@
+"""Which source meets which driving: cross, zip, random, or an explicit manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.manifest import option_columns
+from lp_ray.contract.options import PairOptions, override
+
+PairingRule = Literal["cross", "zip", "random"]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs as rows of the two manifests, in manifest order.
+
+    `option_sets[option_index[i]]` are the options of pair i: few distinct sets, however many pairs.
+    """
+
+    source_index: NDArray[np.int64]
+    driving_index: NDArray[np.int64]
+    option_index: NDArray[np.int64]
+    option_sets: tuple[PairOptions, ...]
+
+    def __len__(self) -> int:
+        return len(self.source_index)
+
+
+def pair_up(
+    rule: PairingRule,
+    n_sources: int,
+    n_drivings: int,
+    options: PairOptions,
+    per_source: int = 1,
+    seed: int = 0,
+) -> Pairs:
+    """Pair sources and drivings by a rule.
+
+    `cross`: every source with every driving. `zip`: row i with row i, equal counts. `random`: `per_source`
+    different drivings for each source, the same ones for the same seed. Raises RefusedError.
+    """
+    if rule == "cross":
+        source, driving = np.divmod(np.arange(n_sources * n_drivings), n_drivings)
+    elif rule == "zip":
+        if n_sources != n_drivings:
+            raise RefusedError(
+                f"pairing=zip needs as many drivings as sources, not {n_sources} sources and {n_drivings} drivings"
+            )
+        source = driving = np.arange(n_sources)
+    elif rule == "random":
+        if not isinstance(seed, int) or seed < 0:
+            raise RefusedError(f"pairing.seed={seed!r} must be 0 or more")
+        if not 1 <= per_source <= n_drivings:
+            raise RefusedError(
+                f"pairing.per_source={per_source} must be between 1 and the number of drivings, {n_drivings}"
+            )
+        source, driving = _random(n_sources, n_drivings, per_source, seed)
+    else:
+        raise RefusedError(f"pairing={rule!r} must be cross, zip or random (or give pairs=…)")
+    return Pairs(source, driving, np.zeros(len(source), np.int64), (options,))
+
+
+def pairs_from_manifest(
+    pairs: pa.Table,
+    source_ids: Sequence[str] | pa.ChunkedArray,
+    driving_ids: Sequence[str] | pa.ChunkedArray,
+    options: PairOptions,
+) -> Pairs:
+    """Pairs of an explicit manifest, with its option columns laid over `options`.
+
+    Raises RefusedError for an id that is in neither manifest, or a bad option, naming the row.
+    """
+    source = _look_up(pairs, "source_id", source_ids)
+    driving = _look_up(pairs, "driving_id", driving_ids)
+    columns = option_columns(pairs)
+    if not columns:
+        return Pairs(source, driving, np.zeros(len(source), np.int64), (options,))
+    first, combination = _distinct([pairs[name] for name in columns])
+    sets: dict[PairOptions, int] = {}
+    index = np.zeros(len(first), np.int64)
+    for code in np.argsort(first).tolist():  # as they first appear, so that the first bad row is named
+        row = int(first[code])
+        values = {name: pairs[name][row].as_py() for name in columns}
+        index[code] = sets.setdefault(override(options, values, f"pairs manifest row {row}"), len(sets))
+    return Pairs(source, driving, index[combination], tuple(sets))
+
+
+def _distinct(columns: Sequence[pa.ChunkedArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the distinct combinations of values: the first row of each, and each row's combination."""
+    first, combination = np.zeros(1, np.int64), np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        codes = _codes(column)
+        both = combination * (int(codes.max(initial=0)) + 1) + codes
+        _, first, combination = np.unique(both, return_index=True, return_inverse=True)
+    return first, combination
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Number the values of a column from 1, null is 0; of nested values each is its own."""
+    if pa.types.is_nested(column.type):
+        return np.arange(1, len(column) + 1)
+    if pa.types.is_dictionary(column.type):
+        encoded = column.unify_dictionaries().combine_chunks()
+    else:
+        encoded = column.combine_chunks().dictionary_encode()
+    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.asarray(indices, np.int64) + 1
+
+
+def _random(n_sources: int, n_drivings: int, per_source: int, seed: int) -> tuple[NDArray[np.int64], ...]:
+    """Sample without replacement per source; a source's choice depends on the seed and its row alone."""
+    chosen = [
+        np.sort(np.random.default_rng((seed, row)).choice(n_drivings, per_source, replace=False))
+        for row in range(n_sources)
+    ]
+    return np.repeat(np.arange(n_sources), per_source), np.concatenate(chosen)
+
+
+def _look_up(pairs: pa.Table, column: str, ids: Sequence[str] | pa.ChunkedArray) -> NDArray[np.int64]:
+    found = pc.index_in(
+        pairs[column].combine_chunks(),
+        value_set=ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string()),
+    )
+    if found.null_count:
+        row = int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])
+        kind = column.removesuffix("_id")
+        raise RefusedError(
+            f"pairs manifest row {row}: {column}={pairs[column][row].as_py()!r} is not in the {kind}s manifest"
+        )
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)

@@ -1,0 +1,265 @@
+"""The plan: what a job is going to do, worked out on the driver before any work starts.
+
+Manifests become pairs, pairs get keys, and keys say what is done already. Inputs that cannot even be named
+(missing file, scheme not allowed) fail here, each with its own reason. All that grows with the number of pairs is an
+array: a million pairs are a few hundred MB (`python -m benchmarks.plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lp_ray import storage
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.failure import Failure
+from lp_ray.contract.licences import Terms
+from lp_ray.contract.manifest import check_meta_names, meta_columns
+from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.options import PairOptions, check_faces
+from lp_ray.contract.variants import AUTO
+from lp_ray.face.framing import DrivingFraming, SourceFraming
+from lp_ray.output.results import Settled
+from lp_ray.plan import keys
+from lp_ray.plan.framing import source_framing
+from lp_ray.plan.inputs import Drivings, Sources, resolve_drivings, resolve_sources
+from lp_ray.plan.pairing import Pairs
+from lp_ray.plan.subjects import searched_pairs
+from lp_ray.plan.work import ClipRef, ClipRow, DrivingRef, SourceRef
+
+_AT_ONCE = 1 << 16
+"""Pairs that are Python objects at a time."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What all pairs of a job share, as it enters the keys; `variant` is the engine's, human or animal."""
+
+    engine_digest: str
+    landmarker_digest: str
+    settings: Mapping[str, object]
+    variant: str = "human"
+    xpose_digest: str = ""
+    """Of what finds animals: in the keys of the pairs it finds the source of. Empty where no pair needs it."""
+    terms: Terms = field(default_factory=Terms)
+
+    def work_digest(self, searched: bool = False) -> str:
+        """Return the digest of a pair, `searched` if its animal is looked for."""
+        settings = {**self.settings, "xpose": self.xpose_digest} if searched else self.settings
+        return keys.work_digest(self.engine_digest, self.landmarker_digest, settings)
+
+    def licences(self, source: SourceRef, driving: DrivingRef, options: PairOptions) -> list[str]:
+        """Return the terms of all models that a pair is made with."""
+        clip = self.driving_clip(driving, options).driving
+        tracked = clip is not None and clip.track and not is_template(driving.uri)
+        found = self.variant == "animal" and source.is_searched and options.flag_do_crop
+        looked = self.variant == "human" or (found and source.subject == AUTO)
+        return self.terms.of(detector=tracked or looked, xpose=found)
+
+    def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
+        """Return what the motion template of a driving is made from, under its key."""
+        framing = DrivingFraming() if is_template(driving.uri) else self._driving_framing(options)
+        clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s, driving.version)
+        return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
+
+    def source_clip(self, source: SourceRef, options: PairOptions) -> ClipRow | None:
+        """Return what a source video's own motion is made from, under its key; None for a picture."""
+        if not source.is_video:
+            return None
+        framing = source_framing(options)
+        clip = ClipRef(source.uri, source.face, source.box, version=source.version)
+        return ClipRow(self._template_key(source.key, "source", framing), clip, None, framing)
+
+    def _driving_framing(self, options: PairOptions) -> DrivingFraming:
+        return DrivingFraming(
+            track=self.variant == "human" or options.flag_crop_driving_video,
+            crop_square=options.flag_crop_driving_video,
+            scale=options.driving_crop_scale,
+            vx=options.driving_crop_vx,
+            vy=options.driving_crop_vy,
+        )
+
+    def _template_key(self, clip: str, role: str, framing: DrivingFraming | SourceFraming) -> str:
+        settings = {**self.settings, "role": role, "framing": asdict(framing)}
+        return keys.template_key(clip, self.engine_digest, self.landmarker_digest, settings)
+
+
+@dataclass
+class Plan:
+    """All pairs of a job, and which of them are to be made.
+
+    Rows of `sources` and `drivings` are those of the tables beside them: the manifests', without the rows that no
+    pair uses. `pair_ids[i]` is the key of pair i; `todo` holds the pairs still to be made, ordered by source;
+    `attempts[i]` counts how often pair i was tried before.
+    """
+
+    sources: Sources
+    drivings: Drivings
+    source_table: pa.Table
+    driving_table: pa.Table
+    pair_table: pa.Table | None
+    pairs: Pairs
+    pair_ids: pa.Array
+    option_texts: list[str]
+    todo: NDArray[np.int64]
+    attempts: NDArray[np.int64]
+    n_done: int = 0
+    n_failed_before: int = 0
+
+    def __len__(self) -> int:
+        return len(self.pair_ids)
+
+    def pair_id(self, pair: int) -> str:
+        return str(self.pair_ids[pair].as_py())
+
+    def todo_ids(self) -> pa.Array:
+        """Return the keys of the pairs still to be made."""
+        return self.pair_ids.take(pa.array(self.todo))
+
+    def failure(self, pair: int) -> Failure | None:
+        """Return why a pair cannot be started, if it cannot."""
+        bad_source = self.sources.failures.get(int(self.pairs.source_index[pair]))
+        return bad_source or self.drivings.failures.get(int(self.pairs.driving_index[pair]))
+
+    def startable(self) -> NDArray[np.int64]:
+        """Return the pairs of `todo` whose inputs can be reached."""
+        bad_source = _marked(len(self.sources), self.sources.failures)[self.pairs.source_index[self.todo]]
+        bad_driving = _marked(len(self.drivings), self.drivings.failures)[self.pairs.driving_index[self.todo]]
+        return self.todo[~(bad_source | bad_driving)]
+
+    def meta(self, pair: int) -> dict[str, object]:
+        """Return the `meta_*` values of a pair: its source's, its driving's and its own."""
+        rows = [
+            (self.source_table, int(self.pairs.source_index[pair])),
+            (self.driving_table, int(self.pairs.driving_index[pair])),
+        ]
+        if self.pair_table is not None:
+            rows.append((self.pair_table, pair))
+        return {name: table[name][row].as_py() for table, row in rows for name in meta_columns(table)}
+
+    def options(self, pair: int) -> PairOptions:
+        return self.pairs.option_sets[int(self.pairs.option_index[pair])]
+
+    def source(self, pair: int) -> SourceRef:
+        return self.sources[int(self.pairs.source_index[pair])]
+
+    def driving(self, pair: int) -> DrivingRef:
+        return self.drivings[int(self.pairs.driving_index[pair])]
+
+    def source_id(self, pair: int) -> str:
+        return str(self.source_table["source_id"][int(self.pairs.source_index[pair])].as_py())
+
+    def driving_id(self, pair: int) -> str:
+        return str(self.driving_table["driving_id"][int(self.pairs.driving_index[pair])].as_py())
+
+
+def _marked(length: int, rows: Mapping[int, Failure]) -> NDArray[np.bool_]:
+    marks = np.zeros(length, np.bool_)
+    marks[list(rows)] = True
+    return marks
+
+
+def make_plan(
+    source_table: pa.Table,
+    driving_table: pa.Table,
+    pair_table: pa.Table | None,
+    pairs: Pairs,
+    identity: Identity,
+    policy: storage.Policy,
+    engine: str,
+) -> Plan:
+    """Key every pair. Raises RefusedError when two pairs are the same work, or a pair's options exclude its face."""
+    check_meta_names(*(t for t in (source_table, driving_table, pair_table) if t is not None))
+    source_table, source_index = _used(source_table, pairs.source_index)
+    driving_table, driving_index = _used(driving_table, pairs.driving_index)
+    pairs = Pairs(source_index, driving_index, pairs.option_index, pairs.option_sets)
+    sources = resolve_sources(source_table, policy, engine, identity.variant)
+    _check_faces(sources, pairs)
+    drivings = resolve_drivings(driving_table, policy)
+    texts = [keys.options_json(options) for options in pairs.option_sets]
+    works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
+    works = works[searched_pairs(source_table, pairs, identity.variant).astype(np.int64)]
+    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, texts, works), pa.string())
+    todo, attempts = _by_source(pairs, np.arange(len(pairs))), np.zeros(len(pairs), np.int64)
+    plan = Plan(
+        sources,
+        drivings,
+        source_table,
+        driving_table,
+        pair_table,
+        pairs,
+        ids.combine_chunks(),
+        texts,
+        todo,
+        attempts,
+    )
+    _refuse_twins(plan)
+    return plan
+
+
+def _used(table: pa.Table, index: NDArray[np.int64]) -> tuple[pa.Table, NDArray[np.int64]]:
+    """Leave out the rows that no pair uses: they need no version and no key."""
+    marks = np.zeros(table.num_rows, np.bool_)
+    marks[index] = True
+    if marks.all():
+        return table, index
+    return table.filter(pa.array(marks)), (np.cumsum(marks) - 1)[index]
+
+
+def _pair_ids(
+    sources: Sources, drivings: Drivings, pairs: Pairs, texts: list[str], works: NDArray[np.object_]
+) -> Iterator[pa.Array]:
+    for first in range(0, len(pairs), _AT_ONCE):
+        window = slice(first, first + _AT_ONCE)
+        parts = zip(
+            sources.keys.take(pa.array(pairs.source_index[window])).to_pylist(),
+            drivings.keys.take(pa.array(pairs.driving_index[window])).to_pylist(),
+            pairs.option_index[window].tolist(),
+            works[window].tolist(),
+            strict=True,
+        )
+        yield pa.array([keys.pair_key(source, driving, texts[o], work) for source, driving, o, work in parts])
+
+
+def _check_faces(sources: Sources, pairs: Pairs) -> None:
+    """Refuse `face: all` with options that exclude it, naming the pair."""
+    of_all = pc.equal(sources.faces, ALL_FACES).to_numpy(zero_copy_only=False)
+    if not of_all.any():
+        return
+    suspects = np.flatnonzero(of_all[pairs.source_index])
+    indices, first = np.unique(pairs.option_index[suspects], return_index=True)
+    for index, at in zip(indices.tolist(), first.tolist(), strict=True):
+        check_faces(ALL_FACES, pairs.option_sets[index], f"pair {suspects[at]}")
+
+
+def _refuse_twins(plan: Plan) -> None:
+    distinct = pc.value_counts(plan.pair_ids)
+    if len(distinct) == len(plan):
+        return
+    twin = distinct.field("values")[int(np.argmax(distinct.field("counts").to_numpy() > 1))]
+    first, second = np.flatnonzero(pc.equal(plan.pair_ids, twin).to_numpy(zero_copy_only=False))[:2].tolist()
+    raise RefusedError(
+        f"pairs {first} and {second} are the same work ({plan.source_id(first)!r} with {plan.driving_id(first)!r} "
+        f"and {plan.source_id(second)!r} with {plan.driving_id(second)!r}): same inputs, same options; "
+        "remove one of the two rows"
+    )
+
+
+def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
+    """Set `plan.todo` to the pairs without a standing result, ordered by source so that caches hit."""
+    done, others, attempts = settled.look_up(plan.pair_ids)
+    left = ~done if retry_failed else ~(done | others)
+    plan.n_done = int(done.sum())
+    plan.n_failed_before = 0 if retry_failed else int(others.sum())
+    plan.attempts = np.where(others, attempts, 0)
+    plan.todo = _by_source(plan.pairs, np.flatnonzero(left))
+
+
+def _by_source(pairs: Pairs, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    return chosen[np.argsort(pairs.source_index[chosen], kind="stable")]

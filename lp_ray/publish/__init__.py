@@ -1,0 +1,1 @@
+"""Filling a weight store: download, import and conversion of the published files."""

@@ -1,0 +1,49 @@
+"""Options: defaults in one place, checks that name the option."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+import conf
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.options import PairOptions, make_options, option_names, override
+
+
+def test_the_documented_defaults_are_the_defaults() -> None:
+    documented = OmegaConf.load(Path(conf.__file__).parent / "options" / "default.yaml")
+    assert OmegaConf.to_container(documented) == asdict(PairOptions())
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"crf": 52}, "crf=52 must be between 0 and 51"),
+        ({"crf": 1.5}, "crf=1.5 must be a whole number"),
+        ({"crf": float("nan")}, "crf=nan must be a whole number"),
+        ({"crf": True}, "crf=True must be int"),
+        ({"crf": "18"}, "crf='18' must be int"),
+        ({"driving_multiplier": float("nan")}, "driving_multiplier=nan must be between"),
+        ({"preset": "fastest"}, "preset='fastest' must be one of"),
+        ({"paste_back": "no"}, "paste_back='no' must be bool"),
+        ({"pasteback": True}, "did you mean 'paste_back'"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(values: dict[str, object], words: str) -> None:
+    with pytest.raises(RefusedError, match=r"^here: ") as refusal:
+        make_options(values, "here")
+    assert words in str(refusal.value)
+
+
+def test_a_whole_number_may_come_as_a_float() -> None:
+    assert make_options({"crf": 20.0, "driving_multiplier": 1}, "here") == PairOptions(crf=20, driving_multiplier=1.0)
+    assert isinstance(make_options({"driving_multiplier": 1}, "here").driving_multiplier, float)
+
+
+def test_override_keeps_what_is_not_given() -> None:
+    base = PairOptions(crf=22)
+    assert override(base, {"crf": None, "audio": "none"}, "row 1") == PairOptions(crf=22, audio="none")
+    assert set(option_names()) == set(asdict(base))

@@ -1,0 +1,156 @@
+"""The animals' column of docs/options.md: every option that it names does something, or is refused, as it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lp_ray import LivePortraitPipelineAnimal, PairFailedError
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.limits import Limits
+from lp_ray.contract.options import LIVEPORTRAIT, PairOptions, check_options, make_options, option_names
+from lp_ray.face.framing import SourceFraming
+from lp_ray.face.portrait import crop_face
+from lp_ray.face.protocol import Face
+from lp_ray.media.images import read_image
+
+TABLE = Path(__file__).parents[2] / "docs" / "options.md"
+BOX = [330, 120, 760, 560]
+CROP = {"paste_back": False}
+
+REFUSED: dict[str, Any] = {
+    "animation_region": "lip",
+    "driving_option": "pose-friendly",
+    "driving_length": "loop",
+    "driving_smooth_observation_variance": 1e-3,
+    "flag_relative_motion": False,
+    "flag_eye_retargeting": True,
+    "flag_lip_retargeting": True,
+    "flag_normalize_lip": True,
+    "flag_source_video_eye_retargeting": True,
+}
+"""Option -> a value that an animal job refuses."""
+
+SEEN: dict[str, tuple[Any, dict[str, Any]]] = {
+    "paste_back": (False, {}),
+    "flag_do_crop": (False, CROP),
+    "source_max_dim": (512, {}),
+    "source_division": (50, {}),
+    "crop_scale": (3.0, CROP),
+    "crop_vx": (0.1, CROP),
+    "crop_vy": (0.1, CROP),
+    "driving_multiplier": (0.5, CROP),
+    "flag_stitching": (False, CROP),
+    "driving_reference": ("3", CROP),
+    "format": ("gif", CROP),
+    "crf": (40, CROP),
+    "preset": ("ultrafast", CROP),
+}
+"""Option -> a value that changes the result of a template, and the options it is compared under."""
+
+SEEN_OF_CLIPS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "audio": ("none", CROP),
+    "flag_crop_driving_video": (True, CROP),
+    "driving_crop_scale": (1.5, CROP | {"flag_crop_driving_video": True}),
+    "driving_crop_vx": (0.2, CROP | {"flag_crop_driving_video": True}),
+    "driving_crop_vy": (0.2, CROP | {"flag_crop_driving_video": True}),
+}
+"""The same, of a driving that is a clip with sound."""
+
+SHOWN_ELSEWHERE = {"comparison", "encoder", "flag_do_rot"}
+"""Beside the result; on a GPU; where points say how a face stands."""
+
+
+def column() -> dict[str, str]:
+    """Option -> what the animals' column says of it."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in TABLE.read_text().splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if "animals" in cells:
+            names = cells
+        elif not cells:
+            names = []
+        elif names and set(line) - set("|-"):
+            words = {part for code in re.findall(r"`([^`]+)`", cells[1]) for part in re.findall(r"\w+", code)}
+            said = {*re.findall(r"`(\w+)`", cells[0])} if "the same" in cells[1] else words
+            for option in said & set(option_names()):
+                found[option] = cells[names.index("animals")]
+    return found
+
+
+def test_the_table_names_every_option_and_its_animals_column_is_true() -> None:
+    said = column()
+    assert said.keys() == set(option_names())
+    assert {option for option, words in said.items() if words == "refused"} == REFUSED.keys()
+    shown = SEEN.keys() | SEEN_OF_CLIPS.keys() | SHOWN_ELSEWHERE
+    assert {option for option, words in said.items() if words == "✓"} == shown
+
+
+@pytest.mark.parametrize("option", sorted(REFUSED))
+def test_refused(option: str) -> None:
+    default = {field.name: field.default for field in fields(PairOptions)}[option]
+    assert REFUSED[option] != default
+    options = make_options({option: REFUSED[option]}, "row 7")
+    check_options(options, LIVEPORTRAIT, "human", "row 7")
+    with pytest.raises(RefusedError, match=rf"row 7: {option}=.* has no effect on animals"):
+        check_options(options, LIVEPORTRAIT, "animal", "row 7")
+
+
+@pytest.mark.parametrize("values", [{"audio": "source"}, {"driving_crop_scale": 1.5}, {"driving_crop_vy": 0.0}])
+def test_values_without_effect_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError, match=rf"{next(iter(values))}=.* has no effect on animals"):
+        check_options(make_options(values, "options"), LIVEPORTRAIT, "animal", "options")
+
+
+@pytest.fixture(scope="module")
+def animals() -> LivePortraitPipelineAnimal:
+    return LivePortraitPipelineAnimal(weights="seeded", size="tiny")
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("animals")
+
+
+@pytest.mark.parametrize("option", sorted(SEEN))
+def test_seen_with_a_template(animals: LivePortraitPipelineAnimal, media: Path, output: Path, option: str) -> None:
+    value, base = SEEN[option]
+    inputs = (media / "source" / "s39.jpg", media / "templates" / "wink.pkl", output)
+    without, with_it = (animals.animate(*inputs, box=BOX, end_s=0.2, **o) for o in (base, base | {option: value}))
+    assert without["sha256"] != with_it["sha256"]
+
+
+@pytest.mark.parametrize("option", sorted(SEEN_OF_CLIPS))
+def test_seen_with_a_clip(animals: LivePortraitPipelineAnimal, media: Path, output: Path, option: str) -> None:
+    value, base = SEEN_OF_CLIPS[option]
+    inputs = (media / "source" / "s39.jpg", media / "driving" / "d10.mp4", output)
+    without, with_it = (animals.animate(*inputs, box=BOX, end_s=0.1, **o) for o in (base, base | {option: value}))
+    assert without["sha256"] != with_it["sha256"]
+    assert without["has_audio"] and with_it["has_audio"] == (option != "audio")
+
+
+def test_comparison_and_picture_drivings(animals: LivePortraitPipelineAnimal, media: Path, output: Path) -> None:
+    inputs = (media / "source" / "s39.jpg", media / "driving" / "d30.jpg", output)
+    row = animals.animate(*inputs, box=BOX, comparison=True)
+    assert (row["kind"], row["n_frames"]) == ("image", 1)
+    assert Path(row["comparison_uri"].removeprefix("file://")).is_file()
+
+
+def test_a_source_video_is_a_failed_row(animals: LivePortraitPipelineAnimal, media: Path, output: Path) -> None:
+    with pytest.raises(PairFailedError, match="animals are animated from a picture"):
+        animals.animate(media / "source" / "s13.mp4", media / "templates" / "wink.pkl", output, box=BOX)
+
+
+def test_crops_are_turned_as_nine_points_stand_unless_told_not_to(media: Path) -> None:
+    """`flag_do_rot`: eyes right of the picture above those left of it."""
+    image = read_image(media / "source" / "s39.jpg", Limits())
+    points = np.array([[40, 0], [30, 5], [10, 15], [0, 20], [25, 30], [40, 40], [20, 50], [30, 42], [32, 48]], float)
+    face = Face(points * 5 + 400, 0.9)
+    turned, upright = (crop_face(image, face, SourceFraming(rotate=rotate), 256).to_crop for rotate in (True, False))
+    assert abs(upright[0, 1]) < 1e-9 < 0.2 < abs(turned[0, 1] / turned[0, 0])

@@ -1,0 +1,149 @@
+"""The plan: keys for all pairs, failures for what cannot be reached, and what is left to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import s3fs
+
+from lp_ray.base.errors import RefusedError
+from lp_ray.contract.manifest import check_manifest
+from lp_ray.contract.options import PairOptions
+from lp_ray.output.results import Settled
+from lp_ray.plan.pairing import Pairs, pair_up
+from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan
+from lp_ray.storage import Policy
+
+
+def plan_of(folder: Path, n_sources: int = 3, identity: Identity | None = None, **columns: list[object]) -> Plan:
+    for name in ("d.mp4", *(f"s{i}.jpg" for i in range(n_sources))):
+        if not (folder / name).exists():
+            (folder / name).write_text(name)
+    uris = [str(folder / f"s{i}.jpg") for i in range(n_sources)]
+    sources = check_manifest(pa.table({"uri": uris, **columns}), "source", "s")
+    drivings = check_manifest(pa.table({"uri": [str(folder / "d.mp4")], "meta_take": [7]}), "driving", "d")
+    pairs = pair_up("cross", n_sources, 1, PairOptions())
+    return make_plan(sources, drivings, None, pairs, identity or Identity("e", "l", {}), Policy(), "preview")
+
+
+def ids(plan: Plan) -> list[str]:
+    found: list[str] = plan.pair_ids.to_pylist()
+    return found
+
+
+def settled(done: list[str], failed: dict[str, int]) -> Settled:
+    known = pa.array([*done, *failed], pa.string())
+    is_done = np.arange(len(known)) < len(done)
+    return Settled(known, is_done, ~is_done, np.array([1] * len(done) + [*failed.values()], np.int64))
+
+
+def test_keys_do_not_depend_on_ids_or_row_order_but_on_bytes_and_engine(tmp_path: Path) -> None:
+    first = plan_of(tmp_path)
+    assert ids(plan_of(tmp_path, source_id=["x", "y", "z"])) == ids(first)
+    assert ids(plan_of(tmp_path, identity=Identity("other", "l", {}))) != ids(first)
+    assert set(ids(plan_of(tmp_path, face=["0", None, None]))) & set(ids(first)) == set(ids(first)[1:])
+    os.utime(tmp_path / "s1.jpg", ns=(1, 1))
+    assert [a == b for a, b in zip(ids(plan_of(tmp_path)), ids(first), strict=True)] == [True, False, True]
+
+
+def test_what_cannot_be_reached_fails_alone(tmp_path: Path) -> None:
+    plan_of(tmp_path)
+    (tmp_path / "s1.jpg").unlink()
+    (tmp_path / "s1.jpg").mkdir()
+    plan = plan_of(tmp_path)
+    failures = [plan.failure(pair) for pair in range(3)]
+    assert [failure and failure.error_class for failure in failures] == [None, "MissingInputError", None]
+    assert plan.startable().tolist() == [0, 2]
+
+
+def test_twins_are_refused_by_name(tmp_path: Path) -> None:
+    plan_of(tmp_path, 1)
+    uri = str(tmp_path / "s0.jpg")
+    table = check_manifest(pa.table({"uri": [uri, uri], "source_id": ["a", "b"]}), "source", "s")
+    drivings = check_manifest(pa.table({"uri": [str(tmp_path / "d.mp4")], "driving_id": ["d"]}), "driving", "d")
+    with pytest.raises(RefusedError, match=r"pairs 0 and 1 are the same work \('a' with 'd' and 'b' with 'd'\)"):
+        make_plan(
+            table, drivings, None, pair_up("cross", 2, 1, PairOptions()), Identity("e", "l", {}), Policy(), "preview"
+        )
+
+
+def test_settled_pairs_are_left_out_and_attempts_go_on(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    a, b, _ = ids(plan)
+    before = settled([a], {b: 2, "of another manifest": 1})
+    leave_out_settled(plan, before, retry_failed=False)
+    assert (plan.todo.tolist(), plan.n_done, plan.n_failed_before) == ([2], 1, 1)
+    plan = plan_of(tmp_path)
+    leave_out_settled(plan, before, retry_failed=True)
+    assert plan.todo.tolist() == [1, 2] and plan.attempts.tolist() == [0, 2, 0]
+    assert plan.n_failed_before == 0
+
+
+def test_meta_columns_of_both_manifests_reach_the_pair(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, meta_group=["x", "y", "z"])
+    assert plan.meta(1) == {"meta_group": "y", "meta_take": 7}
+
+
+def test_rows_that_no_pair_uses_are_not_asked_for_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    """A manifest may be larger than its pairs: a picture that is not there but not wanted either is no trouble."""
+    whole = plan_of(tmp_path, meta_group=["x", "y", "z"])
+    sources = check_manifest(
+        pa.table({"uri": [str(tmp_path / f"s{i}.jpg") for i in (0, 9, 1, 2)], "meta_group": list("x?yz")}),
+        "source",
+        "s",
+    )
+    drivings = check_manifest(pa.table({"uri": [str(tmp_path / "d.mp4")], "meta_take": [7]}), "driving", "d")
+    wanted = Pairs(np.array([3, 2]), np.zeros(2, np.int64), np.zeros(2, np.int64), (PairOptions(),))
+    plan = make_plan(sources, drivings, None, wanted, Identity("e", "l", {}), Policy(), "preview")
+    assert ids(plan) == [ids(whole)[2], ids(whole)[1]]
+    assert len(plan.sources) == 2 and plan.startable().tolist() == [1, 0]
+    assert [plan.source(pair).uri.rpartition("/")[2] for pair in (0, 1)] == ["s2.jpg", "s1.jpg"]
+    assert [plan.meta(pair)["meta_group"] for pair in (0, 1)] == ["z", "y"]
+
+
+def test_a_version_in_the_manifest_is_taken_at_its_word(tmp_path: Path) -> None:
+    found = plan_of(tmp_path)
+    os.utime(tmp_path / "s0.jpg", ns=(1, 1))
+    stated = plan_of(tmp_path, version=["1", "", None])
+    assert [a == b for a, b in zip(ids(stated), ids(found), strict=True)] == [False, True, True]
+    (tmp_path / "s0.jpg").unlink()
+    (tmp_path / "s0.jpg").mkdir()
+    again = plan_of(tmp_path, version=["1", "", None])
+    assert ids(again) == ids(stated) and again.failure(0) is None, "whether it is there shows when it is read"
+
+
+def test_versions_of_a_whole_plan_are_one_listing_of_each_prefix(
+    s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand sources under one prefix and a driving under another: three requests, and none for stated ones."""
+    names = [f"portraits/{i:05d}.jpg" for i in range(2000)]
+    s3fs.S3FileSystem().pipe({f"{s3_bucket}/{name}": b"1" for name in (*names, "clips/d.mp4")}, batch_size=32)
+    asked: list[str] = []
+    original = s3fs.S3FileSystem._call_s3
+
+    async def call(self: s3fs.S3FileSystem, method: str, *args: Any, **kwargs: Any) -> Any:
+        asked.append(method)
+        return await original(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", call)
+    monkeypatch.setattr(s3fs.S3FileSystem, "call_s3", s3fs.core.sync_wrapper(call))
+    s3fs.S3FileSystem.clear_instance_cache()
+    uris = [f"s3://{s3_bucket}/{name}" for name in names]
+    drivings = check_manifest(pa.table({"uri": [f"s3://{s3_bucket}/clips/d.mp4"]}), "driving", "d")
+
+    def plan(**columns: list[str]) -> Plan:
+        sources = check_manifest(pa.table({"uri": uris, **columns}), "source", "s")
+        pairs = pair_up("cross", len(uris), 1, PairOptions())
+        return make_plan(sources, drivings, None, pairs, Identity("e", "l", {}), Policy(), "preview")
+
+    assert len(plan().startable()) == 2000
+    assert asked == ["list_objects_v2"] * 3
+    asked.clear()
+    assert len(plan(version=[str(i) for i in range(2000)]).startable()) == 2000
+    assert asked == ["list_objects_v2"]
+    s3fs.S3FileSystem.clear_instance_cache()

@@ -1,0 +1,52 @@
+"""Downloads: from a hub that answers, from one that breaks off, and without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lp_ray.base.errors import WeightsError
+from lp_ray.models.artefacts import artefacts_of
+from lp_ray.publish.pull import download_official
+
+from .hub import Hub, serve
+
+LARGE = "liveportrait/base_models/spade_generator.pth"
+
+
+@pytest.fixture
+def files() -> dict[str, bytes]:
+    """Every file of both variants, small, and some that nobody asked for."""
+    names = [
+        artefact.source for variant in ("human", "animal") for artefact in artefacts_of(variant) if artefact.in_hub
+    ]
+    extra = ["README.md", "docs/showcase.gif", "liveportrait_animals/base_models/spade_generator.pth"]
+    return {name: name.encode() * 50 for name in [*names, *extra]} | {LARGE: bytes(range(256)) * 200_000}
+
+
+def test_only_the_files_of_the_variant_are_fetched(tmp_path: Path, files: dict[str, bytes]) -> None:
+    wanted = {artefact.source for artefact in artefacts_of("human")}
+    with serve(Hub(files)) as hub:
+        folder = download_official(["human"], tmp_path, endpoint=hub.endpoint)
+        assert {name for method, name, _ in hub.requests if method == "GET"} == wanted
+        hub.requests.clear()
+        download_official(["human"], tmp_path, endpoint=hub.endpoint)
+        assert not [name for method, name, _ in hub.requests if method == "GET"], "fetched again"
+    assert all((folder / name).read_bytes() == files[name] for name in wanted)
+
+
+def test_a_broken_download_resumes_where_it_stopped(tmp_path: Path, files: dict[str, bytes]) -> None:
+    with serve(Hub(files, cut=LARGE)) as hub:
+        try:
+            folder = download_official(["human"], tmp_path, endpoint=hub.endpoint)
+        except WeightsError:
+            folder = download_official(["human"], tmp_path, endpoint=hub.endpoint)
+        ranges = [asked for method, name, asked in hub.requests if method == "GET" and name == LARGE]
+    assert (folder / LARGE).read_bytes() == files[LARGE]
+    assert len(ranges) == 2 and ranges[1] is not None and not ranges[1].startswith("bytes=0-")
+
+
+def test_without_a_way_to_the_hub_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"cannot download KlingTeam/LivePortrait .*jobs\.weights import input="):
+        download_official(["human"], tmp_path, endpoint="http://127.0.0.1:9")
