@@ -11,6 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
+from jobs.places import folder_to_read, folder_to_write
 from jobs.setup import required
 from lp_ray import storage
 from lp_ray.base.arrays import Image
@@ -29,8 +30,9 @@ COLUMNS = 9
 
 def run(config: DictConfig) -> int:
     """Draw the sheets and say where they are."""
-    folder = Path(str(config.folder or "sheets"))
-    for sheet in write_sheets(required(config, "output"), folder):
+    output, folder = folder_to_read("output", required(config, "output")), str(config.folder or "sheets")
+    folder_to_write("folder", folder)
+    for sheet in write_sheets(output, Path(folder)):
         print(sheet)
     return EXIT_DONE
 
