@@ -146,9 +146,9 @@ def name_rows(uris: list[str]) -> list[str]:
 
 
 def _readable(uri: str) -> str:
-    """Return a URI with a local path as its file is called, unless that is no UTF-8."""
+    """Return a local URI as the path that people see, as far as that is text; any other as it is."""
     path = storage.local_path(uri)
-    return uri if path is None or not storage.is_text(path) else path
+    return uri if path is None else path if storage.is_text(path) else uri.removeprefix("file://")
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ _LOOKS = {
     b"ORC": "an ORC file: write it as Parquet",
     b"SQLite": "a database",
 }
-_FOREIGN = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
-"""Folders that say which of the files beside them count: read without them, rows come back that are gone."""
+_DELTA_LOG = "_delta_log"
+"""Says which of the files beside it count: read without it, rows come back that are gone."""
 _DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 _BAD_FILES = (pa.ArrowException, OSError, EOFError, zlib.error, OverflowError)
@@ -203,16 +203,15 @@ def decoded(column: pa.Array) -> pa.Array:
 
 def _parts(uri: str, where: str) -> list[tuple[str, dict[str, str | None]]]:
     """Find the parts of a table in a folder, as numbered by their names, with the columns that its subfolders name."""
-    root = storage.normalise(uri).rstrip("/")
+    root = _place(storage.normalise(uri)).rstrip("/")
     found: list[tuple[str, dict[str, str | None]]] = []
     forms: set[Format] = set()
     for file in storage.glob(uri):
-        names = file.removeprefix(root + "/").split("/")
-        for name in names:
-            if name in _FOREIGN:
-                raise RefusedError(f"{where}: {_FOREIGN[name]}: write what it holds now as plain Parquet")
-            if name == "_temporary":
-                raise RefusedError(f"{where}: still being written, or its writer died: it holds {name!r}")
+        names = _place(file).removeprefix(root + "/").split("/")
+        if _DELTA_LOG in names:
+            raise RefusedError(f"{where}: a Delta table: write what it holds now as plain Parquet")
+        if "_temporary" in names:
+            raise RefusedError(f"{where}: still being written, or its writer died: it holds '_temporary'")
         form = format_of(names[-1])
         if form is None or any(name.startswith("_") and "=" not in name for name in names):
             continue
@@ -226,6 +225,10 @@ def _parts(uri: str, where: str) -> list[tuple[str, dict[str, str | None]]]:
     if len(forms) > 1:
         raise RefusedError(f"{where}: a folder of {' and '.join(sorted(forms))} files: name one file, or part them")
     return sorted(found, key=lambda part: _natural(part[0]))
+
+
+def _place(uri: str) -> str:
+    return storage.local_path(uri) or uri
 
 
 def _partition(folder: str) -> tuple[str, str | None]:
