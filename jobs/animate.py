@@ -11,7 +11,7 @@ import ray
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
-from jobs.places import folder_to_write
+from jobs.places import check_many, check_one, folder_to_write
 from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import (
@@ -28,9 +28,7 @@ from jobs.setup import (
 from lp_ray import storage
 from lp_ray.base.errors import LpRayError, RefusedError
 from lp_ray.contract.manifest import check_manifest, read_manifest
-from lp_ray.contract.media_kinds import MEDIA_SUFFIXES, ending_of
 from lp_ray.contract.result_schema import DONE
-from lp_ray.contract.tables import format_of
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.reporting import Reporter
 from lp_ray.output import results
@@ -77,14 +75,13 @@ def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Ta
     if not config[kind]:
         if of_one:
             raise RefusedError(f"{min(of_one)}=… goes with {kind}=…: in a manifest it is a column")
-        manifest = required(config, f"{kind}s")
-        if ending_of(manifest) in MEDIA_SUFFIXES:
-            raise RefusedError(f"{kind}s={manifest} is called like a picture or a clip: give one {kind} as {kind}=…")
-        return read_manifest(manifest, kind)
+        if not config[f"{kind}s"]:
+            raise RefusedError(f"{kind}=… (one) or {kind}s=… (a manifest of many) is missing (see --help)")
+        check_many(kind, str(config[f"{kind}s"]))
+        return read_manifest(str(config[f"{kind}s"]), kind)
     if config[f"{kind}s"]:
         raise RefusedError(f"{kind}=… and {kind}s=… exclude each other: give one of them")
-    if format_of(str(config[kind])):
-        raise RefusedError(f"{kind}={config[kind]} is called like a manifest: give it as {kind}s=…")
+    check_one(kind, str(config[kind]))
     row = {"uri": str(config[kind]), **of_one}
     if "face" in row:
         row["face"] = str(row["face"])

@@ -35,7 +35,7 @@ def find_templates(pattern: str) -> list[str]:
     """Return the templates of a file, a folder or a glob. Raises RefusedError for none."""
     found = [uri for uri in storage.glob(pattern) if uri.endswith(".npz")]
     if not found:
-        raise RefusedError(f"input={pattern}: no motion templates (.npz) there")
+        raise RefusedError(f"input={pattern}: no motion templates (.npz) there (python -m jobs.templates makes them)")
     return sorted(found)
 
 

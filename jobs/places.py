@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError, StorageError
+from lp_ray.contract.media_kinds import MEDIA_SUFFIXES, ending_of
+from lp_ray.contract.tables import format_of
 
 
 def folder_to_write(name: str, typed: str) -> str:
@@ -31,6 +33,33 @@ def _checked(name: str, typed: str, check: Callable[[str], None]) -> str:
     try:
         uri = storage.normalise(typed)
         check(uri)
-    except (StorageError, InputError) as error:
-        raise RefusedError(f"{name}={storage.redact(typed)}: {error}") from error
+    except InputError as error:
+        raise RefusedError(f"{name}: {error}") from error
+    except StorageError as error:
+        raise RefusedError(f"{name}={typed}: {error}") from error
     return uri
+
+
+def check_one(kind: str, typed: str) -> None:
+    """Raise RefusedError for a pattern, or what is called like a manifest, where one source or driving belongs."""
+    _check_pattern(kind, kind, typed)
+    if format_of(typed):
+        raise RefusedError(f"{kind}={typed} is called like a manifest: give it as {kind}s={typed}")
+
+
+def check_many(kind: str, typed: str) -> None:
+    """Raise RefusedError for a pattern, or what is called like a picture or clip, where a manifest belongs."""
+    _check_pattern(kind, f"{kind}s", typed)
+    if ending_of(typed) in MEDIA_SUFFIXES:
+        raise RefusedError(f"{kind}s={typed} is called like a picture or a clip, not like a manifest: see {kind}=…")
+
+
+def _check_pattern(kind: str, name: str, typed: str) -> None:
+    if "*" not in typed or typed.startswith(("http://", "https://")):  # nothing is asked of the web before the policy
+        return
+    uri = _checked(name, typed, lambda uri: None)
+    if not storage.exists(uri) and not storage.is_folder(uri):
+        raise RefusedError(
+            f"{name}={typed} is a pattern: make a manifest of what it matches, python -m jobs.manifest "
+            f"input='{typed}' kind={kind} output={kind}s.parquet, and give that as {kind}s=…"
+        )

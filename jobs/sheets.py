@@ -44,7 +44,7 @@ def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None =
     """
     done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
     if not done:
-        raise RefusedError(f"no finished pairs in {output}")
+        raise RefusedError(f"no finished pairs in {output}: python -m jobs.animate makes them")
     folder.mkdir(parents=True, exist_ok=True)
     sheets = []
     for number, driving_id in enumerate(sorted({row["driving_id"] for row in done})):

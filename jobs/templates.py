@@ -7,7 +7,7 @@ import ray
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
-from jobs.places import folder_to_write
+from jobs.places import check_many, folder_to_write
 from jobs.progress import make_reporter
 from jobs.setup import executor_from, plain, policy_from, required, settings_from, start_ray
 from lp_ray.contract.manifest import read_manifest
@@ -25,6 +25,7 @@ CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_v
 def run(config: DictConfig) -> int:
     """Track every driving whose template the store does not hold, and say what became of each."""
     templates = folder_to_write("templates", required(config, "templates"))
+    check_many("driving", required(config, "drivings"))
     table = read_manifest(required(config, "drivings"), "driving")
     if shard := parse_shard(config.shard):
         table = table.filter(pa.array(shard.rows(table["uri"])))

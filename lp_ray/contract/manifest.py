@@ -67,14 +67,15 @@ def read_manifest(uri: str, kind: Kind) -> pa.Table:
     try:
         table = read_table(uri, f"{kind} manifest {uri}")
     except InputError as error:
-        raise RefusedError(f"{kind} manifest: {error} (make one with `python -m jobs.manifest`)") from error
+        made = f" (python -m jobs.manifest kind={kind} makes one)" if kind != "pair" else ""
+        raise RefusedError(f"{kind} manifest: {error}{made}") from error
     return check_manifest(table, kind, where=f"{kind} manifest {uri}")
 
 
 def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
     """Check a manifest table and return it in the declared types; see `read_manifest`."""
     if table.num_rows == 0:
-        raise RefusedError(f"{where}: no rows")
+        raise RefusedError(f"{where}: no rows: there is nothing to do")
     known = _COLUMNS[kind]
     table = _without_index(table, (*known, *option_names()))
     if kind == "pair":

@@ -39,11 +39,15 @@ _SUFFIXES: dict[str, Format] = {
 }
 _WRITTEN = (".parquet", ".csv", ".jsonl", ".ndjson")
 _NOT_WRITTEN = re.compile(r"\.(?:tsv|txt|json|xlsx?|ods|feather|arrow|avro|orc|db|sqlite)$", re.IGNORECASE)
+_GZIP = b"\x1f\x8b"
 _LOOKS = {
     b"PK\x03\x04": "a spreadsheet or another zip archive: save it as CSV",
     b"ARROW1": "an Arrow (Feather) file: write it as Parquet",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet: save it as CSV",
     b"<": "a web page or XML",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89PNG": "a PNG picture",
+    _GZIP: "a packed file: of those .csv.gz and .jsonl.gz are read",
     b"Obj\x01": "an Avro file: write it as Parquet",
     b"ORC": "an ORC file: write it as Parquet",
     b"SQLite": "a database",
@@ -108,17 +112,23 @@ def _read(path: Path, name: str, where: str) -> pa.Table:
     except _BAD_FILES as error:
         if form in ("csv", "jsonl"):
             raise RefusedError(f"{where}: {error}") from error
-        looks = next((f"; it looks like {what}" for magic, what in _LOOKS.items() if head.startswith(magic)), "")
-        if form is None and not looks:
-            looks = "; name a CSV .csv, and JSON lines .jsonl"
-        raise RefusedError(f"{where}: not a Parquet file{looks}: {error}") from error
+        raise RefusedError(f"{where}: not a Parquet file{_looks_like(head) or f': {error}'}") from error
+
+
+def _looks_like(head: bytes) -> str:
+    """Say what a file is that is no Parquet, as far as its first bytes tell."""
+    looks = next((f"; it looks like {what}" for magic, what in _LOOKS.items() if head.startswith(magic)), "")
+    if not looks and head and head.decode("ascii", "replace").replace("\n", "").isprintable():
+        return "; it looks like text: name a CSV .csv, and JSON lines .jsonl"
+    return looks
 
 
 def _opened(path: Path, head: bytes) -> BinaryIO:
-    for magic, what in _LOOKS.items():
-        if len(magic) > 1 and head.startswith(magic):
-            raise pa.ArrowInvalid(f"it looks like {what}")
-    return cast(BinaryIO, gzip.open(path)) if head.startswith(b"\x1f\x8b") else path.open("rb")
+    if head.startswith(_GZIP):
+        return cast(BinaryIO, gzip.open(path))
+    if not head.startswith(b"<") and any(map(head.startswith, _LOOKS)):
+        raise pa.ArrowInvalid(_looks_like(head).removeprefix("; "))
+    return path.open("rb")
 
 
 def _read_parquet(path: Path, where: str) -> pa.Table:

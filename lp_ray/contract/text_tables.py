@@ -139,7 +139,7 @@ def _lines(file: BinaryIO, where: str) -> Iterator[str]:
                 line = text.readline(MAX_LINE + 1)
             except UnicodeDecodeError as error:
                 raise RefusedError(
-                    f"{where}: not UTF-8 text, after line {number} ({error.reason}): save it as UTF-8"
+                    f"{where}: not UTF-8 text, near line {number + 1} ({error.reason}): save it as UTF-8"
                 ) from error
             if not line:
                 return

@@ -80,8 +80,9 @@ def _near_name(folder: str, name: str) -> str:
     except OSError as error:
         return f": {error.strerror}"
     same = [other for other in names if other.strip().casefold() == name.strip().casefold()]
-    close = same or get_close_matches(name, names, 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    stems = {os.path.splitext(other)[0]: other for other in reversed(names)}  # noqa: PTH122
+    close = [stems[stem] for stem in get_close_matches(os.path.splitext(name)[0], stems, 1)]  # noqa: PTH122
+    return f" (did you mean {(same or close)[0]!r}?)" if same or close else ""
 
 
 def _nearest_that_exists(path: str) -> str:
