@@ -21,6 +21,8 @@ from lp_ray.media.facts import MediaFacts, still_facts
 from lp_ray.media.frames_zip import join_frames
 from lp_ray.media.gif import make_gif
 from lp_ray.media.join import AudioCut, join_segments
+from lp_ray.media.repeat import Repeat
+from lp_ray.motion.rates import Length, resampled_length
 from lp_ray.motion.template import MotionFrames, TemplateHeader, unpack_part, write_template
 from lp_ray.output.layout import SUFFIXES, OutputLayout, TemplateLayout
 from lp_ray.output.lease import check_holder
@@ -131,7 +133,16 @@ def _sound_of(settings: Settings, work: PairWork, whose: str) -> Iterator[AudioC
     with storage.local_copy(uri, settings.limits, version) as path:
         clip = open_footage(path, settings.limits, *cut)
         duration_s = float(clip.n_frames / clip.fps)
-        yield AudioCut(path, cut[0] or 0.0, duration_s) if clip.has_audio else None
+        repeat = _repeat(work, Length(clip.n_frames, clip.fps)) if whose == DRIVING else None
+        yield AudioCut(path, cut[0] or 0.0, duration_s, repeat) if clip.has_audio else None
+
+
+def _repeat(work: PairWork, driving: Length) -> Repeat | None:
+    """Return how a driving's sound goes again: as its pictures do beside a longer source video."""
+    policy = work.options["driving_length"]
+    if not work.source.is_video or driving.n_frames == 1 or policy not in ("loop", "ping-pong"):
+        return None
+    return Repeat(resampled_length(driving, work.fps), back=policy == "ping-pong")
 
 
 def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> ResultRow:
@@ -145,7 +156,7 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
     if work.options["comparison"]:
         compared = layout.comparison(work.pair_id, work.kind)
         parts = [layout.compared_segment(work.pair_id, index, work.kind) for index in indices]
-        _join_comparison(work, _fetch(folder, parts), folder / "comparison.mp4", compared)
+        _join_comparison(settings, work, _fetch(folder, parts), folder / "comparison.mp4", compared)
     storage.put_file(output, uri)
     return {
         "video_uri": uri,
@@ -197,9 +208,10 @@ _JOINERS: dict[str, Callable[[Settings, PairWork, list[Path], Path], MediaFacts]
 }
 
 
-def _join_comparison(work: PairWork, segments: list[Path], output: Path, uri: str) -> None:
+def _join_comparison(settings: Settings, work: PairWork, segments: list[Path], output: Path, uri: str) -> None:
+    """A comparison is a video with the pair's sound, also where the result is a GIF or an archive of frames."""
     if work.kind == IMAGE:
         storage.put_file(segments[0], uri)
         return
-    join_segments(segments, output, work.fps, work.n_frames)
+    _join_video(settings, work, segments, output)
     storage.put_file(output, uri)
