@@ -236,6 +236,7 @@ class PairsJob:
             "engine_digest": self._identity.engine_digest,
             "licences": self._identity.licences(source, driving, plan.options(pair)),
             "options": plan.option_texts[int(plan.pairs.option_index[pair])],
+            "options_without_effect": plan.without_effect(pair) or None,
             "attempts": int(plan.attempts[pair]) + 1,
             "started_at": self._started,
             "lp_ray_version": __version__,
