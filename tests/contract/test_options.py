@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
-import conf
 from lp_ray.base.errors import RefusedError
 from lp_ray.contract.options import PairOptions, make_options, option_names, override
-
-
-def test_the_documented_defaults_are_the_defaults() -> None:
-    documented = OmegaConf.load(Path(conf.__file__).parent / "options" / "default.yaml")
-    assert OmegaConf.to_container(documented) == asdict(PairOptions())
 
 
 @pytest.mark.parametrize(
