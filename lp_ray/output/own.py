@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from lp_ray import storage
+from lp_ray.output.sidecars.protocol import SIDECARS
 
 MARK = ".lp_ray"
 """A folder that every output holds, and nothing else."""
 
-FOLDERS = ("videos", "comparisons", "results", "templates", "summaries", "tracebacks", "sheets")
-"""Folders of an output, beside which a user's own files may lie."""
+FOLDERS = ("videos", "comparisons", "results", "history", "templates", "summaries", "tracebacks", "sheets")
+"""Folders of an output, beside which a user's own files may lie; those of sidecars are called as these are."""
 
 _STORED = re.compile(r"[0-9a-f]{32}\.npz")
 """Name of a file in a template store: its key."""
@@ -28,5 +29,5 @@ def not_own(found: storage.Found) -> list[str]:
     """
     if found.root not in found.marked:
         return found.files
-    own = tuple(f"{storage.join(found.root, name)}/" for name in FOLDERS)
+    own = tuple(f"{storage.join(found.root, name)}/" for name in (*FOLDERS, *SIDECARS.names()))
     return [uri for uri in found.files if not uri.startswith(own)]

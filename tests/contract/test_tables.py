@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ray
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
@@ -141,9 +142,13 @@ def dask(folder: Path, frame: pd.DataFrame) -> None:
 
 
 def ray_data(folder: Path, frame: pd.DataFrame) -> None:
-    """As `Dataset.write_parquet` of Ray 2.60 names its files: <write>_<task>_<block>-0."""
-    for n in range(3):
-        frame.iloc[n * 4 : n * 4 + 4].to_parquet(folder / f"21_9c_{n:06d}_000000-0.parquet")
+    ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    try:
+        parts = [frame.iloc[n * 4 : n * 4 + 4] for n in range(3)]
+        ray.data.from_pandas(parts).write_parquet(str(folder))
+    finally:
+        ray.shutdown()
+    assert len(list(folder.glob("*.parquet"))) > 1, "or this is no test of parts"
 
 
 def hive(folder: Path, frame: pd.DataFrame) -> None:
@@ -203,7 +208,7 @@ def test_a_bad_part_is_named(tmp_path: Path) -> None:
 BAD_TEXTS = [
     ("s.csv", b"uri,source_id\na.jpg\n", "line 2: 1 fields, the first line names 2"),
     ("s.csv", b'uri\n"a.jpg\n', "line 2: unexpected end of data"),
-    ("s.csv", b"uri\ncaf\xe9.jpg\n", "not UTF-8 text, after line"),
+    ("s.csv", b"uri\ncaf\xe9.jpg\n", "not UTF-8 text, near line"),
     ("s.csv", b"", "no rows"),
     ("s.csv", b"uri\n", "no rows"),
     ("s.csv", b"uri\n" + b"x" * 200_000, "field larger than field limit"),
@@ -219,7 +224,7 @@ BAD_TEXTS = [
     ("s.jsonl", b'{"uri": "\\ud800"}', "column 'uri'"),
     ("s.jsonl", b'{"uri": ["a"]}\n{"uri": "b"}', "column 'uri'"),
     ("s.parquet", b"uri\na.jpg\n", "not a Parquet file"),
-    ("s.txt", b"uri\na.jpg\n", "not a Parquet file; name a CSV .csv"),
+    ("s.txt", b"uri\na.jpg\n", "not a Parquet file; it looks like text: name a CSV .csv"),
     ("s.parquet", b"<!DOCTYPE html>", "it looks like a web page"),
     ("s.parquet", b"PAR1" + bytes(50), "not a Parquet file"),
     ("s.parquet", b"", "not a Parquet file"),

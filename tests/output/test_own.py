@@ -9,6 +9,7 @@ import pytest
 from lp_ray import storage
 from lp_ray.output.layout import OutputLayout, TemplateLayout
 from lp_ray.output.own import FOLDERS, MARK, is_stored_template, not_own
+from lp_ray.output.sidecars.protocol import SIDECARS
 
 LAYOUT = OutputLayout("file:///out", "run", "0-of-2")
 
@@ -29,8 +30,9 @@ def test_a_stored_template_is_told_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("searched", "names"),
     [
-        ("", ["a.jpg", "videos/own.mp4"]),
+        ("", ["a.jpg", "motion/m.npz", "videos/own.mp4"]),
         ("out", ["out/own.jpg"]),
+        ("twice", ["twice/own.jpg"]),
         ("out/videos", ["out/videos/v.mp4"]),
     ],
 )
@@ -38,8 +40,16 @@ def test_the_files_of_an_output_are_left_out_unless_their_folder_is_named(
     tmp_path: Path, searched: str, names: list[str]
 ) -> None:
     """Where the searched folder is an output itself, the user's own files in it stay."""
-    files = ["a.jpg", "videos/own.mp4", "out/.lp_ray/lease/1.json", "out/videos/v.mp4", "out/templates/t.npz"]
-    for name in [*files, "out/own.jpg", "out/sheets/sheet-000.png"]:
+    files = [
+        "a.jpg",
+        "videos/own.mp4",
+        "out/.lp_ray/lease/1.json",
+        "out/videos/v.mp4",
+        "out/templates/t.npz",
+        "motion/m.npz",
+    ]
+    files += [f"twice/{folder}/x.mp4" for folder in (*FOLDERS, *SIDECARS.names(), MARK)]
+    for name in [*files, "out/own.jpg", "twice/own.jpg", "out/sheets/sheet-000.png"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"1")
     found = storage.search(str(tmp_path / searched), MARK)
