@@ -24,8 +24,8 @@ def test_fast_is_a_part_of_full() -> None:
 
 
 def test_the_page_shows_the_table() -> None:
-    """scripts/metrics_table.py writes the table."""
-    assert markdown() in PAGE.read_text(), "run: python -m scripts.metrics_table"
+    """scripts.doc_tables.py writes the table."""
+    assert markdown() in PAGE.read_text(), "run: python -m scripts.doc_tables"
 
 
 def test_the_page_speaks_of_known_metrics_only() -> None:
