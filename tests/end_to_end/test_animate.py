@@ -20,8 +20,8 @@ from lp_ray.acting.curves import ONSET_S
 from lp_ray.base.limits import Limits
 from lp_ray.contract.result_schema import RESULT_SCHEMA
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import angles_of
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
+from lp_ray.face.pose import angles_of
 from lp_ray.face.track import fill_gaps, track_clip
 from lp_ray.media import ffmpeg
 from lp_ray.media.clip import open_clip

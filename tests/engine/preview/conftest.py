@@ -12,13 +12,13 @@ import pytest
 import skimage.data
 
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import PICTURE_AXES, rotation_from_angles
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import LOWER_LIP_ROWS
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
+from lp_ray.face.pose import PICTURE_AXES, rotation_from_angles
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
 
 

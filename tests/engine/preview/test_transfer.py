@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import angles_of
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import EYES, LOWER_LIP, UPPER_LIP
 from lp_ray.engine.preview.transfer import MAX_PITCH, MAX_ROLL, MAX_YAW, DriverFrame, Transfer, limit_turn, settle
 from lp_ray.engine.protocol import SourceCrops
+from lp_ray.face.pose import angles_of
 
 
 def test_the_turn_is_limited_softly(prepared: PreparedSource) -> None:

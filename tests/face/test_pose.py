@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lp_ray.engine.preview.pose import (
+from lp_ray.face.mediapipe.mesh import canonical_mesh
+from lp_ray.face.pose import (
     PICTURE_AXES,
     angles_of,
     fit_poses,
@@ -15,7 +16,6 @@ from lp_ray.engine.preview.pose import (
     soft_limit,
     to_canonical,
 )
-from lp_ray.face.mediapipe.mesh import canonical_mesh
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (12, -20, 5), (-30, 41, -17)])
