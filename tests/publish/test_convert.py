@@ -51,7 +51,7 @@ def test_onnx_files_are_carried_as_they_are(store: WeightStore, official: Path) 
         assert store.read(artefact.name) == (official / artefact.source).read_bytes()
 
 
-def test_every_published_hash_is_known_and_belongs_to_a_file(goldens: Path) -> None:
+def test_every_published_hash_is_known_and_belongs_to_a_file() -> None:
     assert PINS.keys() <= {artefact.source for artefact in ARTEFACTS}
     assert all(len(pin.sha256) == 64 and pin.size > 10_000 for pin in PINS.values())
     prompts = {artefact.source for artefact in ARTEFACTS if artefact.kind == "prompts"}

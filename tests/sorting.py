@@ -1,0 +1,35 @@
+"""Which markers a test gets: by its folder, by the fixtures it uses, `unit` if by neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+OF_FOLDER = {"golden": "golden", "faults": "fault", "cluster": "cluster"}
+OF_FIXTURE = {
+    "run_job": "ray",
+    "head": "ray",
+    "make_cluster": "ray",
+    "running_ray": "ray",
+    "s3_server": "s3",
+    "s3_bucket": "s3",
+}
+KINDS = frozenset({*OF_FOLDER.values(), *OF_FIXTURE.values()})
+
+
+def marks_of(item: pytest.Item) -> set[str]:
+    """Return the markers that a test has not got yet and belongs to.
+
+    A test that is parametrised over places asks for its bucket only when it runs: the parameter "s3" counts as well.
+    """
+    folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+    found = {OF_FIXTURE[name] for name in getattr(item, "fixturenames", ()) if name in OF_FIXTURE}
+    found |= {OF_FOLDER[folder]} if folder in OF_FOLDER else set()
+    parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
+    if any(isinstance(value, str) and value == "s3" for value in parameters):
+        found.add("s3")
+    own = {mark.name for mark in item.iter_markers()}
+    return found - own or ({"unit"} if not own & KINDS else set())
