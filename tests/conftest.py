@@ -16,7 +16,7 @@ from tests.sorting import marks_of
 settings.register_profile("untimed", deadline=None)  # timings on shared machines are noise
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.s3_server", "tests.running", "tests.official_weights"]
+pytest_plugins = ["tests.generated", "tests.s3_server", "tests.running", "tests.official_weights"]
 
 NEEDS_SHARED = "needs ../shared/"
 

@@ -8,21 +8,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import skimage.data
 
-from lp_ray.acting.curves import Curves
-from lp_ray.acting.film import film_performance
+from tests.generated import NOD_FPS, NOD_FRAMES, TALK_FPS, TALK_FRAMES, Performances
+
+__all__ = ["NOD_FPS", "NOD_FRAMES", "TALK_FPS", "TALK_FRAMES", "Performances"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-TALK_FPS, NOD_FPS = Fraction(25), Fraction(30000, 1001)
-TALK_FRAMES, NOD_FRAMES = 100, 90
 
 
 @dataclass(frozen=True)
@@ -86,26 +83,3 @@ def read_line(process: subprocess.Popen[str]) -> str:
     """Return the next line that a helper prints."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
-
-
-@dataclass(frozen=True)
-class Performances:
-    """Two filmed performances: `talk` with sound at 25 fps, `nod_and_shake` at 30000/1001."""
-
-    talk: Path
-    talk_curves: Curves
-    nod: Path
-    nod_curves: Curves
-
-
-@pytest.fixture(scope="session")
-def performances(tmp_path_factory: pytest.TempPathFactory) -> Performances:
-    folder = tmp_path_factory.mktemp("performances")
-    actor = skimage.data.astronaut()
-    talk, nod = folder / "talk.mp4", folder / "nod.mp4"
-    return Performances(
-        talk,
-        film_performance(talk, "talk", actor, TALK_FPS, TALK_FRAMES, sound=True),
-        nod,
-        film_performance(nod, "nod_and_shake", actor, NOD_FPS, NOD_FRAMES, sound=False),
-    )
