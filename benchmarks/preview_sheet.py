@@ -136,8 +136,8 @@ def driving_row(engine: PreviewEngine, source: PreparedSource, driving: Driving,
     row = []
     for i in driving.shown:
         direction = engine.direct(PairMotion(template, np.arange(n)), PairOptions())
-        (chunk,) = engine.animate([source], direction, Span(i, i + 1, 1))
-        row.append(small(chunk[0]))
+        (made,) = engine.animate([source], direction, Span(i, i + 1, 1))
+        row.append(small(made.images[0]))
     path.unlink()
     return row
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main, was_terminated
+from jobs.cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
 from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import (
@@ -39,6 +39,7 @@ from lp_ray.plan.settings import Settings
 from lp_ray.plan.shard import parse_shard
 from lp_ray.report.summary import Webhook, describe_run, parse_webhook
 from lp_ray.report.summary import write as write_summary
+from lp_ray.stages.contract import Bench
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -112,12 +113,12 @@ def run(config: DictConfig) -> int:
         dry_run(job, config, reporter)
         return EXIT_DONE
     if config.cluster.address == "local":
-        pools_from(config, job.encoder, job.xpose_device)  # refused before anything is written
+        pools_from(config, job.settings, job.devices)  # refused before anything is written
 
     def told(holder: Holder) -> None:
         reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
 
-    with occupy(job.settings.output_layout, times, told) as lease:
+    with occupy(job.settings.output_layout, times, told, job.plan.meta_schema) as lease:
         show_plan(job, config, reporter)
         if not len(job.plan.todo):
             reporter.note("nothing to do")
@@ -131,10 +132,10 @@ def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
     if config.cluster.address != "local":
         start_ray(config)
     try:
-        pools = pools_from(config, job.encoder, job.xpose_device)
+        pools = pools_from(config, job.settings, job.devices)
     finally:
         ray.shutdown()
-    for line in [*work_lines(job, pools), *pool_lines(pools)]:
+    for line in [*work_lines(job, pools), *pool_lines(pools, job.settings)]:
         reporter.note(line)
 
 
@@ -150,7 +151,7 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
     started, summary, how = datetime.now(UTC), None, "error"
     try:
         start_ray(config)
-        executor = executor_from(config, job.settings, job.engine, reporter, job.encoder, job.xpose_device)
+        executor = executor_from(config, Bench(job.settings, job.engine), job.devices, reporter)
         summary = jobs.run(job, executor, reporter, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
@@ -162,6 +163,8 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
             reporter.note(line)
     for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
+    if summary.unexpected:  # the job is complete, but for what nobody's input is to blame
+        return EXIT_ERROR
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 
 

@@ -16,12 +16,12 @@ from lp_ray import storage
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
+from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.frames_zip import read_frames
 from lp_ray.media.images import write_image
 from lp_ray.output import results
-from lp_ray.output.results import FRAMES
 from lp_ray.report.sheet import contact_sheet, pick_frames, sheet_times
 
 COLUMNS = 9
@@ -57,7 +57,7 @@ def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None =
 
 
 def _result(row: results.ResultRow) -> list[Image]:
-    if row["kind"] != FRAMES:
+    if row["kind"] != FORMATS.get("frames").kind:
         return _footage(row["video_uri"])
     with storage.local_copy(row["video_uri"], Limits()) as path:
         return _spread(read_frames(path), row["n_frames"])

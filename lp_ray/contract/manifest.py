@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError
+from lp_ray.base.names import nearest
 from lp_ray.contract.face_rules import ALL_FACES, FACE_RULES
 from lp_ray.contract.media_kinds import MEDIA
-from lp_ray.contract.options import ALIASES, nearest, option_names
+from lp_ray.contract.options import ALIASES, option_names
 from lp_ray.contract.variants import SUBJECTS
 
 META_PREFIX = "meta_"

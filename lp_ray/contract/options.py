@@ -7,21 +7,21 @@ an option, that name works too (ALIASES).
 
 from __future__ import annotations
 
-import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.base.names import nearest
 from lp_ray.contract.driving_reference import parse_reference
 from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.formats import AUTO, FORMATS
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 Region = Literal["all", "exp", "pose", "lip", "eyes"]
-OutputFormat = Literal["auto", "mp4", "gif", "frames"]
 
 LIVEPORTRAIT = "liveportrait"
 
@@ -45,11 +45,18 @@ def _option(
     high: float | None = None,
     only: str | None = None,
     humans: bool = False,
+    choices: Callable[[], tuple[str, ...]] | None = None,
 ) -> Any:
-    """Declare an option; `only` names the one engine that has it, `humans` keeps it from the animals' variant."""
-    return field(
-        default=default, metadata={"help": help_text, "low": low, "high": high, "only": only, "humans": humans}
-    )
+    """Declare an option; `only` names the one engine that has it, `humans` keeps it from the animals' variant.
+
+    `choices` gives the words of a text whose words plugins add to.
+    """
+    declared = {"help": help_text, "low": low, "high": high, "only": only, "humans": humans, "choices": choices}
+    return field(default=default, metadata=declared)
+
+
+def _formats() -> tuple[str, ...]:
+    return AUTO, *FORMATS.names()
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ class PairOptions:
         "min", "what a driving shorter than a source video does", humans=True
     )
     audio: Literal["driving", "source", "none"] = _option("driving", "whose sound comes first; none: no sound")
-    format: OutputFormat = _option("auto", "auto: mp4, or a PNG for a picture driven by a picture")
+    format: str = _option(AUTO, "auto: mp4, or a PNG for a picture driven by a picture", choices=_formats)
     comparison: bool = _option(False, "also write driving, source and result side by side")
     encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it")
     crf: int = _option(18, "quality, lower is better (nvenc: cq)", 0, 51)
@@ -179,15 +186,9 @@ def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOp
     return make_options({**asdict(base), **given}, where)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" for the closest known name, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
-    if typing.get_origin(kind) is Literal:
-        allowed = typing.get_args(kind)
+    if typing.get_origin(kind) is Literal or option.metadata["choices"]:
+        allowed = option.metadata["choices"]() if option.metadata["choices"] else typing.get_args(kind)
         if value not in allowed:
             raise RefusedError(f"{where}: {option.name}={value!r} must be one of {', '.join(allowed)}")
         return value

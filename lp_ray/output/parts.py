@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from lp_ray import storage
 from lp_ray.contract.manifest import META_PREFIX
-from lp_ray.contract.result_schema import RESULT_SCHEMA
+from lp_ray.contract.result_schema import RESULT_SCHEMA, SECONDS_TYPE
 from lp_ray.output.layout import OutputLayout
 from lp_ray.storage.guard import guarded
 
@@ -62,9 +62,12 @@ def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
     Of two types the wider one; types that have nothing in common become text.
     """
     types: dict[str, pa.DataType] = {field.name: field.type for field in RESULT_SCHEMA}
+    types["seconds"] = pa.null()  # it has the fields that rows have, in their order
     for schema in schemas:
         for field in schema:
             types[field.name] = _wider(types.get(field.name, pa.null()), field.type)
+    if pa.types.is_null(types["seconds"]):
+        types["seconds"] = SECONDS_TYPE
     return pa.schema(list(types.items()))
 
 

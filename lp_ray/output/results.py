@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.contract.result_schema import DONE, RESULT_SCHEMA, SECONDS_TYPE
-from lp_ray.output import parts as result_parts
+from lp_ray.contract.result_schema import DONE, RESULT_SCHEMA, seconds_type
+from lp_ray.output import parts as table_parts
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.parts import append, common_schema, fit, meta_schema, part_uris, read_part
 
@@ -36,13 +36,9 @@ __all__ = [
     "read_row",
     "seconds_per_frame",
     "settled",
-    "standing",
     "to_table",
     "write_row",
 ]
-
-VIDEO, GIF, FRAMES, IMAGE = "video", "gif", "frames", "image"
-"""What a result can be: an mp4, a GIF, a zip of PNG frames, one PNG."""
 
 ResultRow = dict[str, Any]
 """Column name -> value; columns absent from it are null. `meta_*` columns ride along."""
@@ -81,6 +77,7 @@ def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Tab
     `meta` holds their types (`meta_schema` of the manifests); types it does not name are told by the values.
     """
     known = {field.name: field.type for field in (*RESULT_SCHEMA, *(meta or ()))}
+    known["seconds"] = seconds_type(stage for row in rows for stage in row.get("seconds") or ())
     names = dict.fromkeys([*RESULT_SCHEMA.names, *(name for row in rows for name in row)])
     return pa.table({name: pa.array([row.get(name) for row in rows], known.get(name)) for name in names})
 
@@ -120,7 +117,7 @@ def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> in
 
     `meta` as in `to_table`. Returns how many rows were taken in.
     """
-    result_parts.finish_merge(layout)
+    table_parts.finish_merge(layout)
     uris = _loose_rows(layout)
     if uris:
         rows = [row for table in _loose_tables(uris) for row in table.to_pylist()]
@@ -128,14 +125,14 @@ def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> in
         discard(layout, table["pair_id"])  # a job stopped between appending and deleting left both
         append(layout, table)
         storage.delete_many(uris)
-    result_parts.align(layout)
+    table_parts.align(layout)
     return len(uris)
 
 
 def mend(layout: OutputLayout) -> None:
     """Finish what a job that died while it changed the table has begun."""
-    result_parts.finish_merge(layout)
-    result_parts.align(layout)
+    table_parts.finish_merge(layout)
+    table_parts.align(layout)
 
 
 def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa.Array) -> None:
@@ -145,7 +142,7 @@ def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa
     else:
         doomed = pair_ids if isinstance(pair_ids, pa.Array) else pa.array(list(pair_ids), pa.string())
     if len(doomed):
-        result_parts.drop_rows(layout, doomed)
+        table_parts.drop_rows(layout, doomed)
 
 
 def settled(layout: OutputLayout) -> Settled:
@@ -181,18 +178,10 @@ def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
         part = read_part(uri, ("status", "engine", "n_frames", "seconds"))
         chosen = part.filter(pc.and_(pc.equal(part["status"], DONE), pc.equal(part["engine"], engine)))
         n_frames += pc.sum(chosen["n_frames"]).as_py() or 0
-        for field in SECONDS_TYPE:
+        for field in chosen["seconds"].type:
             spent = pc.sum(pc.struct_field(chosen["seconds"], field.name)).as_py() or 0.0
             seconds[field.name] = seconds.get(field.name, 0.0) + spent
     return {stage: spent / n_frames for stage, spent in seconds.items()} if n_frames else {}
-
-
-def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
-    """Return `settled` as the set of done pairs, and the other rows with their attempts."""
-    found = settled(layout)
-    others = found.pair_ids.filter(pa.array(found.others)).to_pylist()
-    attempts = found.attempts[found.others].tolist()
-    return set(found.pair_ids.filter(pa.array(found.done)).to_pylist()), dict(zip(others, attempts, strict=True))
 
 
 def _videos(layout: OutputLayout) -> pa.ChunkedArray:
@@ -215,7 +204,7 @@ def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | Non
 
 
 def _merging(layout: OutputLayout) -> list[str]:
-    return [uri for uri, _ in result_parts.pending_merges(layout)]
+    return [uri for uri, _ in table_parts.pending_merges(layout)]
 
 
 def _loose_rows(layout: OutputLayout) -> list[str]:

@@ -8,7 +8,7 @@ array: a million pairs are a few hundred MB (`python -m benchmarks.plan`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +25,9 @@ from lp_ray.contract.media_kinds import is_template
 from lp_ray.contract.options import PairOptions, check_faces
 from lp_ray.contract.variants import AUTO
 from lp_ray.face.framing import DrivingFraming, SourceFraming
-from lp_ray.output.results import Settled
+from lp_ray.output.results import Settled, meta_schema
 from lp_ray.plan import keys
-from lp_ray.plan.framing import source_framing
+from lp_ray.plan.framing import driving_framing, source_framing
 from lp_ray.plan.inputs import Drivings, Sources, resolve_drivings, resolve_sources
 from lp_ray.plan.pairing import Pairs
 from lp_ray.plan.subjects import searched_pairs
@@ -39,19 +39,23 @@ _AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class Identity:
-    """What all pairs of a job share, as it enters the keys; `variant` is the engine's, human or animal."""
+    """What all pairs of a job share, as it enters the keys; `variant` is the engine's, human or animal.
+
+    `clips` and `pairs` hold the settings that change templates, and results, where they differ from their defaults.
+    """
 
     engine_digest: str
     landmarker_digest: str
-    settings: Mapping[str, object]
+    clips: Mapping[str, object] = field(default_factory=dict)
+    pairs: Mapping[str, object] = field(default_factory=dict)
     variant: str = "human"
-    xpose_digest: str = ""
+    animals_digest: str = ""
     """Of what finds animals: in the keys of the pairs it finds the source of. Empty where no pair needs it."""
     terms: Terms = field(default_factory=Terms)
 
     def work_digest(self, searched: bool = False) -> str:
         """Return the digest of a pair, `searched` if its animal is looked for."""
-        settings = {**self.settings, "xpose": self.xpose_digest} if searched else self.settings
+        settings = {**self.clips, **self.pairs} | ({"animals": self.animals_digest} if searched else {})
         return keys.work_digest(self.engine_digest, self.landmarker_digest, settings)
 
     def licences(self, source: SourceRef, driving: DrivingRef, options: PairOptions) -> list[str]:
@@ -60,11 +64,11 @@ class Identity:
         tracked = clip is not None and clip.track and not is_template(driving.uri)
         found = self.variant == "animal" and source.is_searched and options.flag_do_crop
         looked = self.variant == "human" or (found and source.subject == AUTO)
-        return self.terms.of(detector=tracked or looked, xpose=found)
+        return self.terms.of(detector=tracked or looked, animals=found)
 
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
         """Return what the motion template of a driving is made from, under its key."""
-        framing = DrivingFraming() if is_template(driving.uri) else self._driving_framing(options)
+        framing = DrivingFraming() if is_template(driving.uri) else driving_framing(options, self.variant)
         clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s, driving.version)
         return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
 
@@ -76,18 +80,8 @@ class Identity:
         clip = ClipRef(source.uri, source.face, source.box, version=source.version)
         return ClipRow(self._template_key(source.key, "source", framing), clip, None, framing)
 
-    def _driving_framing(self, options: PairOptions) -> DrivingFraming:
-        return DrivingFraming(
-            track=self.variant == "human" or options.flag_crop_driving_video,
-            crop_square=options.flag_crop_driving_video,
-            scale=options.driving_crop_scale,
-            vx=options.driving_crop_vx,
-            vy=options.driving_crop_vy,
-        )
-
     def _template_key(self, clip: str, role: str, framing: DrivingFraming | SourceFraming) -> str:
-        settings = {**self.settings, "role": role, "framing": asdict(framing)}
-        return keys.template_key(clip, self.engine_digest, self.landmarker_digest, settings)
+        return keys.template_key(clip, role, framing, self.engine_digest, self.landmarker_digest, self.clips)
 
 
 @dataclass
@@ -143,6 +137,11 @@ class Plan:
             rows.append((self.pair_table, pair))
         return {name: table[name][row].as_py() for table, row in rows for name in meta_columns(table)}
 
+    @property
+    def meta_schema(self) -> pa.Schema:
+        """The `meta_*` columns of the manifests with their types: those that results carry."""
+        return meta_schema(self.source_table, self.driving_table, self.pair_table)
+
     def options(self, pair: int) -> PairOptions:
         return self.pairs.option_sets[int(self.pairs.option_index[pair])]
 
@@ -183,9 +182,10 @@ def make_plan(
     _check_faces(sources, pairs)
     drivings = resolve_drivings(driving_table, policy)
     texts = [keys.options_json(options) for options in pairs.option_sets]
+    digests = [keys.options_digest(options) for options in pairs.option_sets]
     works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
     works = works[searched_pairs(source_table, pairs, identity.variant).astype(np.int64)]
-    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, texts, works), pa.string())
+    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, digests, works), pa.string())
     todo, attempts = _by_source(pairs, np.arange(len(pairs))), np.zeros(len(pairs), np.int64)
     plan = Plan(
         sources,
@@ -213,7 +213,7 @@ def _used(table: pa.Table, index: NDArray[np.int64]) -> tuple[pa.Table, NDArray[
 
 
 def _pair_ids(
-    sources: Sources, drivings: Drivings, pairs: Pairs, texts: list[str], works: NDArray[np.object_]
+    sources: Sources, drivings: Drivings, pairs: Pairs, digests: list[str], works: NDArray[np.object_]
 ) -> Iterator[pa.Array]:
     for first in range(0, len(pairs), _AT_ONCE):
         window = slice(first, first + _AT_ONCE)
@@ -224,7 +224,7 @@ def _pair_ids(
             works[window].tolist(),
             strict=True,
         )
-        yield pa.array([keys.pair_key(source, driving, texts[o], work) for source, driving, o, work in parts])
+        yield pa.array([keys.pair_key(source, driving, digests[o], work) for source, driving, o, work in parts])
 
 
 def _check_faces(sources: Sources, pairs: Pairs) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from lp_ray.base.rows import Batch
+from lp_ray.contract.rows import Batch
 from lp_ray.stages.write import WriteSegments
 
 SECONDS = 0.4

@@ -34,7 +34,7 @@ def chunks(
     engine: Engine, prepared: PreparedSource, template: TemplateReader, span: Span, options: PairOptions = OPTIONS
 ) -> Iterator[NDArray[np.uint8]]:
     direction = engine.direct(PairMotion(template, np.arange(len(template))), options)
-    return engine.animate(prepared, direction, span)
+    return (made.images for made in engine.animate(prepared, direction, span))
 
 
 def test_motion_has_the_templates_arrays(motion: MotionFrames) -> None:
