@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.goldens import CARRIED, SHARED, Goldens
-from tests.sorting import marks_of
+from tests.sorting import HEAVY, group_of, marks_of, weight_of
 
 settings.register_profile("untimed", deadline=None)  # timings on shared machines are noise
 settings.load_profile("untimed")
@@ -37,11 +37,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses by them
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test its markers, by its folder and by the fixtures that it uses."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test its markers and, where several processes share the work (`-n 3`), its group and place."""
     for item in items:
         for name in marks_of(item):
             item.add_marker(name)
+    if hasattr(config, "workerinput"):
+        for item in items:
+            if not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        heaviest: dict[str, int] = {}
+        for item in items:
+            group = _group(item)
+            heaviest[group] = min(weight_of(item), heaviest.get(group, len(HEAVY)))
+        items.sort(key=lambda item: heaviest[_group(item)])
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    assert mark is not None
+    return str(mark.args[0])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -192,9 +192,9 @@ def write_film(path: Path, name: str, size: tuple[int, int], fps: Fraction, n_fr
         silent.rename(path)
 
 
-def nodding_template() -> bytes:
+def nodding_template(fps: Fraction = TEMPLATE_FPS, seed: int = 7) -> bytes:
     """Return a template of the reference's kind: a head that nods, shakes and speaks, in plausible numbers."""
-    followed, random = curves("nod_and_shake", TEMPLATE_FRAMES, TEMPLATE_FPS), np.random.default_rng(7)
+    followed, random = curves("nod_and_shake", TEMPLATE_FRAMES, fps), np.random.default_rng(seed)
     n = TEMPLATE_FRAMES
     waves = np.sin(np.linspace(0, 3 * np.pi, n))[:, None, None] * random.normal(0, 0.02, (1, 21, 3))
     turns = rotation(*(angle.astype(np.float32) for angle in (followed.pitch, followed.yaw, followed.roll)))
@@ -206,7 +206,7 @@ def nodding_template() -> bytes:
         "eye_ratio": np.full((n, 2), 0.35),
         "lip_ratio": 0.1 + 0.1 * np.abs(waves[:, 0, :1]),
     }
-    header = TemplateHeader(ENGINE, "made", "made", TEMPLATE_FPS.numerator, TEMPLATE_FPS.denominator, n)
+    header = TemplateHeader(ENGINE, "made", "made", fps.numerator, fps.denominator, n)
     return export_pickle(header, {name: np.asarray(rows, np.float32) for name, rows in motion.items()})
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import runpy
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +54,28 @@ def run_job() -> RunJob:
         return Ended(ended.returncode, ended.stdout)
 
     return run
+
+
+@pytest.fixture
+def call_job(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> RunJob:
+    """Run what `python -m jobs.<name> key=value …` runs, in this process: for commands that end before Ray starts."""
+
+    def call(name: str, *arguments: str, **environment: str) -> Ended:
+        terminate = signal.getsignal(signal.SIGTERM)
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [f"jobs/{name}.py", *arguments])
+            for variable, value in environment.items():
+                patch.setenv(variable, value)
+            try:
+                with pytest.raises(SystemExit) as stop, warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RuntimeWarning)  # the module may have been imported by a test
+                    runpy.run_module(f"jobs.{name}", run_name="__main__", alter_sys=False)
+            finally:
+                signal.signal(signal.SIGTERM, terminate)
+        return Ended(int(stop.value.code or 0), "".join(capfd.readouterr()))
+
+    return call
 
 
 def write_manifest(path: Path, rows: list[dict[str, Any]]) -> Path:

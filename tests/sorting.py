@@ -33,3 +33,22 @@ def marks_of(item: pytest.Item) -> set[str]:
         found.add("s3")
     own = {mark.name for mark in item.iter_markers()}
     return found - own or ({"unit"} if not own & KINDS else set())
+
+
+GROUP_OF_FIXTURE = {"official": "official weights", "full_weights": "official weights"}
+"""Costly material of a session -> the group of tests that share it."""
+
+HEAVY = ("cluster", "fault", "ray", "golden", "s3")
+"""What takes long, longest first: with several processes it begins first, so that none is left alone at the end."""
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return which tests run in one process, one after another: those of a module, or those that share material."""
+    shared = [GROUP_OF_FIXTURE[name] for name in getattr(item, "fixturenames", ()) if name in GROUP_OF_FIXTURE]
+    return shared[0] if shared else str(item.path.relative_to(TESTS) if item.path.is_relative_to(TESTS) else item.path)
+
+
+def weight_of(item: pytest.Item) -> int:
+    """Return a test's place in the order in which several processes take their work."""
+    marks = {mark.name for mark in item.iter_markers()}
+    return next((place for place, name in enumerate(HEAVY) if name in marks), len(HEAVY))

@@ -16,6 +16,7 @@ from lp_ray.base.limits import Limits
 from lp_ray.motion.pickle_io import ENGINE, exact_rate, export_pickle, import_pickle
 from lp_ray.motion.records import TAILS
 from lp_ray.motion.template import TemplateHeader, TemplateReader, write_template
+from tests.generated import Generated
 from tests.goldens import Goldens
 
 
@@ -79,8 +80,8 @@ def test_an_export_has_the_form_the_reference_writes_now(goldens: Goldens) -> No
     assert again.fps == header.fps
 
 
-def test_an_imported_template_is_one_of_ours(media: Path, tmp_path: Path) -> None:
-    header, frames = import_pickle((media / "templates" / "d1.pkl").read_bytes())
+def test_an_imported_template_is_one_of_ours(generated: Generated, tmp_path: Path) -> None:
+    header, frames = import_pickle(generated.template.read_bytes())
     write_template(tmp_path / "d1.npz", header, [frames])
     back = TemplateReader(tmp_path / "d1.npz").read()
     for name, rows in frames.items():
