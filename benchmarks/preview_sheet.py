@@ -75,7 +75,7 @@ def main() -> None:
 
 def read_sources(media: Path, landmarker: MediaPipeLandmarker) -> Iterator[tuple[str, SourceCrops]]:
     """The astronaut, then the portraits of the media folder, cropped."""
-    pictures = {"astronaut": skimage.data.astronaut()}  # type: ignore[no-untyped-call]
+    pictures = {"astronaut": skimage.data.astronaut()}
     pictures |= {name: read_image(media / "source" / f"{name}.jpg") for name in SOURCES}
     for name, picture in pictures.items():
         portrait = crop_portrait(picture, landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)

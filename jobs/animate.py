@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
@@ -96,13 +95,12 @@ def result_lines(job: jobs.Job) -> list[str]:
     """Say what became of a single pair; of many the table tells."""
     if len(job.plan) != 1:
         return []
-    rows = results.read_results(job.settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
-    return [
-        f"{row['status']}:    {storage.display(row['video_uri'])}"
-        if row["status"] == DONE
-        else f"failed in {row['stage']}: {row['error_class']}: {row['error']}"
-        for row in rows
-    ]
+    plan = job.plan
+    row = results.find_row(job.settings.output, plan.pair_id(0), plan.source_id(0), plan.driving_id(0))
+    if row["status"] == DONE:
+        return [f"{row['status']}:    {storage.display(row['video_uri'])}"]
+    error = f"{row['error_class']}: {row['error']}" if row["error_class"] else row["error"]
+    return [f"{row['status']} in {row['stage']}: {error}"]
 
 
 def run(config: DictConfig) -> int:
@@ -121,6 +119,7 @@ def run(config: DictConfig) -> int:
     with occupy(job.settings.output_layout, times, told, job.plan.meta_schema) as lease:
         show_plan(job, config, reporter)
         if not len(job.plan.todo):
+            jobs.settle(job, lease)
             reporter.note("nothing to do")
             return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
         return work(job, config, reporter, lease, webhook)

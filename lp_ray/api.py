@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
@@ -114,8 +113,9 @@ class LivePortraitPipeline:
                 if self._executor is None or self._settings != settings:
                     self._executor, self._settings = InlineExecutor(Bench(settings, job.engine)), settings
                 jobs.run(job, self._executor, _Silent(), lease)
-        rows = results.read_results(settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
-        row: ResultRow = rows[0]
+            else:
+                jobs.settle(job, lease)
+        row = results.find_row(settings.output, job.plan.pair_id(0), job.plan.source_id(0), job.plan.driving_id(0))
         if row["status"] != DONE:
             raise PairFailedError(row)
         return row

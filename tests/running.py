@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lp_ray.base.arrays import Image
+from lp_ray.media.frames_zip import read_frames
 from tests.generated import NOD_FPS, NOD_FRAMES, TALK_FPS, TALK_FRAMES, Performances
 
 __all__ = ["NOD_FPS", "NOD_FRAMES", "TALK_FPS", "TALK_FRAMES", "Performances"]
@@ -108,3 +110,8 @@ def read_line(process: subprocess.Popen[str]) -> str:
     """Return the next line that a helper prints."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
+
+
+def read_frames_of(uri: str) -> list[Image]:
+    """Return the frames of a result in `format=frames`."""
+    return list(read_frames(Path(uri.removeprefix("file://"))))

@@ -14,6 +14,8 @@ OF_FIXTURE = {
     "head": "ray",
     "make_cluster": "ray",
     "running_ray": "ray",
+    "official": "slow",
+    "full_weights": "slow",
     "s3_server": "s3",
     "s3_bucket": "s3",
 }

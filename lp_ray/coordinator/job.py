@@ -26,9 +26,10 @@ from lp_ray.media.encode import Encoder
 from lp_ray.output import results
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import table
+from lp_ray.output.reconcile import Reconciled, reconcile
 from lp_ray.plan.devices import NVENC, Devices, Part
 from lp_ray.plan.pairing import Pairs
-from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan
+from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan, wanted_rows
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.subjects import fill_subjects, searched_pairs
 from lp_ray.plan.work import ClipRow
@@ -164,6 +165,14 @@ def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True)
     leave_out_settled(job.plan, settled, retry_failed)
 
 
+def settle(job: Job, lease: Lease) -> Reconciled:
+    """Give every planned pair whose work is done its row, and retire rows of what input files held before."""
+    lease.check()
+    layout = job.settings.output_layout
+    with table(layout):
+        return reconcile(layout, *wanted_rows(job.plan, job.engine.label))
+
+
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
     """Make every pair that the plan lists; every one of them ends with a row.
 
@@ -188,10 +197,11 @@ def _work(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Sum
     graph = graphs_of(settings).pairs
     pairs = PairsJob(plan, settings, job.identity, job.engine.label, made, reporter, lease, graph)
     pairs.run(executor, unexpected)
+    settle(job, lease)
     counts = pairs.progress
     return Summary(
         by_status={DONE: counts.done, FAILED: counts.failed, FILTERED: counts.filtered},
-        before={DONE: plan.n_done, FAILED: plan.n_failed_before},
+        before={DONE: plan.n_done, FAILED: plan.n_failed_before, FILTERED: plan.n_filtered_before},
         by_error=dict(sorted(pairs.errors.items(), key=lambda item: -item[1])),
         templates_made=made.made,
         templates_reused=made.reused,

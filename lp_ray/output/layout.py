@@ -78,6 +78,11 @@ class OutputLayout:
         return storage.join(self.root, ".lp_ray", "compaction")
 
     @property
+    def history(self) -> str:
+        """Rows of what input files held before they were replaced; see reconcile.py."""
+        return storage.join(self.root, "history")
+
+    @property
     def summary(self) -> str:
         """How a run went, as JSON; see report/summary.py."""
         return storage.join(self.root, "summaries", f"{self.run}.json")

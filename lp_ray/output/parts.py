@@ -130,15 +130,20 @@ def align(layout: OutputLayout, schema: pa.Schema | None = None) -> None:
             _put(uri, fit(read_part(uri), wanted))
 
 
+def replace_part(uri: str, rows: pa.Table) -> None:
+    """Put other rows in a part's place; a part without rows is removed."""
+    if len(rows):
+        _put(uri, rows)
+    else:
+        storage.delete(uri)
+
+
 def drop_rows(layout: OutputLayout, doomed: pa.Array) -> None:
     """Remove the rows of some pairs; parts that hold none of them are not touched."""
     for uri in part_uris(layout):
         hit = pc.is_in(read_part(uri, ["pair_id"])["pair_id"], doomed)
-        n_hits = pc.sum(hit).as_py() or 0
-        if n_hits == len(hit):
-            storage.delete(uri)
-        elif n_hits:
-            _put(uri, read_part(uri).filter(pc.invert(hit)))
+        if pc.sum(hit).as_py():
+            replace_part(uri, read_part(uri).filter(pc.invert(hit)))
 
 
 def merge_small(layout: OutputLayout) -> None:

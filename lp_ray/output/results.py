@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.contract.result_schema import DONE, RESULT_SCHEMA, seconds_type
+from lp_ray.contract.result_schema import DONE, FILTERED, RESULT_SCHEMA, seconds_type
 from lp_ray.output import parts as table_parts
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.parts import append, common_schema, fit, meta_schema, part_uris, read_part
+from lp_ray.output.reconcile import IDENTITY
 
 __all__ = [
     "ResultRow",
@@ -28,6 +29,7 @@ __all__ = [
     "append",
     "discard",
     "done_pairs",
+    "find_row",
     "flush",
     "gather_loose_rows",
     "mend",
@@ -51,24 +53,26 @@ _SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at")
 class Settled:
     """What an output already settles, one entry per pair, as arrays: a million pairs are 40 MB.
 
-    `done` pairs have a row that says so and a video of the size it states; the `others` have a row that says
-    something else, with the number of `attempts`. Pairs whose video is missing are in neither.
+    `done` pairs have a row that says so and a video of the size it states; `failed` and `filtered` ones have a row that
+    says that. Pairs whose video is missing are in none. `attempts` is how often each was tried.
     """
 
     pair_ids: pa.Array
     done: NDArray[np.bool_]
-    others: NDArray[np.bool_]
+    failed: NDArray[np.bool_]
+    filtered: NDArray[np.bool_]
     attempts: NDArray[np.int64]
 
-    def look_up(self, pair_ids: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
-        """Return, for each of `pair_ids`, whether it is done, whether it has another row, and its attempts."""
+    def look_up(self, pair_ids: pa.Array) -> Settled:
+        """Return what is settled of each of `pair_ids`; of those that have no row nothing is."""
         at = pc.index_in(pair_ids, self.pair_ids)
         known = at.is_valid().to_numpy(zero_copy_only=False)
         where = at.fill_null(0).to_numpy(zero_copy_only=False)
         if not len(self.pair_ids):
             none = np.zeros(len(known), np.bool_)
-            return none, none, np.zeros(len(known), np.int64)
-        return known & self.done[where], known & self.others[where], np.where(known, self.attempts[where], 0)
+            return Settled(pair_ids, none, none, none, np.zeros(len(known), np.int64))
+        done, failed, filtered = (known & marks[where] for marks in (self.done, self.failed, self.filtered))
+        return Settled(pair_ids, done, failed, filtered, np.where(known, self.attempts[where], 0))
 
 
 def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Table:
@@ -110,6 +114,13 @@ def read_results(output: str) -> pa.Table:
     tables = [*parts, *_loose_tables(_loose_rows(layout))]
     schema = common_schema([table.schema for table in tables])
     return _latest(pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)]))
+
+
+def find_row(output: str, pair_id: str, source_id: str, driving_id: str) -> ResultRow:
+    """Return the row of one pair that is settled."""
+    wanted = pc.field("pair_id") == pair_id
+    found: list[ResultRow] = read_results(output).filter(wanted).to_pylist()
+    return next((row for row in found if (row["source_id"], row["driving_id"]) == (source_id, driving_id)), found[0])
 
 
 def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> int:
@@ -158,7 +169,8 @@ def settled(layout: OutputLayout) -> Settled:
         whole = pc.is_in(stated, _videos(layout)).to_numpy()
     attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
     ids = table["pair_id"].combine_chunks()
-    return Settled(ids, says_done & whole, ~says_done, np.maximum(attempts, 1))
+    says_filtered = pc.fill_null(pc.equal(table["status"], FILTERED), False).to_numpy()
+    return Settled(ids, says_done & whole, ~(says_done | says_filtered), says_filtered, np.maximum(attempts, 1))
 
 
 def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
@@ -228,11 +240,20 @@ def _parse_row(data: bytes) -> pa.Table:
 
 
 def _latest(table: pa.Table) -> pa.Table:
-    """Keep each pair's newest row (the later one of equally new ones), in the order of the table."""
+    """Keep each pair's newest row (the later one of equally new ones), in the order of the table.
+
+    Work that is done once for several ids has a row for each.
+    """
     if table.num_rows < 2:
         return table
-    codes = table["pair_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    identity = _identities(table)
+    codes = identity.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     times = pc.fill_null(table["finished_at"].cast(pa.int64()), 0).to_numpy()
     order = np.lexsort((times, codes))  # stable
     last = order[np.append(np.diff(codes[order]) != 0, True)]
     return table if len(last) == table.num_rows else table.take(np.sort(last))
+
+
+def _identities(table: pa.Table) -> pa.ChunkedArray:
+    names = [name for name in IDENTITY if name in table.column_names]
+    return pc.binary_join_element_wise(*(pc.fill_null(table[name].cast(pa.string()), "") for name in names), "\0")

@@ -33,6 +33,8 @@ from lp_ray.plan.pairing import Pairs
 from lp_ray.plan.subjects import searched_pairs
 from lp_ray.plan.work import ClipRef, ClipRow, DrivingRef, SourceRef
 
+_NAMED = 10
+"""Repeats that a refusal names."""
 _AT_ONCE = 1 << 16
 """Pairs that are Python objects at a time."""
 
@@ -105,6 +107,7 @@ class Plan:
     attempts: NDArray[np.int64]
     n_done: int = 0
     n_failed_before: int = 0
+    n_filtered_before: int = 0
 
     def __len__(self) -> int:
         return len(self.pair_ids)
@@ -173,7 +176,7 @@ def make_plan(
     policy: storage.Policy,
     engine: str,
 ) -> Plan:
-    """Key every pair. Raises RefusedError when two pairs are the same work, or a pair's options exclude its face."""
+    """Key every pair. Raises RefusedError when a pair stands twice, or its options exclude its face."""
     check_meta_names(*(t for t in (source_table, driving_table, pair_table) if t is not None))
     source_table, source_index = _used(source_table, pairs.source_index)
     driving_table, driving_index = _used(driving_table, pairs.driving_index)
@@ -199,7 +202,8 @@ def make_plan(
         todo,
         attempts,
     )
-    _refuse_twins(plan)
+    _refuse_repeats(plan)
+    plan.todo = _each_once(plan, plan.todo)
     return plan
 
 
@@ -238,27 +242,69 @@ def _check_faces(sources: Sources, pairs: Pairs) -> None:
         check_faces(ALL_FACES, pairs.option_sets[index], f"pair {suspects[at]}")
 
 
-def _refuse_twins(plan: Plan) -> None:
-    distinct = pc.value_counts(plan.pair_ids)
-    if len(distinct) == len(plan):
+def _refuse_repeats(plan: Plan) -> None:
+    """Refuse pairs that stand twice, all at once. The same work under other ids is no repeat: it is done once."""
+    pairs = plan.pairs
+    size = len(plan.drivings), len(pairs.option_sets)
+    codes = (pairs.source_index * size[0] + pairs.driving_index) * size[1] + pairs.option_index
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    repeated = np.sort(first[counts > 1])
+    if not len(repeated):
         return
-    twin = distinct.field("values")[int(np.argmax(distinct.field("counts").to_numpy() > 1))]
-    first, second = np.flatnonzero(pc.equal(plan.pair_ids, twin).to_numpy(zero_copy_only=False))[:2].tolist()
+    named = [
+        f"{plan.source_id(pair)!r} with {plan.driving_id(pair)!r} in rows "
+        + " and ".join(map(str, np.flatnonzero(codes == codes[pair])[:3].tolist()))
+        for pair in repeated[:_NAMED].tolist()
+    ]
+    more = f", and {len(repeated) - _NAMED} more" if len(repeated) > _NAMED else ""
     raise RefusedError(
-        f"pairs {first} and {second} are the same work ({plan.source_id(first)!r} with {plan.driving_id(first)!r} "
-        f"and {plan.source_id(second)!r} with {plan.driving_id(second)!r}): same inputs, same options; "
-        "remove one of the two rows"
+        f"{len(repeated)} pairs stand more than once with the same options: {'; '.join(named)}{more}; remove the "
+        "further rows"
     )
+
+
+def _each_once(plan: Plan, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of pairs that are the same work, several ids of one file, keep the first."""
+    codes = plan.pair_ids.take(pa.array(chosen)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    _, first = np.unique(codes, return_index=True)
+    return chosen[np.sort(first)]
 
 
 def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
     """Set `plan.todo` to the pairs without a standing result, ordered by source so that caches hit."""
-    done, others, attempts = settled.look_up(plan.pair_ids)
-    left = ~done if retry_failed else ~(done | others)
-    plan.n_done = int(done.sum())
-    plan.n_failed_before = 0 if retry_failed else int(others.sum())
-    plan.attempts = np.where(others, attempts, 0)
-    plan.todo = _by_source(plan.pairs, np.flatnonzero(left))
+    found = settled.look_up(plan.pair_ids)
+    left = ~(found.done | found.filtered) if retry_failed else ~(found.done | found.filtered | found.failed)
+    plan.n_done, plan.n_filtered_before = int(found.done.sum()), int(found.filtered.sum())
+    plan.n_failed_before = 0 if retry_failed else int(found.failed.sum())
+    plan.attempts = np.where(found.failed, found.attempts, 0)
+    plan.todo = _by_source(plan.pairs, _each_once(plan, np.flatnonzero(left)))
+
+
+def wanted_rows(plan: Plan, engine: str) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
+    """Return what the results table must hold a row for: see `lp_ray.output.reconcile.reconcile`."""
+    pairs = plan.pairs
+    source, driving = pa.array(pairs.source_index), pa.array(pairs.driving_index)
+    table = pa.table(
+        {
+            "pair_id": plan.pair_ids,
+            "source_id": plan.source_table["source_id"].take(source),
+            "driving_id": plan.driving_table["driving_id"].take(driving),
+            "options": pa.array(plan.option_texts, pa.string()).take(pa.array(pairs.option_index)),
+            "engine": pa.repeat(engine, len(plan)),
+            "source_uri": _shown(plan.sources.uris).take(source),
+            "source_version": plan.sources.versions.take(source),
+            "driving_uri": _shown(plan.drivings.uris).take(driving),
+            "driving_version": plan.drivings.versions.take(driving),
+        }
+    )
+    rows = [(plan.source_table, source), (plan.driving_table, driving)]
+    if plan.pair_table is not None:
+        rows.append((plan.pair_table, pa.array(np.arange(len(plan)))))
+    return table, {name: of[name].take(index) for of, index in rows for name in meta_columns(of)}
+
+
+def _shown(uris: pa.Array) -> pa.Array:
+    return pa.array([storage.redact(uri) for uri in uris.to_pylist()], pa.string())
 
 
 def _by_source(pairs: Pairs, chosen: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,11 +16,12 @@ from PIL import Image
 
 from lp_ray.base.limits import Limits
 from lp_ray.face.factory import LandmarkerSpec, create_landmarker
+from lp_ray.face.xpose.identity import WEIGHTS, prompts_name
 from lp_ray.media.clip import open_footage
 from lp_ray.media.gif import read_gif
 from lp_ray.media.images import read_image
 from lp_ray.models.artefacts import LICENCES
-from lp_ray.models.store import WeightStore
+from lp_ray.models.store import LockEntry, WeightStore
 from lp_ray.output import results
 from tests.face.xpose.stocked import stock_xpose
 from tests.generated import CAT_BOX, Generated, nodding_template, write_jpeg
@@ -36,6 +37,15 @@ FRAMES = 5
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> WeightStore:
     return stock_xpose(str(tmp_path_factory.mktemp("xpose") / "store (1)"))
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> WeightStore:
+    """A store that lists what X-Pose needs: enough to identify it, before anything is read."""
+    made = WeightStore(str(tmp_path / "listed"))
+    names = (WEIGHTS, prompts_name(9), prompts_name(68))
+    made.write((name, b"", LockEntry("0" * 64, 0, name, "0" * 64, 0, "other", LICENCES["X-Pose"])) for name in names)
+    return made
 
 
 @pytest.fixture
@@ -139,10 +149,10 @@ def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
     ],
 )
 def test_what_cannot_work_is_refused_before_any_work(
-    folder: Path, call_job: RunJob, store: WeightStore, arguments: tuple[str, ...], words: str
+    folder: Path, call_job: RunJob, listed: WeightStore, arguments: tuple[str, ...], words: str
 ) -> None:
     one = (f"source={folder / 'cat.jpg'}", f"driving={folder / 'wink.pkl'}")
-    ended = call_job("animate", *one, f"output={folder / 'o'}", f"xpose.weights={store}", *ANIMALS, *arguments)
+    ended = call_job("animate", *one, f"output={folder / 'o'}", f"xpose.weights={listed}", *ANIMALS, *arguments)
     assert ended.code == 2 and words in ended.output, ended.output
     assert not (folder / "o" / "results").exists()
 

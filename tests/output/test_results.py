@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_ray import storage
-from lp_ray.contract.result_schema import DONE, FAILED, RESULT_SCHEMA
+from lp_ray.contract.result_schema import DONE, FAILED, FILTERED, RESULT_SCHEMA
 from lp_ray.output import parts as result_parts
 from lp_ray.output import results
 from lp_ray.output.layout import OutputLayout
@@ -106,8 +106,8 @@ def _parquet(table: pa.Table) -> bytes:
 def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
     """The pairs that are done, and the others with their attempts."""
     found = results.settled(layout)
-    others = found.pair_ids.filter(pa.array(found.others)).to_pylist()
-    attempts = dict(zip(others, found.attempts[found.others].tolist(), strict=True))
+    others = found.pair_ids.filter(pa.array(found.failed)).to_pylist()
+    attempts = dict(zip(others, found.attempts[found.failed].tolist(), strict=True))
     return set(found.pair_ids.filter(pa.array(found.done)).to_pylist()), attempts
 
 
@@ -129,12 +129,14 @@ def test_what_is_settled_is_looked_up_for_all_pairs_at_once(tmp_path: Path) -> N
     layout = layout_with_videos(tmp_path, "a", "c")
     wanted = pa.array(["c", "new", "b", "gone", "a"])
     nothing = results.settled(layout).look_up(wanted)
-    assert not nothing[0].any() and not nothing[1].any() and not nothing[2].any()
-    results.flush(layout, [row("a", attempts=3), row("b", FAILED, attempts=2), row("c"), row("gone")])
-    done, others, attempts = results.settled(layout).look_up(wanted)
-    assert done.tolist() == [True, False, False, False, True]
-    assert others.tolist() == [False, False, True, False, False]
-    assert attempts.tolist() == [1, 0, 2, 1, 3]
+    assert not nothing.done.any() and not nothing.failed.any() and not nothing.attempts.any()
+    rows = [row("a", attempts=3), row("b", FAILED, attempts=2), row("c"), row("gone"), row("out", FILTERED)]
+    results.flush(layout, rows)
+    found = results.settled(layout).look_up(pa.array([*wanted.to_pylist(), "out"]))
+    assert found.done.tolist() == [True, False, False, False, True, False]
+    assert found.failed.tolist() == [False, False, True, False, False, False]
+    assert found.filtered.tolist() == [False] * 5 + [True]
+    assert found.attempts.tolist() == [1, 0, 2, 1, 3, 1]
 
 
 def test_a_row_written_before_a_crash_is_gathered_once(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from lp_ray.engine.protocol import FRAME_SIZE, EngineIdentity, Frames, SourceCro
 from lp_ray.motion.template import TemplateHeader, write_template
 from lp_ray.output.layout import TemplateLayout
 from lp_ray.plan.settings import Settings
-from lp_ray.runtime.actor import actor_of
+from lp_ray.runtime.worker import Worker
 from lp_ray.stages.animate import AnimatePairs
 from lp_ray.stages.contract import Bench
 from lp_ray.stages.rows import AnimatedChunk, SourcedSpan
@@ -66,13 +66,12 @@ def test_a_chunk_that_is_taken_away_is_gone_before_the_next_is_made(tmp_path: Pa
     row = SourcedSpan(pair, 0, N_FRAMES, None, crops, np.zeros((n_faces, 0, 3)), np.zeros((n_faces, 2, 3)))
     engine = Watched()
     bench = Bench(Settings(root, root, EngineSpec("preview")), IDENTITY, create=lambda spec: engine)
-    actor = actor_of(AnimatePairs)(bench)
     taken = []
-    for batch in actor(row.to_batch()):
-        (chunk,) = AnimatedChunk.from_batch(batch)
+    for chunk in Worker(AnimatePairs, bench).rows(row):
+        assert isinstance(chunk, AnimatedChunk)
         assert chunk.trace.failure is None
         taken.append((chunk.index, chunk.frames.shape[:2], int(chunk.frames.max())))
-        del batch, chunk
+        del chunk
     assert taken == [(i, (n_faces, CHUNK), CHUNK * i) for i in range(N_FRAMES // CHUNK)]
     others = [face for _ in taken for face in range(n_faces)]  # faces of the same chunk, made just before
     assert engine.held == others
