@@ -119,7 +119,7 @@ def test_a_flipped_byte_in_a_model_stops_the_job(inputs: Inputs, store: WeightSt
     [
         (("detector.weights=/nowhere",), "detector.weights: no weight store at file:///nowhere"),
         (("detector.weights=null",), "python -m jobs.weights pull"),
-        (("detector.device=tpu",), "detector.device='tpu' must be one of cpu, cuda"),
+        (("detector.device=tpu",), "detector.device='tpu' must be cpu, cuda or cuda:N"),
         (("detector.name=dlib",), "detector='dlib' must be one of mediapipe, insightface"),
         (("detector.device=cuda", "cluster.num_cpus=4"), "the cluster has none: use detector.device=cpu"),
     ],

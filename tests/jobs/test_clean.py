@@ -51,10 +51,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     ]
     results.flush(layout, rows[:1])
     results.write_row(layout, rows[1])
-    keep = {layout.result(DONE_KEY, "video"), layout.result(LOOSE_KEY, "gif"), store.template("t")}
-    keep.add(layout.comparison(DONE_KEY, "video"))
-    litter = {layout.result(ORPHAN, "video"), layout.comparison(ORPHAN, "image")}
-    litter |= {layout.segment(ORPHAN, 0, "video"), layout.segment(DONE_KEY, 1, "gif"), store.part("t", 3)}
+    keep = {layout.result(DONE_KEY, ".mp4"), layout.result(LOOSE_KEY, ".gif"), store.template("t")}
+    keep.add(layout.comparison(DONE_KEY, ".mp4"))
+    litter = {layout.result(ORPHAN, ".mp4"), layout.comparison(ORPHAN, ".png")}
+    litter |= {layout.segment(ORPHAN, 0, ".mp4"), layout.segment(DONE_KEY, 1, ".gif"), store.part("t", 3)}
     if request.param == "local":
         begun = [
             storage.join(folder, f".{uuid.uuid4().hex}.tmp") for folder in (layout.videos, store.root, layout.rows)
@@ -109,12 +109,12 @@ def test_uploads_that_never_ended_are_given_up(place: Place, call_job: RunJob) -
     """A process killed in the middle of an upload in parts leaves them where no listing of files shows them; in a
     shared template store another job may be at it just now."""
     fs, _ = filesystem(place.root)
-    for uri in (place.layout.result(ORPHAN, "video"), place.store.template("u")):
+    for uri in (place.layout.result(ORPHAN, ".mp4"), place.store.template("u")):
         bucket, _, key = uri.partition("://")[2].partition("/")
         upload = fs.call_s3("create_multipart_upload", Bucket=bucket, Key=key)["UploadId"]
         fs.call_s3("upload_part", Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"x" * (5 << 20))
     listed = call_job("clean", f"output={place.root}", "dry_run=true")
-    assert "an upload that never ended: " + place.layout.result(ORPHAN, "video") in listed.output, listed.output
+    assert "an upload that never ended: " + place.layout.result(ORPHAN, ".mp4") in listed.output, listed.output
     assert len(storage.unfinished_uploads(place.root)) == 2
     assert len(storage.unfinished_uploads(place.root.rpartition("/")[0])) == 2, "the whole bucket"
     cleaned = call_job("clean", f"output={place.root}")
