@@ -11,6 +11,7 @@ import ray
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
+from jobs.places import check_many, check_one, folder_to_write
 from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import (
@@ -51,8 +52,9 @@ def prepare(config: DictConfig) -> jobs.Job:
     """Read the manifests and plan the job; nothing has been written yet."""
     if config.retry not in ("none", "failed"):
         raise RefusedError(f"retry={config.retry!r} must be none or failed")
-    output = storage.normalise(required(config, "output"))
-    templates = storage.normalise(config.templates) if config.templates else storage.join(output, "templates")
+    output = folder_to_write("output", required(config, "output"))
+    given = config.templates
+    templates = folder_to_write("templates", given) if given else storage.join(output, "templates")
     sources, drivings = read_inputs(config, "source"), read_inputs(config, "driving")
     pair_table = read_manifest(config.pairs, "pair") if config.pairs else None
     pairs = choose_pairs(config, sources, drivings, pair_table)
@@ -60,7 +62,11 @@ def prepare(config: DictConfig) -> jobs.Job:
     if shard := parse_shard(config.shard):
         pairs, pair_table = shard.pairs(pairs, pair_table, sources["uri"])
         settings = replace(settings, shard=shard.name)
-    return jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
+    job = jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
+    for name, failures in (("source", job.plan.sources.failures), ("driving", job.plan.drivings.failures)):
+        if config[name] and failures:  # the only one: nothing could be done
+            raise RefusedError(f"{name}: {failures[0].error}")
+    return job
 
 
 def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Table:
@@ -69,9 +75,13 @@ def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Ta
     if not config[kind]:
         if of_one:
             raise RefusedError(f"{min(of_one)}=… goes with {kind}=…: in a manifest it is a column")
-        return read_manifest(required(config, f"{kind}s"), kind)
+        if not config[f"{kind}s"]:
+            raise RefusedError(f"{kind}=… (one) or {kind}s=… (a manifest of many) is missing (see --help)")
+        check_many(kind, str(config[f"{kind}s"]))
+        return read_manifest(str(config[f"{kind}s"]), kind)
     if config[f"{kind}s"]:
         raise RefusedError(f"{kind}=… and {kind}s=… exclude each other: give one of them")
+    check_one(kind, str(config[kind]))
     row = {"uri": str(config[kind]), **of_one}
     if "face" in row:
         row["face"] = str(row["face"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
+from jobs.places import folder_to_read, folder_to_write
 from jobs.setup import required
 from lp_ray import storage
 from lp_ray.base.arrays import Image
@@ -29,8 +30,9 @@ COLUMNS = 9
 
 def run(config: DictConfig) -> int:
     """Draw the sheets and say where they are."""
-    folder = Path(str(config.folder or "sheets"))
-    for sheet in write_sheets(required(config, "output"), folder):
+    output, folder = folder_to_read("output", required(config, "output")), str(config.folder or "sheets")
+    folder_to_write("folder", folder)
+    for sheet in write_sheets(output, Path(folder)):
         print(sheet)
     return EXIT_DONE
 
@@ -42,7 +44,7 @@ def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None =
     """
     done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
     if not done:
-        raise RefusedError(f"no finished pairs in {output}")
+        raise RefusedError(f"no finished pairs in {output}: python -m jobs.animate makes them")
     folder.mkdir(parents=True, exist_ok=True)
     sheets = []
     for number, driving_id in enumerate(sorted({row["driving_id"] for row in done})):

@@ -7,9 +7,9 @@ import ray
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from jobs.places import check_many, folder_to_write
 from jobs.progress import make_reporter
 from jobs.setup import executor_from, plain, policy_from, required, settings_from, start_ray
-from lp_ray import storage
 from lp_ray.contract.manifest import read_manifest
 from lp_ray.contract.options import check_options, make_options
 from lp_ray.coordinator.job import devices_of, identify
@@ -24,7 +24,8 @@ CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_v
 
 def run(config: DictConfig) -> int:
     """Track every driving whose template the store does not hold, and say what became of each."""
-    templates = storage.normalise(required(config, "templates"))
+    templates = folder_to_write("templates", required(config, "templates"))
+    check_many("driving", required(config, "drivings"))
     table = read_manifest(required(config, "drivings"), "driving")
     if shard := parse_shard(config.shard):
         table = table.filter(pa.array(shard.rows(table["uri"])))
