@@ -1,4 +1,7 @@
-"""The official layout, made once a session from seeded weights of full size."""
+"""The official layout and a weight store, made once a session from seeded weights of full size.
+
+Loaded as a plugin by `tests/conftest.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,6 @@ from lp_ray.models.artefacts import ARTEFACTS
 from lp_ray.models.store import WeightStore
 from lp_ray.publish.convert import ImportRules, import_weights
 from tests.face.insightface.models import write_models
-
-
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store may live."""
-    if request.param == "local":
-        return str(tmp_path / "a store (1)")
-    return f"s3://{request.getfixturevalue('s3_bucket')}/weights"
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +63,7 @@ def official(
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory, official: Path) -> WeightStore:
+def official_store(tmp_path_factory: pytest.TempPathFactory, official: Path) -> WeightStore:
     """A store with both variants; its hashes are not the published ones. Tests leave it as it is."""
     made = WeightStore(str(tmp_path_factory.mktemp("store")))
     import_weights(str(official), made, ImportRules(allow_other=True), lambda line: None)

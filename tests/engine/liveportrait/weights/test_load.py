@@ -22,15 +22,15 @@ from tests.face.insightface.drawn import Drawn, draw
 
 @pytest.mark.parametrize("variant", ["human", "animal"])
 def test_a_store_gives_back_every_tensor_of_every_model(
-    store: WeightStore, full_weights: Weights, variant: str
+    official_store: WeightStore, full_weights: Weights, variant: str
 ) -> None:
-    loaded = load_weights(store.uri, "full", variant)
+    loaded = load_weights(official_store.uri, "full", variant)
     assert loaded.states.keys() == set(MODELS)
     for model in MODELS:
         assert loaded.states[model].keys() == full_weights[model].keys()
         for key, tensor in full_weights[model].items():
             assert torch.equal(loaded.states[model][key], tensor), (model, key)
-    assert loaded.identity == identify_weights(store.uri, "full", variant)
+    assert loaded.identity == identify_weights(official_store.uri, "full", variant)
     assert loaded.identity.label == f"other:{variant}"
 
 
@@ -49,18 +49,20 @@ def test_a_store_on_s3(
 
 
 def test_an_imported_store_serves_the_insightface_detector(
-    store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    official_store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The names that an import gives are those that the detector asks for."""
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    spec = LandmarkerSpec("insightface", store.uri)
+    spec = LandmarkerSpec("insightface", official_store.uri)
     face = Drawn(264, 200, 100, 200, 55)
     (found,) = create_landmarker(spec).detect(draw(512, 512, face))
     assert abs(found.points - face.points(203)).max() < 0.3
 
 
-def test_a_flipped_byte_is_caught_before_the_engine_runs(store: WeightStore, tmp_path: Path) -> None:
-    spoilt = Path(shutil.copytree(store.uri.removeprefix("file://"), tmp_path / "store", copy_function=os.link))
+def test_a_flipped_byte_is_caught_before_the_engine_runs(official_store: WeightStore, tmp_path: Path) -> None:
+    spoilt = Path(
+        shutil.copytree(official_store.uri.removeprefix("file://"), tmp_path / "store", copy_function=os.link)
+    )
     victim = spoilt / "human/F.safetensors"
     data = bytearray(victim.read_bytes())
     data[-1] ^= 1
@@ -70,12 +72,12 @@ def test_a_flipped_byte_is_caught_before_the_engine_runs(store: WeightStore, tmp
         load_weights(str(spoilt), "full", "human")
 
 
-def test_digests_tell_weights_apart(store: WeightStore) -> None:
+def test_digests_tell_weights_apart(official_store: WeightStore) -> None:
     known = [
         identify_weights(*arguments)
         for arguments in (
-            (store.uri, "full", "human"),
-            (store.uri, "full", "animal"),
+            (official_store.uri, "full", "human"),
+            (official_store.uri, "full", "animal"),
             ("seeded", "full", "human"),
             ("seeded", "tiny", "human"),
             ("seeded", "tiny", "animal"),
@@ -86,8 +88,8 @@ def test_digests_tell_weights_apart(store: WeightStore) -> None:
     assert len({(identity.digest, identity.variant) for identity in known}) == len(known)
 
 
-def test_a_store_without_a_variant_says_how_to_add_it(store: WeightStore, tmp_path: Path) -> None:
-    people = ((name, b"", entry) for name, entry in store.entries.items() if not name.startswith("animal/"))
+def test_a_store_without_a_variant_says_how_to_add_it(official_store: WeightStore, tmp_path: Path) -> None:
+    people = ((name, b"", entry) for name, entry in official_store.entries.items() if not name.startswith("animal/"))
     WeightStore(str(tmp_path)).write(people)
     with pytest.raises(WeightsError, match=r"has no animal/F\.safetensors: add it with python -m jobs\.weights import"):
         identify_weights(str(tmp_path), "full", "animal")
