@@ -47,11 +47,11 @@ TEXTS: list[tuple[str, bytes]] = [
     ("m.tsv", pd.DataFrame(ROWS).to_csv(index=False, sep="\t").encode()),
     ("m.csv", pd.DataFrame(ROWS).to_csv().encode()),
     ("m.csv", (as_csv(ROWS).replace("uri,source_id", " uri , source_id ,,") + ",,,\n\n").encode()),
-    ("m.csv.gz", gzip.compress(as_csv(ROWS).encode())),
+    ("m.csv.gz", gzip.compress(as_csv(ROWS).encode(), mtime=0)),
     ("m.jsonl", as_lines(ROWS).encode()),
     ("m.ndjson", ("\n" + as_lines(ROWS) + "\n\n").encode()),
     ("m.json", as_lines(ROWS).encode()),
-    ("m.jsonl.gz", gzip.compress(as_lines(ROWS).encode())),
+    ("m.jsonl.gz", gzip.compress(as_lines(ROWS).encode(), mtime=0)),
 ]
 
 
