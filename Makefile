@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-cluster lint format clean
+.PHONY: setup demo test check test-cluster lint format clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -26,6 +26,10 @@ demo: setup
 test: setup lint
 	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
 
+# What to run before every commit: a few minutes, no Ray.
+check: setup lint
+	$(BIN)/python -m pytest -m unit
+
 # Part of `make test`; on its own for those who work on the cluster side.
 test-cluster: setup
 	$(BIN)/python -m pytest tests/cluster tests/deploy
@@ -34,6 +38,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: setup
 	$(BIN)/ruff check --fix .

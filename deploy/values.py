@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import yaml
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.base.version import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_VALUES = Path(__file__).with_name("values.yaml")
@@ -115,9 +115,8 @@ class Values:
 
 
 def package_version() -> str:
-    """Return the version in pyproject.toml."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    return str(project["version"])
+    """Return the version of this checkout."""
+    return __version__
 
 
 def ray_version() -> str:

@@ -27,7 +27,7 @@ EXIT_ERROR = 1
 EXIT_REFUSED = 2
 """Refused before any work: manifest, option, credentials or weights."""
 EXIT_SOME_FAILED = 3
-"""The job is complete, some pairs have a `failed` row."""
+"""The job is complete, some pairs have a `failed` row; or all weights but some are in the store."""
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run the job again to do the rest."""
 EXIT_TERMINATED = 143

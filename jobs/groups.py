@@ -1,32 +1,41 @@
-"""Groups of settings that derive from declarations: pools from the stages, engines and detectors from plugins.
+"""Groups of settings that derive from declarations, so that no default is written twice.
 
-They stand in Hydra's store beside the files in conf/, so that `engine=NAME` works for a plugin of another package, and
-`pools.STAGE.actors=…` for every stage there is.
+They stand in Hydra's store beside the files in conf/: the options of a pair, the limits of an input, a pool for every
+stage, and a group for every engine and detector, those of other packages too.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from lp_ray.base.declared import defaults
+from lp_ray.base.limits import Limits
 from lp_ray.base.registry import Registry
+from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import ENGINES
 from lp_ray.face.factory import DETECTORS
 from lp_ray.runtime.graph import PAIRS, TEMPLATES
 from lp_ray.runtime.pools import KNOBS
 from lp_ray.stages.added import STAGES
+from lp_ray.storage.policy import DEFAULT_SCHEMES
 
 
 def store_groups() -> None:
     """Put the groups that derive from declarations where Hydra finds them."""
     store = ConfigStore.instance()
     stages = [*(stage.name for graph in (TEMPLATES, PAIRS) for stage in graph.stages), *STAGES.names()]
+    store.store("default", asdict(PairOptions()), group="options", package="_global_")
+    allowed = {"schemes": sorted(DEFAULT_SCHEMES), "prefixes": []}
+    store.store("default", asdict(Limits()) | allowed, group="limits")
     store.store("auto", {stage: dict.fromkeys(KNOBS) for stage in stages}, group="pools")
     _store_plugins(store, "engine", ENGINES)
     _store_plugins(store, "detector", DETECTORS)
+    store.store("default", {"name": "xpose", **defaults(DETECTORS.get("xpose").settings)}, group="xpose")
 
 
 def _store_plugins(store: ConfigStore, group: str, plugins: Registry[Any]) -> None:
-    for name in plugins.foreign():
-        store.store(name, {"name": name, **plugins.get(name).defaults}, group=group)
+    for name in plugins.names():
+        store.store(name, {"name": name, **defaults(plugins.get(name).settings)}, group=group)

@@ -11,6 +11,8 @@ from lp_ray.runtime.graph import graphs_of
 from lp_ray.runtime.pools import Pool, Pools
 
 _INDENT = " " * 6
+_IDLE_SHOWN = 5
+"""Kinds of options without effect that the plan names."""
 
 
 def plan_lines(job: Job) -> list[str]:
@@ -24,6 +26,7 @@ def plan_lines(job: Job) -> list[str]:
         f"{_INDENT}{plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
         f"{len(plan.todo)} to do" + (f", {unstartable} of them cannot be started" if unstartable else ""),
         f"{_INDENT}{sum(1 for _ in job.clips_needed())} motion templates needed",
+        *(f"{_INDENT}{reason} ({count} pairs)" for reason, count in plan.idle.most_common(_IDLE_SHOWN)),
     ]
 
 

@@ -30,7 +30,7 @@ from lp_ray.storage import Policy
 
 SEEDED = "seeded"
 DEFAULT_WEIGHTS = "~/.cache/lp_ray/weights"
-LOCAL_POLICY = Policy(schemes=frozenset({"file", "s3", "gs", "az", "memory"}), prefixes=())
+LOCAL_POLICY = Policy()
 """Where inputs of the library may come from unless it is told otherwise."""
 
 
@@ -66,7 +66,7 @@ class LivePortraitPipeline:
         policy: Policy = LOCAL_POLICY,
         **settings: Any,
     ) -> None:
-        """`weights`, `device`, `precision`, `size` and `engine` as in conf/engine.
+        """`weights`, `device`, `precision`, `size` and `engine` as in docs/settings.md.
 
         `settings` are those of `lp_ray.plan.settings.Settings` besides output, templates and engine, such as
         `landmarker`, `limits` or `chunk_frames`. Raises RefusedError for a setting that is not there.

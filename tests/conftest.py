@@ -1,37 +1,108 @@
-"""Where the tests find what they share: goldens, media."""
+"""What every test may ask for, and how tests are sorted: see docs/testing.md."""
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.goldens import CARRIED, SHARED, Goldens
+from tests.sorting import HEAVY, group_of, marks_of, weight_of
+
 settings.register_profile("untimed", deadline=None)  # timings on shared machines are noise
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.s3_server", "tests.running"]
+pytest_plugins = ["tests.generated", "tests.s3_server", "tests.running", "tests.official_weights"]
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+NEEDS_SHARED = "needs ../shared/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--goldens", type=Path, default=SHARED / "goldens", help="folder of reference numbers (see its README)"
+        "--goldens",
+        type=Path,
+        default=CARRIED,
+        help="folder of reference numbers, of the form of tests/golden/data (see its README); may hold part of them",
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    folder: Path = config.getoption("--goldens")
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--goldens {folder}: there is no such folder")
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by them
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test its markers and, where several processes share the work (`-n 3`), its group and place."""
+    for item in items:
+        for name in marks_of(item):
+            item.add_marker(name)
+    if hasattr(config, "workerinput"):
+        for item in items:
+            if not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        heaviest: dict[str, int] = {}
+        for item in items:
+            group = _group(item)
+            heaviest[group] = min(weight_of(item), heaviest.get(group, len(HEAVY)))
+        items.sort(key=lambda item: heaviest[_group(item)])
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    assert mark is not None
+    return str(mark.args[0])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was skipped for want of ../shared, by module."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    modules = Counter(report.nodeid.partition("::")[0] for report in skipped if NEEDS_SHARED in str(report.longrepr))
+    if modules:
+        terminalreporter.section(f"{modules.total()} tests need ../shared, which is not here")
+        for module, n in sorted(modules.items()):
+            terminalreporter.line(f"{n:4} {module}")
+
+
 @pytest.fixture(scope="session")
-def goldens(request: pytest.FixtureRequest) -> Path:
-    """The folder of reference numbers: the option --goldens, ../shared/goldens by default."""
-    folder: Path = request.config.getoption("--goldens")
-    assert folder.is_dir(), f"no goldens at {folder}"
-    return folder
+def goldens(request: pytest.FixtureRequest) -> Goldens:
+    """The folder of reference numbers: the option --goldens, by default the carried ones."""
+    return Goldens(request.config.getoption("--goldens"))
 
 
 @pytest.fixture(scope="session")
 def media() -> Path:
-    """Real portraits, clips and templates for tests."""
-    folder = SHARED / "media"
-    assert folder.is_dir(), f"no test media at {folder}"
+    """Real portraits, clips and templates. The repository does not carry them: without them the test is skipped."""
+    return _shared("media")
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Small inputs that went wrong once, with their story in a README; skipped like `media`."""
+    return _shared("cases")
+
+
+def _shared(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"{NEEDS_SHARED}{name}: real material that the repository does not carry")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _unit_tests_start_no_ray(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a unit test that starts Ray: its module lacks `pytestmark = pytest.mark.ray`."""
+    before = _ray_runs()
+    yield
+    if not before and request.node.get_closest_marker("unit"):
+        assert not _ray_runs(), "a unit test must not start Ray: mark it with `ray`"
+
+
+def _ray_runs() -> bool:
+    ray = sys.modules.get("ray")
+    return bool(ray and hasattr(ray, "is_initialized") and ray.is_initialized())

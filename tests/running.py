@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import os
+import runpy
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import skimage.data
 
-from lp_ray.acting.curves import Curves
-from lp_ray.acting.film import film_performance
 from lp_ray.base.arrays import Image
 from lp_ray.media.frames_zip import read_frames
+from tests.generated import NOD_FPS, NOD_FRAMES, TALK_FPS, TALK_FRAMES, Performances
+
+__all__ = ["NOD_FPS", "NOD_FRAMES", "TALK_FPS", "TALK_FRAMES", "Performances"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-TALK_FPS, NOD_FPS = Fraction(25), Fraction(30000, 1001)
-TALK_FRAMES, NOD_FRAMES = 100, 90
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,28 @@ def run_job() -> RunJob:
     return run
 
 
+@pytest.fixture
+def call_job(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> RunJob:
+    """Run what `python -m jobs.<name> key=value …` runs, in this process: for commands that end before Ray starts."""
+
+    def call(name: str, *arguments: str, **environment: str) -> Ended:
+        terminate = signal.getsignal(signal.SIGTERM)
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [f"jobs/{name}.py", *arguments])
+            for variable, value in environment.items():
+                patch.setenv(variable, value)
+            try:
+                with pytest.raises(SystemExit) as stop, warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RuntimeWarning)  # the module may have been imported by a test
+                    runpy.run_module(f"jobs.{name}", run_name="__main__", alter_sys=False)
+            finally:
+                signal.signal(signal.SIGTERM, terminate)
+        return Ended(int(stop.value.code or 0), "".join(capfd.readouterr()))
+
+    return call
+
+
 def write_manifest(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Write rows as a Parquet manifest; a column that a row lacks is null there."""
     names = {name: None for row in rows for name in row}
@@ -88,29 +110,6 @@ def read_line(process: subprocess.Popen[str]) -> str:
     """Return the next line that a helper prints."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
-
-
-@dataclass(frozen=True)
-class Performances:
-    """Two filmed performances: `talk` with sound at 25 fps, `nod_and_shake` at 30000/1001."""
-
-    talk: Path
-    talk_curves: Curves
-    nod: Path
-    nod_curves: Curves
-
-
-@pytest.fixture(scope="session")
-def performances(tmp_path_factory: pytest.TempPathFactory) -> Performances:
-    folder = tmp_path_factory.mktemp("performances")
-    actor = skimage.data.astronaut()
-    talk, nod = folder / "talk.mp4", folder / "nod.mp4"
-    return Performances(
-        talk,
-        film_performance(talk, "talk", actor, TALK_FPS, TALK_FRAMES, sound=True),
-        nod,
-        film_performance(nod, "nod_and_shake", actor, NOD_FPS, NOD_FRAMES, sound=False),
-    )
 
 
 def read_frames_of(uri: str) -> list[Image]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from lp_ray.acting.curves import Curves
 from lp_ray.base.arrays import Image
-from lp_ray.engine.preview.pose import Array
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import (
     BROWS,
@@ -26,6 +25,7 @@ from lp_ray.engine.preview.topology import (
 from lp_ray.engine.preview.transfer import FrameMotion, limit_turn, settle
 from lp_ray.engine.preview.warp import render
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
+from lp_ray.face.pose import Array
 
 NECK = np.array([0.0, -4.0, -6.0])
 """Canonical point that the head turns about."""

@@ -128,6 +128,10 @@ class TemplateError(InputError):
     """A motion template file is malformed, or made by another engine."""
 
 
+class PerformanceError(InputError):
+    """A performance table is malformed, or asks for what no control can show; the message names row and column."""
+
+
 class EngineOutputError(InputError):
     """The engine produced a black or non-finite picture."""
 

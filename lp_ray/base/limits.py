@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lp_ray.base.declared import bound
+
 
 @dataclass(frozen=True)
 class Limits:
     """What an input may cost at most; an input over a limit fails its own pairs."""
 
-    max_bytes: int = 4 << 30
-    """Size of one input file, bytes."""
-    max_pixels: int = 50_000_000
-    """Width x height of an image or of one video frame."""
-    max_frames: int = 200_000
-    """Frames of a clip after cutting."""
-    max_duration_s: float = 3600.0
-    """Length of a clip after cutting, seconds."""
-    timeout_s: float = 600.0
-    """Wall-clock seconds a decoder may go without yielding a frame before it is killed."""
-    picture_timeout_s: float = 60.0
-    """Wall-clock seconds that reading one picture may take."""
-    decoder_cpu_s: float = 3600.0
-    """CPU seconds that decoding one clip from end to end may take."""
-    decoder_bytes: int = 6 << 30
-    """Memory (address space) that the process which decodes an input may have."""
+    max_bytes: int = bound(4 << 30, "size of one input file, bytes")
+    max_pixels: int = bound(50_000_000, "width x height of a picture or of one frame")
+    max_frames: int = bound(200_000, "frames of a clip, after cutting")
+    max_duration_s: float = bound(3600.0, "length of a clip, after cutting, seconds")
+    timeout_s: float = bound(600.0, "seconds that a clip's decoder may go without a frame before it is killed")
+    picture_timeout_s: float = bound(60.0, "seconds that reading one picture may take")
+    decoder_cpu_s: float = bound(3600.0, "CPU seconds that decoding one clip from end to end may take")
+    decoder_bytes: int = bound(6 << 30, "memory (address space) of the process that decodes an input")
 
 
 OURS = Limits(max_bytes=1 << 50, max_pixels=1 << 30)

@@ -42,6 +42,7 @@ RESULT_SCHEMA = pa.schema(
         ("engine_digest", pa.string()),
         ("licences", pa.list_(pa.string())),
         ("options", pa.string()),
+        ("options_without_effect", pa.list_(pa.string())),
         ("template_uri", pa.string()),
         ("frames_without_face", pa.int64()),
         ("source_frames_without_face", pa.int64()),
@@ -54,7 +55,8 @@ RESULT_SCHEMA = pa.schema(
 )
 """One row per pair. `kind` is what `video_uri` holds: video, gif, frames or image; `source_width` and
 `source_height` are the source's own size, before `source_max_dim`; `licences` are the terms of the models it was
-made with; `options` is JSON; `fps` is exact, and null for
+made with; `options` is JSON, without what has no effect in the pair (that is in
+`options_without_effect`, with the reasons); `fps` is exact, and null for
 a still; `seconds.template` is null where a stored one was used; `score` is a filter's; `traceback_uri` names the file
 that says where an unexpected error came from. Columns of sidecars (`<name>_uri`) and `meta_*` columns follow."""
 

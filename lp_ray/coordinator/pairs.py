@@ -85,6 +85,7 @@ class PairsJob:
         self._unwritten: list[ResultRow] = []
         self._held: dict[str, _Held] = {}
         self._doomed: set[str] = set()
+        self._told: set[str] = set()
         self._clips_of = lru_cache(_CLIPS_KEPT)(self._make_clips)
         self.errors: dict[str, int] = {}
 
@@ -185,8 +186,15 @@ class PairsJob:
         if failure.is_unexpected:
             row["traceback_uri"] = self._output.traceback(key)
             storage.put_bytes(row["traceback_uri"], failure.traceback.encode())
+            self._tell(failure)
         self._settle(row)
         self._drop_staged(key)
+
+    def _tell(self, failure: Failure) -> None:
+        """Put the traceback of an unexpected error in the log, once for each place that it comes from."""
+        if failure.traceback not in self._told:
+            self._told.add(failure.traceback)
+            self._reporter.note(f"an unexpected error in {failure.stage}\n{failure.traceback.rstrip()}")
 
     def _drop_staged(self, pair_id: str) -> None:
         """Remove what a pair that ended early has staged, many with one listing; what comes later goes with the run."""
@@ -228,6 +236,7 @@ class PairsJob:
             "engine_digest": self._identity.engine_digest,
             "licences": self._identity.licences(source, driving, plan.options(pair)),
             "options": plan.option_texts[int(plan.pairs.option_index[pair])],
+            "options_without_effect": plan.without_effect(pair) or None,
             "attempts": int(plan.attempts[pair]) + 1,
             "started_at": self._started,
             "lp_ray_version": __version__,

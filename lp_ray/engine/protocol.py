@@ -7,13 +7,14 @@ run any piece again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.declared import Declared
 from lp_ray.contract.options import PairOptions
 from lp_ray.motion.rates import Indices
 from lp_ray.motion.template import MotionFrames, TemplateReader
@@ -155,8 +156,8 @@ class Engine(Protocol):
 class EnginePlugin(Protocol):
     """An engine as the registry holds it."""
 
-    defaults: Mapping[str, object]
-    """Its settings with their defaults: those of `EngineSpec` that it heeds, and its own."""
+    settings: Declared
+    """Its settings: those of `EngineSpec` that it heeds, and its own."""
 
     def identify(self, spec: EngineSpec) -> EngineIdentity:
         """Describe the engine that `create` would build, reading a weight store's lock at most.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from lp_ray.base.arrays import Box, Image, Points
+from lp_ray.base.declared import Declared
 from lp_ray.contract.variants import Variant
 
 
@@ -91,8 +91,8 @@ class LandmarkerIdentity:
 class LandmarkerPlugin(Protocol):
     """A landmarker as the registry holds it."""
 
-    defaults: Mapping[str, object]
-    """Its settings with their defaults: those of `LandmarkerSpec` that it heeds, and its own."""
+    settings: Declared
+    """Its settings: those of `LandmarkerSpec` that it heeds, and its own."""
 
     def identify(self, spec: LandmarkerSpec) -> LandmarkerIdentity:
         """Describe what `create` would build, reading a weight store's lock at most.

@@ -11,6 +11,7 @@ from pathlib import Path
 from lp_ray.base.errors import EngineOutputError, InputError, UnreadableMediaError
 from lp_ray.media import ffmpeg, sniff
 from lp_ray.media.facts import VideoFacts, video_facts
+from lp_ray.media.repeat import RAW, SAMPLE_RATE, Repeat, repeat_sound, samples_needed
 
 _TIMEOUT_S = 3600.0
 _AUDIO_RATE = "128k"
@@ -22,12 +23,14 @@ _SEEK_EARLY_S = 5.0
 class AudioCut:
     """Sound of a video from `start_s` on, counted from its first picture.
 
-    `duration_s` None: for as long as the joined pictures last.
+    `duration_s` None: for as long as the joined pictures last. With `repeat` it goes again as the pictures do; there
+    must be sound then.
     """
 
     path: Path
     start_s: float = 0.0
     duration_s: float | None = None
+    repeat: Repeat | None = None
 
 
 def join_segments(
@@ -47,7 +50,7 @@ def join_segments(
         raise ValueError("no segments to join")
     try:
         with tempfile.TemporaryDirectory(prefix="lp_ray-join-") as folder:
-            args = [*_picture_args(paths, Path(folder)), *_sound_args(audio, float(n_frames / fps))]
+            args = [*_picture_args(paths, Path(folder)), *_sound_args(audio, n_frames, fps, Path(folder))]
             args += ["-c:v", "copy", "-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.file_url(output)]
             ffmpeg.run(args, _TIMEOUT_S, f"joining {output.name}")
         facts = video_facts(output)
@@ -72,9 +75,31 @@ def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
     return [*safe, "-f", "concat", "-safe", "1", "-i", str(script)]
 
 
-def _sound_args(audio: AudioCut | None, pictures_s: float) -> list[str]:
+def _sound_args(audio: AudioCut | None, n_frames: int, fps: Fraction, folder: Path) -> list[str]:
     if audio is None:
         return ["-map", "0:v:0"]
+    coded = ["-map", "0:v:0", "-map", "1:a:0?", "-c:a", "aac", "-b:a", _AUDIO_RATE]
+    if audio.repeat is not None and audio.repeat.frames < n_frames:
+        again = _repeated(audio, audio.repeat, n_frames, fps, folder)
+        return [*ffmpeg.input_args(again, "s16le", *RAW), *coded]
+    opened, filters = _cut_args(audio, float(n_frames / fps))
+    return ["-copyts", *opened, "-af", filters, *coded]
+
+
+def _repeated(audio: AudioCut, repeat: Repeat, n_frames: int, fps: Fraction, folder: Path) -> Path:
+    """Write the sound of all passes to a file of `media.repeat`'s format."""
+    once, again = folder / "once.s16", folder / "again.s16"
+    opened, filters = _cut_args(audio, float(repeat.frames / fps))
+    n = samples_needed(repeat.frames, fps)
+    whole = f"{filters},aresample={SAMPLE_RATE},apad=whole_len={n},atrim=end_sample={n}"
+    args = ["-copyts", *opened, "-map", "0:a:0", "-af", whole, *RAW, "-y", ffmpeg.file_url(once)]
+    ffmpeg.run(args, _TIMEOUT_S, f"reading the sound of {audio.path.name}")
+    repeat_sound(once, again, repeat, n_frames, fps)
+    return again
+
+
+def _cut_args(audio: AudioCut, pictures_s: float) -> tuple[list[str], str]:
+    """Return what opens a file for its sound, and the filters that cut it to its place beside the pictures."""
     demuxer = sniff.sniff_demuxer(sniff.read_head(audio.path))
     if demuxer is None:
         raise UnreadableMediaError(f"{audio.path.name}: not a video file, so there is no sound to take from it")
@@ -86,10 +111,7 @@ def _sound_args(audio: AudioCut | None, pictures_s: float) -> list[str]:
     # Cut by the file's own clock (-copyts): without it ffmpeg moves the sound of some containers to 0. Sound that
     # begins after the picture is led in by silence, so that it keeps its place.
     cut = f"atrim=start={start_s:.6f}:duration={duration_s:.6f},asetpts=PTS-({start_s:.6f})/TB"
-    fill = "aresample=async=1:first_pts=0"
-    coded = ["-c:a", "aac", "-b:a", _AUDIO_RATE]
-    opened = ffmpeg.input_args(audio.path, demuxer, *seek, "-vn")
-    return ["-copyts", *opened, "-map", "0:v:0", "-map", "1:a:0?", "-af", f"{cut},{fill}", *coded]
+    return ffmpeg.input_args(audio.path, demuxer, *seek, "-vn"), f"{cut},aresample=async=1:first_pts=0"
 
 
 def _first_picture_s(path: Path, demuxer: str) -> float:

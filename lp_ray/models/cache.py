@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from filelock import FileLock
 
 from lp_ray.base.errors import RefusedError
 from lp_ray.models.store import WeightStore, file_sha256
@@ -49,13 +50,14 @@ def _holds(path: Path, sha256: str) -> bool:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Let one process of this machine in at a time; the system frees the lock of one that was killed."""
+    lock = FileLock(folder / "lock")
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("w")
-    with file:
-        with _writing(folder):
-            fcntl.flock(file, fcntl.LOCK_EX)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -31,6 +31,23 @@ MOTION = ("scale", "R", "exp", "t")
 
 
 @dataclass(frozen=True)
+class Placement:
+    """What canonical keypoints are placed by in n frames: scale n x 1, R n x 3 x 3, exp n x 21 x 3, t n x 3.
+
+    One row in place of n is shared by all frames.
+    """
+
+    scale: F32
+    R: F32
+    exp: F32
+    t: F32
+
+    def keypoints(self, kp: F32) -> F32:
+        """Return where canonical keypoints (n x 21 x 3, or 1) lie: n x 21 x 3."""
+        return keypoints(kp, self.scale, self.R, self.exp, self.t)
+
+
+@dataclass(frozen=True)
 class DrivingMotion:
     """Motion of n driving frames: scale n x 1, R n x 3 x 3, exp n x 21 x 3, t n x 3, eye_ratio n x 2 (left,
     right), lip_ratio n x 1.
@@ -114,9 +131,14 @@ class SourceMotion:
         )
 
     @property
+    def placement(self) -> Placement:
+        """How the source itself lies."""
+        return Placement(self.scale, self.R, self.exp, self.t)
+
+    @property
     def x_s(self) -> F32:
         """Keypoints of the source, n x 21 x 3."""
-        return keypoints(self.kp, self.scale, self.R, self.exp, self.t)
+        return self.placement.keypoints(self.kp)
 
     def __len__(self) -> int:
         return len(self.exp)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
+from scipy.spatial.transform import Rotation
 
 from lp_ray.motion.keypoints import F32
+from lp_ray.motion.records import DrivingMotion
 
 PROCESS_VARIANCE = 1e-5
 INITIAL_VARIANCE = 1.0
@@ -38,3 +40,26 @@ def smooth(track: F32, observation_variance: float) -> F32:
     right[0] += track[0].ravel() / INITIAL_VARIANCE
     smoothed: NDArray[np.float64] = solveh_banded(bands, right, overwrite_b=True, check_finite=False)
     return smoothed.reshape(track.shape).astype(np.float32)
+
+
+def smooth_driving(driving: DrivingMotion, observation_variance: float) -> DrivingMotion:
+    """Return a whole driving with its motion and ratios smoothed over time: for pictures, whose motion is not else.
+
+    Rotations stay rotations. A still is returned as it is. The driving must be whole: smoothing looks at all frames.
+    """
+    if driving.is_still or len(driving) == 1:
+        return driving
+
+    def track(rows: F32) -> F32:
+        return smooth(rows, observation_variance)
+
+    nearest = Rotation.from_matrix(track(driving.R).astype(np.float64)).as_matrix()
+    return DrivingMotion(
+        track(driving.scale),
+        nearest.astype(np.float32),
+        track(driving.exp),
+        track(driving.t),
+        None if driving.eye_ratio is None else track(driving.eye_ratio),
+        None if driving.lip_ratio is None else track(driving.lip_ratio),
+        driving.is_still,
+    )

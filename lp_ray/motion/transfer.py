@@ -16,9 +16,11 @@ from typing import Literal
 import numpy as np
 
 from lp_ray.base.errors import UnsupportedError
+from lp_ray.motion.editing import Edit, edited, ratio_delta
 from lp_ray.motion.keypoints import F32, hull_multiplier, keypoints
 from lp_ray.motion.neutral import NEUTRAL_LIP
-from lp_ray.motion.records import DrivingMotion, Index, SourceMotion
+from lp_ray.motion.records import DrivingMotion, Index, Placement, SourceMotion
+from lp_ray.motion.region_weights import EVEN, RegionWeights
 from lp_ray.motion.regions import RULES, Region
 from lp_ray.motion.retarget import (
     Heads,
@@ -45,6 +47,7 @@ class TransferOptions:
     flag_lip_retargeting: bool = False
     flag_normalize_lip: bool = False
     flag_source_video_eye_retargeting: bool = False
+    region_weights: RegionWeights = EVEN
     variant: Literal["human", "animal"] = "human"
     """Animals take all motion absolutely, rescaled by their hull; only stitching and the multiplier apply."""
 
@@ -98,23 +101,26 @@ def transfer(
     heads: Heads,
     options: TransferOptions,
     tracks: MotionTracks | None = None,
+    edit: Edit | None = None,
 ) -> F32:
     """Return the driven keypoints x_d, n x 21 x 3, for a range of a pair's frames.
 
     `source` and `driving` are as for `carry`, cut to the range; `tracks` is what `carry` gave for the whole
     pair, cut to the same range. Without it the given frames are taken for the whole pair, which is exact for
-    any range when the source is a picture. Raises UnsupportedError for options these inputs cannot serve,
-    EngineOutputError for keypoints without volume.
+    any range when the source is a picture. `edit`, cut to the range too, comes on top of the driving. Raises
+    UnsupportedError for options these inputs cannot serve, EngineOutputError for keypoints without volume.
     """
     if options.variant == "animal":
+        if edit is not None:
+            raise UnsupportedError("edits move people's keypoints, and this is an animal: leave them out")
         x_d = _animal(source, driving, reference)
     else:
         tracks = carry(source, driving, reference, options) if tracks is None else tracks
-        x_d = _driven(source, driving, reference, tracks, options)
+        x_d = edited(_driven(source, driving, reference, tracks, options), source, edit).keypoints(source.kp)
         if _rescales(source, driving, options):
             x_d = _rescale(source, x_d, _driven_reference(source, reference, options))
     x_s = spread(source.x_s, len(x_d))
-    x_d = _finish(source, driving, x_s, x_d, heads, options)
+    x_d = _finish(source, driving, x_s, x_d, heads, options, edit)
     return x_s + (x_d - x_s) * np.float32(options.driving_multiplier)
 
 
@@ -141,8 +147,8 @@ def _driven(
     reference: DrivingMotion,
     tracks: MotionTracks,
     options: TransferOptions,
-) -> F32:
-    """Place the source's canonical keypoints by what the region takes from the driving: n x 21 x 3."""
+) -> Placement:
+    """Return how the source lies with what its region takes from the driving, as much as the weights let through."""
     rule = RULES[options.animation_region]
     relative = options.flag_relative_motion
     picture_relative = relative and not source.is_video
@@ -158,12 +164,12 @@ def _driven(
         t = driving.t
     elif rule.pose and picture_relative:
         t = t + (driving.t - reference.t)
-    return keypoints(source.kp, scale, R, exp, t)
+    return options.region_weights.apply(source.placement, Placement(scale, R, exp, t))
 
 
 def _driven_reference(source: SourceMotion, reference: DrivingMotion, options: TransferOptions) -> F32:
     tracks = carry(source, reference, reference, options)
-    return _driven(source, reference, reference, tracks, options)
+    return _driven(source, reference, reference, tracks, options).keypoints(source.kp)
 
 
 def _animal(source: SourceMotion, driving: DrivingMotion, reference: DrivingMotion) -> F32:
@@ -187,16 +193,24 @@ def _rescale(source: SourceMotion, x_d: F32, x_reference: F32) -> F32:
 
 
 def _finish(
-    source: SourceMotion, driving: DrivingMotion, x_s: F32, x_d: F32, heads: Heads, options: TransferOptions
+    source: SourceMotion,
+    driving: DrivingMotion,
+    x_s: F32,
+    x_d: F32,
+    heads: Heads,
+    options: TransferOptions,
+    edit: Edit | None,
 ) -> F32:
     """Stitch and retarget, n x 21 x 3; retargeting replaces relative motion by the heads' deltas alone."""
     human = options.variant == "human"
     if human and options.retargets:
-        x_d = x_s if options.flag_relative_motion else x_d
+        if options.flag_relative_motion:
+            x_d = spread(edited(source.placement, source, edit).keypoints(source.kp), len(x_s))
         if options.flag_eye_retargeting:
             x_d = x_d + eye_retargeting(source, driving, heads, len(x_s))
         if options.flag_lip_retargeting:
             x_d = x_d + lip_retargeting(source, driving, heads, len(x_s))
+    x_d = x_d if edit is None else x_d + ratio_delta(source, edit, heads, len(x_s))
     if options.flag_stitching:
         x_d = heads.stitch(x_s, x_d)
     if human and not options.retargets:

@@ -47,6 +47,11 @@ class Sources:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def boxed(self) -> NDArray[np.bool_]:
+        """Which sources have a box."""
+        return np.asarray(self.boxes.is_valid().to_numpy(zero_copy_only=False), np.bool_)
+
     def __getitem__(self, row: int) -> SourceRef:
         box = self.boxes[row].as_py()
         return SourceRef(

@@ -7,6 +7,7 @@ array: a million pairs are a few hundred MB (`python -m benchmarks.plan`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,16 +18,19 @@ from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.effects import PairFacts
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.manifest import check_meta_names, meta_columns
 from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.normalise import ineffective
 from lp_ray.contract.options import PairOptions, check_faces
 from lp_ray.contract.variants import AUTO
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 from lp_ray.output.results import Settled, meta_schema
 from lp_ray.plan import keys
+from lp_ray.plan.effects import normalise_pairs
 from lp_ray.plan.framing import driving_framing, source_framing
 from lp_ray.plan.inputs import Drivings, Sources, resolve_drivings, resolve_sources
 from lp_ray.plan.pairing import Pairs
@@ -108,6 +112,12 @@ class Plan:
     n_done: int = 0
     n_failed_before: int = 0
     n_filtered_before: int = 0
+    idle: Counter[str] = field(default_factory=Counter)
+    """What options were taken out of how many pairs, since they have no effect there, with the reasons."""
+    animal: bool = False
+    """Whether the engine's variant is the animals'."""
+    asked: Pairs | None = None
+    """The pairs with the options that were asked for; those of `pairs` are without what has no effect."""
 
     def __len__(self) -> int:
         return len(self.pair_ids)
@@ -148,6 +158,14 @@ class Plan:
     def options(self, pair: int) -> PairOptions:
         return self.pairs.option_sets[int(self.pairs.option_index[pair])]
 
+    def without_effect(self, pair: int) -> list[str]:
+        """Return the options of a pair that were asked for and have no effect, with the reasons."""
+        if self.asked is None:
+            return []
+        source, driving = self.source(pair), self.driving(pair)
+        facts = PairFacts(source.is_video, source.box is not None, is_template(driving.uri), self.animal)
+        return ineffective(self.asked.option_sets[int(self.asked.option_index[pair])], facts)
+
     def source(self, pair: int) -> SourceRef:
         return self.sources[int(self.pairs.source_index[pair])]
 
@@ -184,6 +202,8 @@ def make_plan(
     sources = resolve_sources(source_table, policy, engine, identity.variant)
     _check_faces(sources, pairs)
     drivings = resolve_drivings(driving_table, policy)
+    asked, templates = pairs, np.array([is_template(uri) for uri in drivings.uris.to_pylist()], np.bool_)
+    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, templates, identity.variant == "animal")
     texts = [keys.options_json(options) for options in pairs.option_sets]
     digests = [keys.options_digest(options) for options in pairs.option_sets]
     works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
@@ -201,6 +221,9 @@ def make_plan(
         texts,
         todo,
         attempts,
+        idle=idle,
+        animal=identity.variant == "animal",
+        asked=asked,
     )
     _refuse_repeats(plan)
     plan.todo = _each_once(plan, plan.todo)
@@ -244,7 +267,7 @@ def _check_faces(sources: Sources, pairs: Pairs) -> None:
 
 def _refuse_repeats(plan: Plan) -> None:
     """Refuse pairs that stand twice, all at once. The same work under other ids is no repeat: it is done once."""
-    pairs = plan.pairs
+    pairs = plan.asked or plan.pairs
     size = len(plan.drivings), len(pairs.option_sets)
     codes = (pairs.source_index * size[0] + pairs.driving_index) * size[1] + pairs.option_index
     _, first, counts = np.unique(codes, return_index=True, return_counts=True)

@@ -16,6 +16,8 @@ from lp_ray.contract.media_kinds import is_template
 from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.join import AudioCut
+from lp_ray.media.repeat import Repeat
+from lp_ray.motion.rates import Length, resampled_length
 from lp_ray.motion.template import MotionFrames, TemplateHeader, unpack_part, write_template
 from lp_ray.output.layout import OutputLayout, TemplateLayout
 from lp_ray.output.lease import check_holder
@@ -117,7 +119,16 @@ def _sound_of(settings: Settings, work: PairWork, whose: str) -> Iterator[AudioC
     with storage.local_copy(uri, settings.limits, version) as path:
         clip = open_footage(path, settings.limits, *cut)
         duration_s = float(clip.n_frames / clip.fps)
-        yield AudioCut(path, cut[0] or 0.0, duration_s) if clip.has_audio else None
+        repeat = _repeat(work, Length(clip.n_frames, clip.fps)) if whose == DRIVING else None
+        yield AudioCut(path, cut[0] or 0.0, duration_s, repeat) if clip.has_audio else None
+
+
+def _repeat(work: PairWork, driving: Length) -> Repeat | None:
+    """Return how a driving's sound goes again: as its pictures do beside a longer source video."""
+    policy = work.options.driving_length
+    if not work.source.is_video or driving.n_frames == 1 or policy not in ("loop", "ping-pong"):
+        return None
+    return Repeat(resampled_length(driving, work.fps), back=policy == "ping-pong")
 
 
 def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> ResultRow:
@@ -128,7 +139,7 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
         facts = made.join(segments, output, work.fps, work.n_frames, sound)
     sidecars = {f"{name}_uri": _join_sidecar(layout, work, name, folder) for name in settings.sidecars}
     check_holder(layout.lease, settings.run)  # nothing becomes visible for a job that was taken for dead
-    compared = _join_comparison(layout, work, folder) if work.options.comparison else None
+    compared = _join_comparison(settings, layout, work, folder) if work.options.comparison else None
     uri = layout.result(work.pair_id, made.suffix)
     storage.put_file(output, uri)
     return {
@@ -147,11 +158,13 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
     }
 
 
-def _join_comparison(layout: OutputLayout, work: PairWork, folder: Path) -> str:
+def _join_comparison(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> str:
+    """A comparison is a video with the pair's sound, also where the result is a GIF or an archive of frames."""
     shown = FORMATS.get(work.comparison_format)
     parts = [layout.compared_segment(work.pair_id, index, shown.segment_suffix) for index in range(work.n_chunks)]
     output, uri = folder / f"comparison{shown.suffix}", layout.comparison(work.pair_id, shown.suffix)
-    shown.join(_fetch(folder, parts), output, work.fps, work.n_frames, None)
+    with _sound(settings, work) if shown.has_sound else nullcontext() as sound:
+        shown.join(_fetch(folder, parts), output, work.fps, work.n_frames, sound)
     storage.put_file(output, uri)
     return uri
 

@@ -28,17 +28,13 @@ def versions(uris: Iterable[str]) -> dict[str, Version]:
     return dict(_seen(uris))
 
 
-def version_tags(uris: Sequence[str], stated: Sequence[str | None] | None = None) -> list[str | None]:
+def version_tags(uris: Sequence[str]) -> list[str | None]:
     """Return the version tag of each normalised URI, row by row; None for one that is not there.
 
-    Costs what `versions` does. A tag that is `stated` (a manifest's `version` column, made by the same rule) is taken
-    as it is, and costs nothing: whether the file is still there, and still that one, shows when it is read.
+    Costs what `versions` does.
     """
-    tags: list[str | None] = list(stated) if stated is not None else [None] * len(uris)
-    found: dict[str, str | None] = dict.fromkeys(uri for uri, tag in zip(uris, tags, strict=True) if tag is None)
-    for uri, version in _seen(list(found)):
-        found[uri] = version.tag
-    return [found[uri] if tag is None else tag for uri, tag in zip(uris, tags, strict=True)]
+    found = {uri: version.tag for uri, version in _seen(list(dict.fromkeys(uris)))}
+    return [found.get(uri) for uri in uris]
 
 
 def _seen(uris: Iterable[str]) -> Iterator[tuple[str, Version]]:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from lp_ray.acting import Curves, curves, perform
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import angles_of
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
+from lp_ray.face.pose import angles_of
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lp_ray import LivePortraitPipelineAnimal, PairFailedError
+from lp_ray.acting.curves import ONSET_S
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.options import LIVEPORTRAIT, PairOptions, check_options, make_options, option_names
@@ -18,9 +19,10 @@ from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import crop_face
 from lp_ray.face.protocol import Face
 from lp_ray.media.images import read_image
+from tests.generated import CAT_BOX, Generated
 
 TABLE = Path(__file__).parents[2] / "docs" / "options.md"
-BOX = [330, 120, 760, 560]
+MOVING = {"start_s": ONSET_S + 0.1, "end_s": ONSET_S + 0.2}
 CROP = {"paste_back": False}
 
 REFUSED: dict[str, Any] = {
@@ -39,8 +41,8 @@ REFUSED: dict[str, Any] = {
 SEEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "paste_back": (False, {}),
     "flag_do_crop": (False, CROP),
-    "source_max_dim": (512, {}),
-    "source_division": (50, {}),
+    "source_max_dim": (256, {}),
+    "source_division": (64, {}),
     "crop_scale": (3.0, CROP),
     "crop_vx": (0.1, CROP),
     "crop_vy": (0.1, CROP),
@@ -119,37 +121,51 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("option", sorted(SEEN))
-def test_seen_with_a_template(animals: LivePortraitPipelineAnimal, media: Path, output: Path, option: str) -> None:
+def test_seen_with_a_template(
+    animals: LivePortraitPipelineAnimal, generated: Generated, output: Path, option: str
+) -> None:
     value, base = SEEN[option]
-    inputs = (media / "source" / "s39.jpg", media / "templates" / "wink.pkl", output)
-    without, with_it = (animals.animate(*inputs, box=BOX, end_s=0.2, **o) for o in (base, base | {option: value}))
+    inputs = (generated.cat, generated.template, output)
+    without, with_it = (animals.animate(*inputs, box=CAT_BOX, end_s=0.2, **o) for o in (base, base | {option: value}))
     assert without["sha256"] != with_it["sha256"]
 
 
 @pytest.mark.parametrize("option", sorted(SEEN_OF_CLIPS))
-def test_seen_with_a_clip(animals: LivePortraitPipelineAnimal, media: Path, output: Path, option: str) -> None:
+def test_seen_with_a_clip(animals: LivePortraitPipelineAnimal, generated: Generated, output: Path, option: str) -> None:
     value, base = SEEN_OF_CLIPS[option]
-    inputs = (media / "source" / "s39.jpg", media / "driving" / "d10.mp4", output)
-    without, with_it = (animals.animate(*inputs, box=BOX, end_s=0.1, **o) for o in (base, base | {option: value}))
+    inputs = (generated.cat, generated.clip, output)
+    without, with_it = (animals.animate(*inputs, box=CAT_BOX, **MOVING, **o) for o in (base, base | {option: value}))
     assert without["sha256"] != with_it["sha256"]
     assert without["has_audio"] and with_it["has_audio"] == (option != "audio")
 
 
-def test_comparison_and_picture_drivings(animals: LivePortraitPipelineAnimal, media: Path, output: Path) -> None:
-    inputs = (media / "source" / "s39.jpg", media / "driving" / "d30.jpg", output)
-    row = animals.animate(*inputs, box=BOX, comparison=True)
+def test_comparison_and_picture_drivings(
+    animals: LivePortraitPipelineAnimal, generated: Generated, output: Path
+) -> None:
+    inputs = (generated.cat, generated.still, output)
+    row = animals.animate(*inputs, box=CAT_BOX, comparison=True)
     assert (row["kind"], row["n_frames"]) == ("image", 1)
     assert Path(row["comparison_uri"].removeprefix("file://")).is_file()
 
 
-def test_a_source_video_is_a_failed_row(animals: LivePortraitPipelineAnimal, media: Path, output: Path) -> None:
+def test_each_picture_moves_an_animal_in_its_own_way(
+    animals: LivePortraitPipelineAnimal, media: Path, generated: Generated, output: Path
+) -> None:
+    drivings = [media / "driving" / name for name in ("d30.jpg", "d9.jpg")]
+    rows = [animals.animate(generated.cat, driving, output, box=CAT_BOX) for driving in drivings]
+    assert rows[0]["sha256"] != rows[1]["sha256"]
+
+
+def test_a_source_video_is_a_failed_row(
+    animals: LivePortraitPipelineAnimal, generated: Generated, output: Path
+) -> None:
     with pytest.raises(PairFailedError, match="animals are animated from a picture"):
-        animals.animate(media / "source" / "s13.mp4", media / "templates" / "wink.pkl", output, box=BOX)
+        animals.animate(generated.film, generated.template, output, box=CAT_BOX)
 
 
-def test_crops_are_turned_as_nine_points_stand_unless_told_not_to(media: Path) -> None:
+def test_crops_are_turned_as_nine_points_stand_unless_told_not_to(generated: Generated) -> None:
     """`flag_do_rot`: eyes right of the picture above those left of it."""
-    image = read_image(media / "source" / "s39.jpg", Limits())
+    image = read_image(generated.cat, Limits())
     points = np.array([[40, 0], [30, 5], [10, 15], [0, 20], [25, 30], [40, 40], [20, 50], [30, 42], [32, 48]], float)
     face = Face(points * 5 + 400, 0.9)
     turned, upright = (crop_face(image, face, SourceFraming(rotate=rotate), 256).to_crop for rotate in (True, False))

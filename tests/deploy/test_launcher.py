@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import pytest
 import yaml
 from botocore.validate import ParamValidator
 from ray.autoscaler._private.util import prepare_config, validate_config
+
+from lp_ray import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -128,8 +129,7 @@ def test_pools_are_what_the_file_says(config: Config) -> None:
 
 
 def test_image_is_this_version(config: Config) -> None:
-    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
-    assert config["docker"]["image"].rpartition(":")[2] == version
+    assert config["docker"]["image"].rpartition(":")[2] == __version__
 
 
 def test_token_authentication_is_on(config: Config) -> None:

@@ -16,17 +16,20 @@ from PIL import Image
 
 from lp_ray.base.limits import Limits
 from lp_ray.face.factory import LandmarkerSpec, create_landmarker
+from lp_ray.face.xpose.identity import WEIGHTS, prompts_name
 from lp_ray.media.clip import open_footage
 from lp_ray.media.gif import read_gif
 from lp_ray.media.images import read_image
 from lp_ray.models.artefacts import LICENCES
-from lp_ray.models.store import WeightStore
+from lp_ray.models.store import LockEntry, WeightStore
 from lp_ray.output import results
 from tests.face.xpose.stocked import stock_xpose
+from tests.generated import CAT_BOX, Generated, nodding_template, write_jpeg
 from tests.running import RunJob, write_manifest
 
 ANIMALS = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny", "engine.variant=animal")
-BOXES = {"s30": [60.0, 60.0, 200.0, 200.0], "s31": [50.0, 50.0, 200.0, 200.0], "s39": [330.0, 120.0, 760.0, 560.0]}
+BOXES = {"cat": CAT_BOX, "mirrored cat": [451 - CAT_BOX[2], CAT_BOX[1], 451 - CAT_BOX[0], CAT_BOX[3]]}
+"""Picture -> the box of its face."""
 FRAMES = 5
 """0.2 s of templates at 25 frames a second."""
 
@@ -34,6 +37,28 @@ FRAMES = 5
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> WeightStore:
     return stock_xpose(str(tmp_path_factory.mktemp("xpose") / "store (1)"))
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> WeightStore:
+    """A store that lists what X-Pose needs: enough to identify it, before anything is read."""
+    made = WeightStore(str(tmp_path / "listed"))
+    names = (WEIGHTS, prompts_name(9), prompts_name(68))
+    made.write((name, b"", LockEntry("0" * 64, 0, name, "0" * 64, 0, "other", LICENCES["X-Pose"])) for name in names)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, generated: Generated) -> Path:
+    """Animals, a person, a picture of nobody, and two templates of the reference's kind."""
+    cat = read_image(generated.cat, Limits())
+    write_jpeg(tmp_path / "cat.jpg", cat)
+    write_jpeg(tmp_path / "mirrored cat.jpg", np.ascontiguousarray(cat[:, ::-1]))
+    write_jpeg(tmp_path / "person.jpg", read_image(generated.portrait, Limits()))
+    Image.new("RGB", (640, 480)).save(tmp_path / "empty.png")
+    for seed, name in enumerate(("wink", "shy")):
+        (tmp_path / f"{name}.pkl").write_bytes(nodding_template(Fraction(25), seed))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
@@ -49,38 +74,32 @@ def path_of(row: dict[str, Any]) -> Path:
     return Path(row["video_uri"].removeprefix("file://"))
 
 
-def test_animals_of_pictures_and_of_boxes(
-    tmp_path: Path, media: Path, run_job: RunJob, store: WeightStore, cache: str
-) -> None:
+def test_animals_of_pictures_and_of_boxes(folder: Path, run_job: RunJob, store: WeightStore, cache: str) -> None:
     """Every animal moves as every template does, found or boxed, as a video and as a GIF; nothing is looked for twice.
 
     A picture without an animal has a failed row that says so, and a source that says `auto` and shows a person, too.
     """
-    Image.new("RGB", (640, 480)).save(tmp_path / "empty.png")
-    folder = media / "source"
     sources = [{"uri": str(folder / f"{name}.jpg"), "source_id": name} for name in BOXES]
     sources += [{"uri": str(folder / f"{n}.jpg"), "source_id": f"{n} boxed", "box": box} for n, box in BOXES.items()]
     sources += [
-        {"uri": str(tmp_path / "empty.png"), "source_id": "empty", "subject": "auto"},
-        {"uri": str(folder / "s9.jpg"), "source_id": "person", "subject": "auto"},
+        {"uri": str(folder / "empty.png"), "source_id": "empty", "subject": "auto"},
+        {"uri": str(folder / "person.jpg"), "source_id": "person", "subject": "auto"},
     ]
-    drivings = [
-        {"uri": str(media / "templates" / f"{name}.pkl"), "driving_id": name, "end_s": 0.2} for name in ("wink", "shy")
-    ]
+    drivings = [{"uri": str(folder / f"{name}.pkl"), "driving_id": name, "end_s": 0.2} for name in ("wink", "shy")]
     pairs = [
         {"source_id": source["source_id"], "driving_id": name, "format": kind}
         for source in sources
         for name, kind in (("wink", "auto"), ("shy", "gif"))
     ]
     command = (
-        f"sources={write_manifest(tmp_path / 's.parquet', sources)}",
-        f"drivings={write_manifest(tmp_path / 'd.parquet', drivings)}",
-        f"pairs={write_manifest(tmp_path / 'p.parquet', pairs)}",
-        *(f"output={tmp_path / 'out'}", f"xpose.weights={store}", *ANIMALS),
+        f"sources={write_manifest(folder / 's.parquet', sources)}",
+        f"drivings={write_manifest(folder / 'd.parquet', drivings)}",
+        f"pairs={write_manifest(folder / 'p.parquet', pairs)}",
+        *(f"output={folder / 'out'}", f"xpose.weights={store}", *ANIMALS),
     )
     ended = run_job("animate", *command, LP_RAY_CACHE=cache)
     assert ended.code == 3, ended.output
-    rows = rows_of(tmp_path / "out")
+    rows = rows_of(folder / "out")
     assert len(rows) == len(pairs)
     for name in BOXES:
         size = open_footage(folder / f"{name}.jpg", Limits()).size
@@ -103,9 +122,9 @@ def test_animals_of_pictures_and_of_boxes(
         assert "no animal's face" in empty["error"] and "xpose.min_score=0.1" in empty["error"]
         assert (person["status"], person["error_class"]) == ("failed", "UnsupportedError")
         assert "engine.variant=human" in person["error"] and "subject=animal" in person["error"]
-    kept = sorted((tmp_path / "out" / "templates" / "faces").iterdir())
+    kept = sorted((folder / "out" / "templates" / "faces").iterdir())
     assert len(kept) == len(BOXES) + 1, "one answer for each picture, the empty one's too"
-    check_kept(kept, read_image(folder / "s30.jpg", Limits()), store)
+    check_kept(kept, read_image(folder / "cat.jpg", Limits()), store)
     assert "nothing to do" in run_job("animate", *command, LP_RAY_CACHE=cache).output
 
 
@@ -130,18 +149,18 @@ def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
     ],
 )
 def test_what_cannot_work_is_refused_before_any_work(
-    tmp_path: Path, media: Path, run_job: RunJob, store: WeightStore, arguments: tuple[str, ...], words: str
+    folder: Path, call_job: RunJob, listed: WeightStore, arguments: tuple[str, ...], words: str
 ) -> None:
-    one = (f"source={media / 'source' / 's39.jpg'}", f"driving={media / 'templates' / 'wink.pkl'}")
-    ended = run_job("animate", *one, f"output={tmp_path / 'o'}", f"xpose.weights={store}", *ANIMALS, *arguments)
+    one = (f"source={folder / 'cat.jpg'}", f"driving={folder / 'wink.pkl'}")
+    ended = call_job("animate", *one, f"output={folder / 'o'}", f"xpose.weights={listed}", *ANIMALS, *arguments)
     assert ended.code == 2 and words in ended.output, ended.output
-    assert not (tmp_path / "o" / "results").exists()
+    assert not (folder / "o" / "results").exists()
 
 
-def test_a_picture_that_is_a_crop_needs_no_xpose(tmp_path: Path, media: Path, run_job: RunJob) -> None:
+def test_a_picture_that_is_a_crop_needs_no_xpose(folder: Path, run_job: RunJob) -> None:
     ended = run_job(
         "animate",
-        *(f"source={media / 'source' / 's30.jpg'}", f"driving={media / 'templates' / 'wink.pkl'}", "end_s=0.2"),
-        *(f"output={tmp_path}", "xpose.weights=/nowhere", "flag_do_crop=false", "paste_back=false", *ANIMALS),
+        *(f"source={folder / 'cat.jpg'}", f"driving={folder / 'wink.pkl'}", "end_s=0.2"),
+        *(f"output={folder / 'o'}", "xpose.weights=/nowhere", "flag_do_crop=false", "paste_back=false", *ANIMALS),
     )
     assert ended.code == 0, ended.output

@@ -20,13 +20,14 @@ from lp_ray.acting.curves import ONSET_S
 from lp_ray.base.limits import Limits
 from lp_ray.contract.result_schema import RESULT_SCHEMA
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import angles_of
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
+from lp_ray.face.pose import angles_of
 from lp_ray.face.track import fill_gaps, track_clip
 from lp_ray.media import ffmpeg
 from lp_ray.media.clip import open_clip
 from lp_ray.motion.template import TemplateReader
 from lp_ray.output import results
+from tests.generated import PORTRAIT_SIZE, Generated
 from tests.running import NOD_FPS, NOD_FRAMES, TALK_FPS, TALK_FRAMES, Performances, RunJob, write_manifest
 
 
@@ -48,15 +49,15 @@ class Output:
 
 @pytest.fixture(scope="module")
 def output(
-    tmp_path_factory: pytest.TempPathFactory, media: Path, performances: Performances, run_job: RunJob
+    tmp_path_factory: pytest.TempPathFactory, generated: Generated, performances: Performances, run_job: RunJob
 ) -> Output:
     """Two portraits x two performances, one of them with an option of its own."""
     folder = tmp_path_factory.mktemp("animate")
     sources = write_manifest(
         folder / "sources.parquet",
         [
-            {"uri": str(media / "source" / "s9.jpg"), "source_id": "../s9", "face": "large-small", "meta_set": "a"},
-            {"uri": str(media / "source" / "s6.jpg"), "source_id": "s6", "face": "0", "meta_set": "b"},
+            {"uri": str(generated.portrait), "source_id": "../smiles", "face": "large-small", "meta_set": "a"},
+            {"uri": str(generated.closed_mouth), "source_id": "turned", "face": "0", "meta_set": "b"},
         ],
     )
     drivings = write_manifest(
@@ -69,9 +70,9 @@ def output(
     pairs = write_manifest(
         folder / "pairs.parquet",
         [
-            {"source_id": "../s9", "driving_id": "talk", "paste_back": False, "crf": None},
-            {"source_id": "../s9", "driving_id": "nod", "paste_back": None, "crf": 30},
-            {"source_id": "s6", "driving_id": "talk", "paste_back": None, "crf": None},
+            {"source_id": "../smiles", "driving_id": "talk", "paste_back": False, "crf": None},
+            {"source_id": "../smiles", "driving_id": "nod", "paste_back": None, "crf": 30},
+            {"source_id": "turned", "driving_id": "talk", "paste_back": None, "crf": None},
         ],
     )
     command = (f"sources={sources}", f"drivings={drivings}", f"pairs={pairs}", f"output={folder / 'out'}")
@@ -82,7 +83,7 @@ def output(
 
 def test_every_pair_has_one_whole_row(output: Output) -> None:
     rows = output.rows
-    assert set(rows) == {("../s9", "talk"), ("../s9", "nod"), ("s6", "talk")}
+    assert set(rows) == {("../smiles", "talk"), ("../smiles", "nod"), ("turned", "talk")}
     for row in rows.values():
         assert row["status"] == "done" and row["engine"] == "preview" and row["attempts"] == 1
         assert set(RESULT_SCHEMA.names) <= set(row)
@@ -92,17 +93,17 @@ def test_every_pair_has_one_whole_row(output: Output) -> None:
         assert (len(data), hashlib.sha256(data).hexdigest()) == (row["bytes"], row["sha256"])
         assert row["started_at"] <= row["finished_at"]
         assert all(row["seconds"][stage] > 0 for stage in ("template", "source", "animate", "write", "finalize"))
-    assert rows["../s9", "nod"]["meta_set"] == "a" and rows["../s9", "nod"]["meta_take"] == 2
-    assert json.loads(rows["../s9", "nod"]["options"])["crf"] == 30
+    assert rows["../smiles", "nod"]["meta_set"] == "a" and rows["../smiles", "nod"]["meta_take"] == 2
+    assert json.loads(rows["../smiles", "nod"]["options"])["crf"] == 30
     assert len(list((output.folder / "videos").iterdir())) == 3
 
 
 @pytest.mark.parametrize(
     ("pair", "fps", "n_frames", "sound"),
     [
-        (("../s9", "talk"), TALK_FPS, TALK_FRAMES, True),
-        (("../s9", "nod"), NOD_FPS, NOD_FRAMES, False),
-        (("s6", "talk"), TALK_FPS, TALK_FRAMES, True),
+        (("../smiles", "talk"), TALK_FPS, TALK_FRAMES, True),
+        (("../smiles", "nod"), NOD_FPS, NOD_FRAMES, False),
+        (("turned", "talk"), TALK_FPS, TALK_FRAMES, True),
     ],
 )
 def test_the_videos_have_the_drivings_frames_rate_and_sound(
@@ -118,9 +119,9 @@ def test_the_videos_have_the_drivings_frames_rate_and_sound(
 
 
 def test_paste_back_keeps_the_whole_picture_and_crops_are_512(output: Output) -> None:
-    crop, whole = output.rows["../s9", "talk"], output.rows["../s9", "nod"]
+    crop, whole = output.rows["../smiles", "talk"], output.rows["../smiles", "nod"]
     assert (crop["width"], crop["height"]) == (512, 512)
-    assert max(whole["width"], whole["height"]) > 512
+    assert (whole["width"], whole["height"]) == PORTRAIT_SIZE
 
 
 def retrack(video: Path) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
@@ -142,11 +143,11 @@ def correlation(asked: NDArray[Any], seen: NDArray[Any]) -> float:
 
 def test_the_face_does_what_the_performance_asked(output: Output, performances: Performances) -> None:
     """Filmed, encoded, tracked, animated on another face, encoded, tracked again: the curves are still there."""
-    degrees, eyes, lips = retrack(output.video(output.rows["../s9", "talk"]))
+    degrees, eyes, lips = retrack(output.video(output.rows["../smiles", "talk"]))
     asked = performances.talk_curves
     assert correlation(asked.jaw, lips[:, 0]) > 0.85
     assert correlation(asked.blink, eyes.mean(1)) > 0.85
-    degrees, _, _ = retrack(output.video(output.rows["../s9", "nod"]))
+    degrees, _, _ = retrack(output.video(output.rows["../smiles", "nod"]))
     asked = performances.nod_curves
     by_angle = {
         name: max(correlation(getattr(asked, name), degrees[:, axis]) for axis in range(3)) for name in ("yaw", "pitch")
@@ -156,7 +157,7 @@ def test_the_face_does_what_the_performance_asked(output: Output, performances: 
 
 def test_sound_starts_with_the_picture(output: Output, tmp_path: Path) -> None:
     """The performance's sound begins at ONSET_S; the result's does too, within 20 ms."""
-    video = output.video(output.rows["s6", "talk"])
+    video = output.video(output.rows["turned", "talk"])
     track = tmp_path / "track.wav"
     ffmpeg.run([*ffmpeg.input_args(video, "mov"), "-ac", "1", "-y", ffmpeg.file_url(track)], 60, "reading the sound")
     with wave.open(str(track)) as file:
@@ -183,16 +184,16 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
 
 
-def test_the_same_command_again_does_nothing(output: Output, run_job: RunJob) -> None:
+def test_the_same_command_again_does_nothing(output: Output, call_job: RunJob) -> None:
     before = snapshot(output.folder)
-    ended = run_job("animate", *output.command)
+    ended = call_job("animate", *output.command)
     assert ended.code == 0 and "nothing to do" in ended.output, ended.output
     assert snapshot(output.folder) == before
 
 
 def test_a_deleted_video_and_row_are_made_again_and_nothing_else(output: Output, run_job: RunJob) -> None:
     before = output.rows
-    lost = before["s6", "talk"]
+    lost = before["turned", "talk"]
     output.video(lost).unlink()
     parts = list((output.folder / "results").glob("*.parquet"))
     table = pa.concat_tables([pq.read_table(part) for part in parts], promote_options="permissive")
@@ -205,17 +206,17 @@ def test_a_deleted_video_and_row_are_made_again_and_nothing_else(output: Output,
     assert ended.code == 0 and "1 to do" in ended.output, ended.output
     after = output.rows
     assert set(after) == set(before)
-    assert after["s6", "talk"]["sha256"] == lost["sha256"], "the same inputs give the same bytes"
+    assert after["turned", "talk"]["sha256"] == lost["sha256"], "the same inputs give the same bytes"
     now = snapshot(output.folder / "videos")
     assert {name: now[name] for name in untouched} == untouched
     leftovers = [p.parent.name for p in (output.folder / ".lp_ray").rglob("*") if p.is_file()]
     assert leftovers == ["lease"]
 
 
-def test_a_dry_run_says_the_work_ahead_and_the_pools_that_the_job_gets(output: Output, run_job: RunJob) -> None:
+def test_a_dry_run_says_the_work_ahead_and_the_pools_that_the_job_gets(output: Output, call_job: RunJob) -> None:
     """Other options are other pairs of the same motion; nothing is written, the estimate rests on the first run."""
     before = sorted(output.folder.rglob("*"))
-    ended = run_job("animate", *output.command, "preset=fast", "dry_run=true")
+    ended = call_job("animate", *output.command, "preset=fast", "dry_run=true")
     assert ended.code == 0, ended.output
     assert sorted(output.folder.rglob("*")) == before
     assert "0 done already, 0 failed before" in ended.output and ", 3 to do" in ended.output
@@ -226,13 +227,13 @@ def test_a_dry_run_says_the_work_ahead_and_the_pools_that_the_job_gets(output: O
     assert len(pools) == 6 and set(pools) <= set(output.printed.splitlines())
 
 
-def test_shards_share_the_pairs_out(output: Output, run_job: RunJob) -> None:
+def test_shards_share_the_pairs_out(output: Output, call_job: RunJob) -> None:
     """Each pair is in one of the shards, and is known there as done."""
     counts = []
     for i in range(3):
-        ended = run_job("animate", *output.command, f"shard={i}/3", "dry_run=true")
+        ended = call_job("animate", *output.command, f"shard={i}/3", "dry_run=true")
         assert f"plan: shard {i}/3: " in ended.output and ", 0 to do" in ended.output, ended.output
         counts.append(int(ended.output.partition(" done already")[0].split()[-1]))
     assert sum(counts) == 3
-    ended = run_job("animate", *output.command, "shard=3/3")
+    ended = call_job("animate", *output.command, "shard=3/3")
     assert ended.code == 2 and "shard=3/3 must be i/n" in ended.output

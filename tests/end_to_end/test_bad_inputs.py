@@ -13,7 +13,10 @@ import pytest
 
 from jobs.cli import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
 from lp_ray.acting.film import film_performance
+from lp_ray.base.limits import Limits
+from lp_ray.media.images import read_image
 from lp_ray.output import results
+from tests.generated import Generated
 from tests.running import Performances, RunJob, write_manifest
 
 GOOD_NAMES = ["照片 a.jpg", "a(1).jpg", "a=b.jpg", "{a,b}.jpg", "x.jpg?v=1"]
@@ -34,11 +37,11 @@ def huge_png(path: Path, side: int = 30_000) -> None:
 
 @pytest.fixture(scope="module")
 def rows(
-    tmp_path_factory: pytest.TempPathFactory, media: Path, performances: Performances, run_job: RunJob
+    tmp_path_factory: pytest.TempPathFactory, generated: Generated, performances: Performances, run_job: RunJob
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """Run one job over good inputs with awkward names and every kind of bad input."""
     folder = tmp_path_factory.mktemp("bad")
-    portrait = (media / "source" / "s9.jpg").read_bytes()
+    portrait = generated.portrait.read_bytes()
     for name in GOOD_NAMES:
         (folder / name).write_bytes(portrait)
     (folder / "text.jpg").write_text("I am not a picture\n" * 50)
@@ -59,7 +62,14 @@ def rows(
     (folder / "zero.mp4").write_bytes(b"")
     (folder / "truncated.mp4").write_bytes(whole[: len(whole) // 2])
     write_faceless_clip(folder / "nobody.mp4")
-    film_performance(folder / "one.mp4", "talk", portrait_pixels(media), performances.nod_curves.fps, 1, sound=False)
+    film_performance(
+        folder / "one.mp4",
+        "talk",
+        read_image(generated.portrait, Limits()),
+        performances.nod_curves.fps,
+        1,
+        sound=False,
+    )
     drivings = [{"uri": str(folder / "one.mp4"), "driving_id": "one"}]
     drivings += [{"uri": str(folder / f"{n}.mp4"), "driving_id": n} for n in ("zero", "truncated", "nobody")]
     ended = run_job(
@@ -73,10 +83,6 @@ def rows(
     table = results.read_results(str(folder / "{out}")).to_pylist()
     assert len(table) == len(sources) * len(drivings)
     return {(r["source_id"], r["driving_id"]): r for r in table}
-
-
-def portrait_pixels(media: Path) -> np.ndarray:
-    return np.ascontiguousarray(cv2.imread(str(media / "source" / "s9.jpg"))[..., ::-1])
 
 
 def write_faceless_clip(path: Path) -> None:
@@ -132,31 +138,30 @@ def test_a_bad_driving_says_why(rows: dict[tuple[str, str], Any], driving: str, 
     [
         ("sources", [{"url": "a.jpg"}], "unknown column 'url' (did you mean 'uri'?)"),
         ("sources", [{"uri": "a", "source_id": "x"}, {"uri": "b", "source_id": "x"}], "rows 0 and 1: duplicate"),
-        ("sources", [{"uri": "a.jpg", "source_id": "x"}, {"uri": "a.jpg", "source_id": "y"}], "are the same work"),
         ("drivings", [{"uri": "a.mp4", "end_s": -1.0}], "row 0: end_s"),
     ],
 )
 def test_a_wrong_manifest_is_refused_before_any_work(
-    tmp_path: Path, run_job: RunJob, name: str, manifest: list[dict[str, Any]], words: str
+    tmp_path: Path, call_job: RunJob, name: str, manifest: list[dict[str, Any]], words: str
 ) -> None:
     manifests = {
         "sources": write_manifest(tmp_path / "s.parquet", [{"uri": "a.jpg"}]),
         "drivings": write_manifest(tmp_path / "d.parquet", [{"uri": "a.mp4"}]),
     }
     manifests[name] = write_manifest(tmp_path / "wrong.parquet", manifest)
-    ended = run_job("animate", *(f"{key}={path}" for key, path in manifests.items()), f"output={tmp_path / 'out'}")
+    ended = call_job("animate", *(f"{key}={path}" for key, path in manifests.items()), f"output={tmp_path / 'out'}")
     assert ended.code == EXIT_REFUSED and words in ended.output, ended.output
     assert not (tmp_path / "out").exists()
 
 
-def test_a_failed_pair_stays_until_it_is_asked_for_again(tmp_path: Path, media: Path, run_job: RunJob) -> None:
+def test_a_failed_pair_stays_until_it_is_asked_for_again(tmp_path: Path, call_job: RunJob) -> None:
     """All pairs fail at the plan, so no Ray is needed to see how failed rows are treated."""
     sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(tmp_path / "a.jpg"), "source_id": "a"}])
     drivings = write_manifest(tmp_path / "d.parquet", [{"uri": "ftp://example.org/a.mp4", "driving_id": "d"}])
     command = (f"sources={sources}", f"drivings={drivings}", f"output={tmp_path / 'out'}")
     attempts = []
     for extra, code in (((), 3), ((), 3), (("retry=failed",), 3), (("dry_run=true", "retry=failed"), EXIT_DONE)):
-        ended = run_job("animate", *command, *extra)
+        ended = call_job("animate", *command, *extra)
         assert ended.code == code, ended.output
         table = results.read_results(str(tmp_path / "out")).to_pylist()
         assert [row["status"] for row in table] == ["failed"]

@@ -11,38 +11,36 @@ import pytest
 from lp_ray.base.limits import Limits
 from lp_ray.media.clip import open_footage
 from lp_ray.output import results
+from tests.generated import CAT_BOX, FILM_FPS, FILM_FRAMES, FILM_SIZE, PORTRAIT_SIZE, Generated
 from tests.running import RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")
 CUT_S = 0.4
-SOURCE_FRAMES, SOURCE_FPS = 103, Fraction(25)
 
 Expected = tuple[str, int, Fraction | None, bool, tuple[int, int]]
 """Kind, frames, rate, sound, size."""
 
-PICTURE, VIDEO = (720, 1280), (720, 1080)
-
-# d10.mp4 is of 30 frames a second and has sound, as has the source video, s13.mp4, of 25; the others are silent.
+# The clip is of 30 frames a second and has sound, as has the source video, of 25; the others are silent.
 EXPECTED: dict[tuple[str, str], Expected] = {
-    ("picture", "clip"): ("video", 12, Fraction(30), True, PICTURE),
-    ("picture", "picture"): ("image", 1, None, False, PICTURE),
-    ("picture", "template"): ("video", 12, Fraction(30), False, PICTURE),
-    ("video", "clip"): ("video", 10, SOURCE_FPS, True, VIDEO),
-    ("video", "picture"): ("video", SOURCE_FRAMES, SOURCE_FPS, True, VIDEO),
-    ("video", "template"): ("video", 10, SOURCE_FPS, True, VIDEO),
+    ("picture", "clip"): ("video", 12, Fraction(30), True, PORTRAIT_SIZE),
+    ("picture", "picture"): ("image", 1, None, False, PORTRAIT_SIZE),
+    ("picture", "template"): ("video", 12, Fraction(30), False, PORTRAIT_SIZE),
+    ("video", "clip"): ("video", 10, FILM_FPS, True, FILM_SIZE),
+    ("video", "picture"): ("video", FILM_FRAMES, FILM_FPS, True, FILM_SIZE),
+    ("video", "template"): ("video", 10, FILM_FPS, True, FILM_SIZE),
 }
 
 
-def manifests(folder: Path, media: Path) -> tuple[str, ...]:
+def manifests(folder: Path, generated: Generated) -> tuple[str, ...]:
     sources = [
-        {"uri": str(media / "source" / "s9.jpg"), "source_id": "picture"},
-        {"uri": str(media / "source" / "s13.mp4"), "source_id": "video"},
-        {"uri": str(media / "source" / "s39.jpg"), "source_id": "animal", "subject": "animal", "box": BOX_OF_S39},
+        {"uri": str(generated.portrait), "source_id": "picture"},
+        {"uri": str(generated.film), "source_id": "video"},
+        {"uri": str(generated.cat), "source_id": "animal", "subject": "animal", "box": CAT_BOX},
     ]
     drivings = [
-        {"uri": str(media / "driving" / "d10.mp4"), "driving_id": "clip", "end_s": CUT_S},
-        {"uri": str(media / "driving" / "d30.jpg"), "driving_id": "picture"},
-        {"uri": str(media / "templates" / "d5.pkl"), "driving_id": "template", "end_s": CUT_S},
+        {"uri": str(generated.clip), "driving_id": "clip", "end_s": CUT_S},
+        {"uri": str(generated.still), "driving_id": "picture"},
+        {"uri": str(generated.template), "driving_id": "template", "end_s": CUT_S},
     ]
     pairs = [{"source_id": source, "driving_id": driving} for source, driving in EXPECTED]
     pairs += [{"source_id": "animal", "driving_id": "template"}]
@@ -52,9 +50,6 @@ def manifests(folder: Path, media: Path) -> tuple[str, ...]:
         f"pairs={write_manifest(folder / 'p.parquet', pairs)}",
         f"output={folder / 'out'}",
     )
-
-
-BOX_OF_S39 = [330.0, 120.0, 760.0, 560.0]
 
 
 def rows_of(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
@@ -76,8 +71,8 @@ def check_output(row: dict[str, Any], expected: Expected) -> None:
     assert fps in (None, footage.fps)
 
 
-def test_liveportrait(tmp_path: Path, media: Path, run_job: RunJob) -> None:
-    command = manifests(tmp_path, media)
+def test_liveportrait(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
+    command = manifests(tmp_path, generated)
     ended = run_job("animate", *command, *SEEDED)
     assert ended.code == 3, ended.output
     rows = rows_of(tmp_path)
@@ -90,9 +85,9 @@ def test_liveportrait(tmp_path: Path, media: Path, run_job: RunJob) -> None:
     assert "engine.variant=animal" in animal["error"]
 
 
-def test_preview(tmp_path: Path, media: Path, run_job: RunJob) -> None:
+def test_preview(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
     """As above; a .pkl or an animal fails its own pair, and the engine's own template is a driving like any other."""
-    command = manifests(tmp_path, media)
+    command = manifests(tmp_path, generated)
     ended = run_job("animate", *command)
     assert ended.code == 3, ended.output
     rows = rows_of(tmp_path)
@@ -106,22 +101,22 @@ def test_preview(tmp_path: Path, media: Path, run_job: RunJob) -> None:
     assert (animal["status"], animal["error_class"]) == ("failed", "UnsupportedError")
     own = rows["picture", "clip"]["template_uri"].removeprefix("file://")
     ended = run_job(
-        "animate", f"source={media / 'source' / 's9.jpg'}", f"driving={own}", "end_s=0.2", f"output={tmp_path / 'own'}"
+        "animate", f"source={generated.portrait}", f"driving={own}", "end_s=0.2", f"output={tmp_path / 'own'}"
     )
     assert ended.code == 0, ended.output
     (row,) = results.read_results(str(tmp_path / "own")).to_pylist()
-    check_output(row, ("video", 6, Fraction(30), False, PICTURE))
+    check_output(row, ("video", 6, Fraction(30), False, PORTRAIT_SIZE))
     assert row["video_uri"].removeprefix("file://") in ended.output, "a single pair's result is named"
 
 
-def test_animals(tmp_path: Path, media: Path, run_job: RunJob) -> None:
+def test_animals(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
     """A box stands for the landmarks; people and videos need the other variant. X-Pose: see test_animals.py."""
     sources = [
-        {"uri": str(media / "source" / "s39.jpg"), "source_id": "boxed", "box": BOX_OF_S39},
-        {"uri": str(media / "source" / "s13.mp4"), "source_id": "film", "box": BOX_OF_S39, "subject": "animal"},
-        {"uri": str(media / "source" / "s9.jpg"), "source_id": "person", "subject": "human"},
+        {"uri": str(generated.cat), "source_id": "boxed", "box": CAT_BOX},
+        {"uri": str(generated.film), "source_id": "film", "box": CAT_BOX, "subject": "animal"},
+        {"uri": str(generated.portrait), "source_id": "person", "subject": "human"},
     ]
-    drivings = [{"uri": str(media / "templates" / "wink.pkl"), "driving_id": "wink", "end_s": CUT_S}]
+    drivings = [{"uri": str(generated.template), "driving_id": "template", "end_s": CUT_S}]
     command = (
         f"sources={write_manifest(tmp_path / 's.parquet', sources)}",
         f"drivings={write_manifest(tmp_path / 'd.parquet', drivings)}",
@@ -130,11 +125,11 @@ def test_animals(tmp_path: Path, media: Path, run_job: RunJob) -> None:
     ended = run_job("animate", *command, *SEEDED, "engine.variant=animal")
     assert ended.code == 3, ended.output
     rows = rows_of(tmp_path)
-    boxed = rows["boxed", "wink"]
-    check_output(boxed, ("video", 10, Fraction(25), False, (boxed["width"], boxed["height"])))
-    assert (rows["film", "wink"]["error_class"], rows["film", "wink"]["stage"]) == ("UnsupportedError", "plan")
-    assert "one frame of the video" in rows["film", "wink"]["error"]
-    assert rows["person", "wink"]["error_class"] == "UnsupportedError"
+    boxed = rows["boxed", "template"]
+    check_output(boxed, ("video", 12, Fraction(30), False, (boxed["width"], boxed["height"])))
+    assert (rows["film", "template"]["error_class"], rows["film", "template"]["stage"]) == ("UnsupportedError", "plan")
+    assert "one frame of the video" in rows["film", "template"]["error"]
+    assert rows["person", "template"]["error_class"] == "UnsupportedError"
 
 
 @pytest.mark.parametrize(
@@ -152,8 +147,8 @@ def test_animals(tmp_path: Path, media: Path, run_job: RunJob) -> None:
     ],
 )
 def test_a_single_pair_that_cannot_work_is_refused(
-    tmp_path: Path, run_job: RunJob, arguments: tuple[str, ...], words: str
+    tmp_path: Path, call_job: RunJob, arguments: tuple[str, ...], words: str
 ) -> None:
-    ended = run_job("animate", *arguments, f"output={tmp_path / 'o'}")
+    ended = call_job("animate", *arguments, f"output={tmp_path / 'o'}")
     assert ended.code == 2 and words in ended.output, ended.output
     assert not (tmp_path / "o").exists()

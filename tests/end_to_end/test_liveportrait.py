@@ -9,16 +9,17 @@ import pytest
 
 from lp_ray.motion.template import TemplateReader
 from lp_ray.output import results
+from tests.generated import Generated
 from tests.running import NOD_FRAMES, Performances, RunJob, write_manifest
 
 SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")
 
 
 def test_pairs_with_options_of_their_own(
-    tmp_path: Path, media: Path, performances: Performances, run_job: RunJob
+    tmp_path: Path, generated: Generated, performances: Performances, run_job: RunJob
 ) -> None:
     """Each row gets its own options; the one template is shared; seeded weights are marked in the results."""
-    sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(media / "source" / "s9.jpg"), "source_id": "s9"}])
+    sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(generated.portrait), "source_id": "s"}])
     drivings = write_manifest(
         tmp_path / "d.parquet", [{"uri": str(performances.nod), "driving_id": "nod", "end_s": 1.0}]
     )
@@ -30,7 +31,7 @@ def test_pairs_with_options_of_their_own(
         {"driving_reference": "99"},
     ]
     pairs = write_manifest(
-        tmp_path / "p.parquet", [{"source_id": "s9", "driving_id": "nod", "paste_back": False, **way} for way in ways]
+        tmp_path / "p.parquet", [{"source_id": "s", "driving_id": "nod", "paste_back": False, **way} for way in ways]
     )
     ended = run_job(
         "animate", f"sources={sources}", f"drivings={drivings}", f"pairs={pairs}", f"output={tmp_path / 'o'}", *SEEDED
@@ -48,11 +49,13 @@ def test_pairs_with_options_of_their_own(
     assert {"R", "exp", "kp", "scale", "t", "x_s"} <= TemplateReader(template).names
 
 
-def test_the_references_templates_drive_portraits(tmp_path: Path, media: Path, run_job: RunJob) -> None:
+def test_the_references_templates_drive_portraits(
+    tmp_path: Path, media: Path, generated: Generated, run_job: RunJob
+) -> None:
     """Old and new .pkl templates are drivings; a malicious one fails its own pair and is never executed."""
     proof = tmp_path / "executed"
     (tmp_path / "evil.pkl").write_bytes(pickle.dumps(_Evil(str(proof))))
-    sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(media / "source" / "s9.jpg"), "source_id": "s9"}])
+    sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(generated.portrait), "source_id": "s"}])
     templates = media / "templates"
     drivings = write_manifest(
         tmp_path / "d.parquet",
@@ -99,11 +102,11 @@ class _Evil:
     ],
 )
 def test_what_cannot_work_is_refused_before_any_work(
-    tmp_path: Path, run_job: RunJob, arguments: tuple[str, ...], words: str
+    tmp_path: Path, call_job: RunJob, arguments: tuple[str, ...], words: str
 ) -> None:
     sources = write_manifest(tmp_path / "s.parquet", [{"uri": "a.jpg"}])
     drivings = write_manifest(tmp_path / "d.parquet", [{"uri": "a.mp4"}])
     given = [argument.format(tmp=tmp_path) for argument in arguments]
-    ended = run_job("animate", f"sources={sources}", f"drivings={drivings}", f"output={tmp_path / 'o'}", *given)
+    ended = call_job("animate", f"sources={sources}", f"drivings={drivings}", f"output={tmp_path / 'o'}", *given)
     assert ended.code == 2 and words in ended.output, ended.output
     assert not (tmp_path / "o").exists()

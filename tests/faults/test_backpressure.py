@@ -29,6 +29,7 @@ from lp_ray.runtime.ray_executor import RayExecutor
 from lp_ray.stages.contract import Bench
 from lp_ray.storage import Policy
 from tests.faults.slow_store import SlowWriter
+from tests.generated import Generated
 from tests.running import REPOSITORY, TALK_FRAMES, Performances
 
 STORE_BYTES = 300 << 20
@@ -83,15 +84,15 @@ class Watch(threading.Thread):
 
 
 def test_a_slow_store_never_fills_the_object_store(
-    cluster: str, tmp_path: Path, media: Path, performances: Performances, monkeypatch: pytest.MonkeyPatch
+    cluster: str, tmp_path: Path, generated: Generated, performances: Performances, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three times what the object store holds passes through it, made faster than it is written."""
     stages = (*graph.PAIRS.stages[:-1], SlowWriter)
     monkeypatch.setattr(graph, "PAIRS", replace(graph.PAIRS, stages=stages))
     rules = ("large-small", "0", "left-right", "top-bottom")
     rows = [
-        {"uri": str(media / "source" / name), "source_id": f"{name} {rule}", "face": rule}
-        for name in ("s9.jpg", "s6.jpg", "s7.jpg")
+        {"uri": str(picture), "source_id": f"{picture.name} {rule}", "face": rule}
+        for picture in (generated.portrait, generated.closed_mouth, generated.still)
         for rule in rules
     ]
     sources = check_manifest(pa.Table.from_pylist(rows), "source", "s")

@@ -16,6 +16,7 @@ from lp_ray.base.arrays import Image
 from lp_ray.media import ffmpeg
 from lp_ray.output import results
 from tests.faults import plants
+from tests.generated import Generated
 from tests.running import TALK_FPS, RunJob, write_manifest
 
 N_INNOCENTS, N_FRAMES = 40, 3
@@ -23,9 +24,9 @@ LIMITS = ("limits.picture_timeout_s=20", "limits.timeout_s=20", "limits.decoder_
 
 
 @pytest.fixture(scope="module")
-def portrait(media: Path) -> Image:
+def portrait(generated: Generated) -> Image:
     """A real face, small."""
-    picture = cv2.cvtColor(cv2.imread(str(media / "source" / "s9.jpg")), cv2.COLOR_BGR2RGB)
+    picture = cv2.cvtColor(cv2.imread(str(generated.portrait)), cv2.COLOR_BGR2RGB)
     return np.asarray(cv2.resize(picture, (256, round(256 * picture.shape[0] / picture.shape[1]))), np.uint8)
 
 

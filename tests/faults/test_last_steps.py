@@ -1,4 +1,4 @@
-"""Must show 5: a job that dies in the last steps of a pair."""
+"""A job that dies in the last steps of a pair leaves nothing that looks finished, and the next run finishes it."""
 
 from __future__ import annotations
 

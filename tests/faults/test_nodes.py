@@ -1,4 +1,4 @@
-"""Must show 3: a machine that goes away in the middle of a job."""
+"""A machine goes away in the middle of a job: the job goes on with those that are left."""
 
 from __future__ import annotations
 

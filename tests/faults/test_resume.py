@@ -1,4 +1,4 @@
-"""Must show 1: a driver that dies, and the job run again."""
+"""A driver dies, and the job run again does exactly what is missing."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from lp_ray.motion.template import TemplateHeader, TemplateReader, read_header, 
 from lp_ray.output import results
 from lp_ray.storage import web
 from lp_ray.storage.policy import is_public
+from tests.generated import Generated
 from tests.running import RunJob, write_manifest
 
 
@@ -83,7 +84,7 @@ def test_a_failure_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "host/x" in shown and "v=1" in shown
 
 
-def test_signed_and_private_uris_leave_no_trace_in_results_and_output(tmp_path: Path, run_job: RunJob) -> None:
+def test_signed_and_private_uris_leave_no_trace_in_results_and_output(tmp_path: Path, call_job: RunJob) -> None:
     """URIs with a password or a signature fail (or are not allowed), and neither the table nor the terminal holds
     what is secret in them."""
     uris = [
@@ -93,7 +94,7 @@ def test_signed_and_private_uris_leave_no_trace_in_results_and_output(tmp_path: 
     ]
     sources = write_manifest(tmp_path / "s.parquet", [{"uri": uri, "source_id": str(i)} for i, uri in enumerate(uris)])
     drivings = write_manifest(tmp_path / "d.parquet", [{"uri": "/no.mp4?sig=cafecafe", "driving_id": "d"}])
-    ended = run_job("animate", f"sources={sources}", f"drivings={drivings}", f"output={tmp_path / 'out'}")
+    ended = call_job("animate", f"sources={sources}", f"drivings={drivings}", f"output={tmp_path / 'out'}")
     assert ended.code == 3, ended.output
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     for secret in ("passw0rd", "feedbeef", "cafecafe"):
@@ -130,10 +131,12 @@ def test_an_object_that_changes_after_the_plan_is_refused(s3_bucket: str) -> Non
         storage.local_copy(uri, Limits(), version).__enter__()
 
 
-def test_an_input_replaced_between_plan_and_read_fails_its_pair(tmp_path: Path, media: Path, run_job: RunJob) -> None:
+def test_an_input_replaced_between_plan_and_read_fails_its_pair(
+    tmp_path: Path, generated: Generated, run_job: RunJob
+) -> None:
     """A manifest that states an older version than the file has: a failed row that names the file and the remedy."""
     for name in ("a.jpg", "b.jpg"):
-        (tmp_path / name).write_bytes((media / "source" / "s9.jpg").read_bytes())
+        (tmp_path / name).write_bytes(generated.portrait.read_bytes())
     sources = [
         {"uri": str(tmp_path / "a.jpg"), "source_id": "a", "version": "1-1"},
         {"uri": str(tmp_path / "b.jpg"), "source_id": "b", "version": None},

@@ -18,6 +18,7 @@ from lp_ray import storage
 from lp_ray.acting.film import film_performance
 from lp_ray.media.join import video_facts
 from lp_ray.output import results
+from tests.generated import Generated
 from tests.running import REPOSITORY, TALK_FPS, Performances, RunJob, write_manifest
 from tests.s3_server import S3Server
 
@@ -31,12 +32,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_the_same_job_on_local_files_and_on_s3(
-    place: str, tmp_path: Path, media: Path, performances: Performances, run_job: RunJob
+    place: str, tmp_path: Path, generated: Generated, performances: Performances, run_job: RunJob
 ) -> None:
     """Manifests, inputs, templates, staging, videos and results lie in one place. A picture that is none fails with
     its reason, the video of the other is whole, staging is empty afterwards, and the same command again does nothing.
     """
-    storage.put_file(media / "source" / "s9.jpg", f"{place}/in/照片 (1).jpg")
+    storage.put_file(generated.portrait, f"{place}/in/照片 (1).jpg")
     storage.put_bytes(f"{place}/in/text.jpg", b"I am no picture")
     storage.put_file(performances.nod, f"{place}/in/nod.mp4")
     for kind, names in (("source", "*.jpg"), ("driving", "*.mp4")):
@@ -59,13 +60,12 @@ def test_the_same_job_on_local_files_and_on_s3(
 
 
 @pytest.fixture
-def inputs(tmp_path: Path, media: Path) -> tuple[str, str]:
+def inputs(tmp_path: Path, generated: Generated) -> tuple[str, str]:
     """Manifests of many local pairs."""
-    pictures = sorted((media / "source").glob("s*.jpg"))[:1] * 12
     (tmp_path / "in").mkdir()
     sources = []
-    for i, picture in enumerate(pictures):
-        (tmp_path / "in" / f"{i}.jpg").write_bytes(picture.read_bytes())
+    for i in range(12):
+        (tmp_path / "in" / f"{i}.jpg").write_bytes(generated.portrait.read_bytes())
         sources.append({"uri": str(tmp_path / "in" / f"{i}.jpg"), "source_id": str(i)})
     clip = tmp_path / "in" / "talk.mp4"
     film_performance(clip, "talk", skimage.data.astronaut(), TALK_FPS, 20, sound=False)

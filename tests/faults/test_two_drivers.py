@@ -1,4 +1,4 @@
-"""Must show 6: two jobs at once, on one output or with one template store."""
+"""Two jobs at once, on one output or with one template store, never spoil each other's work."""
 
 from __future__ import annotations
 

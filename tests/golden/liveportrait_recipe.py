@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -19,6 +22,7 @@ from lp_ray.engine.liveportrait.config import FULL
 from lp_ray.engine.liveportrait.layers import fold_all
 from lp_ray.engine.liveportrait.networks import Model, StateDict, bare_networks, expected_shapes
 from lp_ray.engine.liveportrait.weights.seeded import seeded_state
+from tests.goldens import Goldens
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -52,8 +56,10 @@ def _rng(*parts: object) -> np.random.Generator:
 
 
 @cache
-def input_base(goldens: Path) -> int:
-    """Return `base` of the recipe: which one made the folder's stored keypoints (0 in the first folder)."""
+def input_base(goldens: Goldens) -> int:
+    """Return `base` of the recipe: which one made the folder's stored keypoints (0 in the carried folder)."""
+    if not goldens.find("module_W.npz") and (stated := stated_base(goldens)) is not None:
+        return stated
     with np.load(goldens / "module_W.npz") as file:
         stored = torch.from_numpy(file["b1/kp_source"])
     for base in range(100_000):
@@ -62,20 +68,35 @@ def input_base(goldens: Path) -> int:
     raise AssertionError(f"{goldens}: no base below 100000 makes the stored keypoints of module_W b1")
 
 
+def stated_base(goldens: Goldens) -> int | None:
+    """Return `base` as the folder's README states it, or None where there is no word of it."""
+    readme = goldens.find("README.md")
+    found = re.search(r"`base` below is (\d+)", readme.read_text()) if readme else None
+    return int(found[1]) if found else None
+
+
 @cache
-def salts(goldens: Path) -> tuple[str, ...]:
+def salts(goldens: Goldens) -> tuple[str, ...]:
     """Return the salts that the folder's weights were made with, people's first."""
     return tuple(json.loads((goldens / "weights_checksums.json").read_text()))
 
 
+def salt_of(goldens: Goldens, kind: Literal["human", "animal"]) -> str:
+    """Return the salt of people's or animals' weights: by its name, else by its place. Skips where there is none."""
+    found = [salt for salt in salts(goldens) if kind in salt] or salts(goldens)[("human", "animal").index(kind) :]
+    if not found:
+        pytest.skip(f"weights_checksums.json of {goldens} has no salt of the {kind} weights")
+    return found[0]
+
+
 @cache
-def state(goldens: Path, model: Model) -> StateDict:
+def state(goldens: Goldens, model: Model) -> StateDict:
     """Return the seeded state dict of one of people's networks."""
-    return seeded_state(salts(goldens)[0], model, expected_shapes(FULL)[model])
+    return seeded_state(salt_of(goldens, "human"), model, expected_shapes(FULL)[model])
 
 
 @cache
-def network(goldens: Path, model: Model, fold: bool) -> nn.Module:
+def network(goldens: Goldens, model: Model, fold: bool) -> nn.Module:
     """Return one network with the folder's weights, as published or folded and channels last, as it runs."""
     made = bare_networks(FULL).by_model()[model]
     made.load_state_dict(state(goldens, model), assign=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -14,13 +12,14 @@ from numpy.typing import NDArray
 from lp_ray.engine.liveportrait.config import FULL
 from lp_ray.engine.liveportrait.networks import MODELS, Networks, load_networks
 from lp_ray.engine.liveportrait.predictor import Predictor, SourceFeatures
+from tests.goldens import Goldens
 
 TOLERANCE = 5e-4
 KEYPOINT_TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def networks(goldens: Path) -> Networks:
+def networks(goldens: Goldens) -> Networks:
     return load_networks(FULL, {model: state(goldens, model) for model in MODELS})
 
 
@@ -31,7 +30,7 @@ def predictor(networks: Networks) -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def source(goldens: Path) -> NDArray[np.uint8]:
+def source(goldens: Goldens) -> NDArray[np.uint8]:
     with np.load(goldens / "e2e.npz") as file:
         return image(int(file["source_image_seed"]))
 
@@ -43,7 +42,7 @@ def features(predictor: Predictor, source: NDArray[np.uint8]) -> SourceFeatures:
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_frame(
-    goldens: Path,
+    goldens: Goldens,
     networks: Networks,
     predictor: Predictor,
     source: NDArray[np.uint8],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,6 +13,7 @@ from lp_ray.engine.liveportrait.fast.generator import FastGenerator
 from lp_ray.engine.liveportrait.fast.warping import FastWarping
 from lp_ray.engine.liveportrait.generator import Generator
 from lp_ray.engine.liveportrait.warping import WarpingNetwork
+from tests.goldens import Goldens
 
 TOLERANCE = 1e-4
 
@@ -22,7 +22,7 @@ WIDTHS = {"hourglass": 142, "mask_logits": 22}
 
 
 @pytest.mark.parametrize("case", ["b1", "b3"])
-def test_warping(goldens: Path, case: str) -> None:
+def test_warping(goldens: Goldens, case: str) -> None:
     golden = Comparison(goldens / "module_W.npz", case, TOLERANCE, TOLERANCE)
     base, n = input_base(goldens), int(case[1:])
     volume = random("w-feat", base, case, shape=(n, 32, 16, 64, 64), s=0.8)
@@ -49,7 +49,7 @@ def test_warping(goldens: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", ["b1", "b3"])
-def test_generator(goldens: Path, case: str) -> None:
+def test_generator(goldens: Goldens, case: str) -> None:
     golden = Comparison(goldens / "module_G.npz", case, TOLERANCE, TOLERANCE)
     feature = random("g-feat", input_base(goldens), case, shape=(int(case[1:]), 256, 64, 64), s=0.3)
     plain = cast(Generator, network(goldens, "G", True))  # kept for other tests: not made in inference mode

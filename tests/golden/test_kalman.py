@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from lp_ray.motion.smoothing import smooth
+from tests.goldens import Goldens
 
 TOLERANCE = 1e-6
 
 
-def test_every_track_at_every_observation_variance(goldens: Path) -> None:
+def test_every_track_at_every_observation_variance(goldens: Goldens) -> None:
     """`<case>/input` (n x 1 x a x b) smooths to `<case>/smooth_<observation variance>` (n x a x b)."""
     with np.load(goldens / "kalman.npz") as file:
         arrays = dict(file)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from liveportrait_recipe import Comparison, images, input_base, network, random, recorded, salts, state
+from liveportrait_recipe import Comparison, images, input_base, network, random, recorded, salt_of, salts, state
 from numpy.typing import NDArray
 
 from lp_ray.engine.liveportrait.config import FULL
@@ -17,6 +16,7 @@ from lp_ray.engine.liveportrait.networks import MODELS, expected_shapes
 from lp_ray.engine.liveportrait.stitching import retarget, stitch
 from lp_ray.engine.liveportrait.weights.seeded import seeded_state
 from lp_ray.motion.keypoints import keypoints, rotation
+from tests.goldens import Goldens
 
 F32 = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ def no_gradients() -> object:
         yield
 
 
-def test_keys_and_shapes_are_the_published_ones(goldens: Path) -> None:
+def test_keys_and_shapes_are_the_published_ones(goldens: Goldens) -> None:
     models = json.loads((goldens / "state_dicts.json").read_text())["human"]
     ours = expected_shapes(FULL)
     for model in MODELS:
@@ -46,12 +46,12 @@ def test_keys_and_shapes_are_the_published_ones(goldens: Path) -> None:
         assert ours[model] == theirs, model
 
 
-def test_seeded_weights_are_the_recipes(goldens: Path) -> None:
+def test_seeded_weights_are_the_recipes(goldens: Goldens) -> None:
     checksums = json.loads((goldens / "weights_checksums.json").read_text())
     shapes = expected_shapes(FULL)
     for salt in salts(goldens):
         for model in MODELS:
-            human = salt == salts(goldens)[0]  # made once for all tests
+            human = salt == salt_of(goldens, "human")  # made once for all tests
             tensors = state(goldens, model) if human else seeded_state(salt, model, shapes[model])
             expected = checksums[salt][model]
             floats = [tensor.double() for tensor in tensors.values() if tensor.is_floating_point()]
@@ -64,7 +64,7 @@ def test_seeded_weights_are_the_recipes(goldens: Path) -> None:
 
 
 @pytest.mark.parametrize(("case", "fold"), FORMS)
-def test_appearance(goldens: Path, case: str, fold: bool) -> None:
+def test_appearance(goldens: Goldens, case: str, fold: bool) -> None:
     golden = Comparison(goldens / "module_F.npz", case, TOLERANCE, TOLERANCE)
     appearance = network(goldens, "F", fold)
     with recorded(appearance, {"second": "second", "first": "first"}) as mid:
@@ -76,7 +76,7 @@ def test_appearance(goldens: Path, case: str, fold: bool) -> None:
 
 
 @pytest.mark.parametrize(("case", "fold"), FORMS)
-def test_motion(goldens: Path, case: str, fold: bool) -> None:
+def test_motion(goldens: Goldens, case: str, fold: bool) -> None:
     golden = Comparison(goldens / "module_M.npz", case, TOLERANCE, TOLERANCE)
     motion = network(goldens, "M", fold)
     names = {"stem": "detector.downsample_layers.0", **{f"stage{i}": f"detector.stages.{i}" for i in range(4)}}
@@ -98,7 +98,7 @@ def test_motion(goldens: Path, case: str, fold: bool) -> None:
     golden.finish()
 
 
-def test_angles_and_rotations(goldens: Path) -> None:
+def test_angles_and_rotations(goldens: Goldens) -> None:
     with np.load(goldens / "module_pose.npz") as file:
         pose = dict(file)
     angles: F32 = pose["angles_deg"]
@@ -111,7 +111,7 @@ def test_angles_and_rotations(goldens: Path) -> None:
 
 
 @pytest.mark.parametrize(("case", "fold"), FORMS)
-def test_warping(goldens: Path, case: str, fold: bool) -> None:
+def test_warping(goldens: Goldens, case: str, fold: bool) -> None:
     golden = Comparison(goldens / "module_W.npz", case, TOLERANCE, TOLERANCE)
     base, n = input_base(goldens), int(case[1:])
     volume = random("w-feat", base, case, shape=(n, 32, 16, 64, 64), s=0.8)
@@ -140,7 +140,7 @@ def test_warping(goldens: Path, case: str, fold: bool) -> None:
 
 
 @pytest.mark.parametrize(("case", "fold"), FORMS)
-def test_generator(goldens: Path, case: str, fold: bool) -> None:
+def test_generator(goldens: Goldens, case: str, fold: bool) -> None:
     golden = Comparison(goldens / "module_G.npz", case, TOLERANCE, TOLERANCE)
     feature = random("g-feat", input_base(goldens), case, shape=(int(case[1:]), 256, 64, 64), s=0.3)
     generator = network(goldens, "G", fold)
@@ -155,7 +155,7 @@ def test_generator(goldens: Path, case: str, fold: bool) -> None:
 
 
 @pytest.mark.parametrize("case", ["b1", "b3"])
-def test_stitching_and_retargeting(goldens: Path, case: str) -> None:
+def test_stitching_and_retargeting(goldens: Goldens, case: str) -> None:
     golden = Comparison(goldens / "module_S.npz", case, FINE_TOLERANCE, FINE_TOLERANCE)
     x_s, x_d, eye_ratio, lip_ratio = (
         torch.from_numpy(golden[name]) for name in ("kp_source", "kp_driving", "eye_ratio", "lip_ratio")

@@ -6,11 +6,11 @@ import json
 import zlib
 from dataclasses import fields
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from liveportrait_recipe import salt_of
 from numpy.typing import NDArray
 
 from lp_ray.face.points import eye_ratios, lip_ratio
@@ -18,6 +18,7 @@ from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.pickle_io import NAMES
 from lp_ray.motion.records import DrivingMotion, SourceMotion
 from lp_ray.motion.transfer import TransferOptions, transfer
+from tests.goldens import Goldens
 
 F32 = NDArray[np.float32]
 Case = dict[str, Any]
@@ -36,7 +37,7 @@ BETTER_THAN_THE_REFERENCE = {
 class NumpyMlp:
     """Linear layers with ReLU between, weights `model` under `salt` (goldens README, "Recipe")."""
 
-    def __init__(self, goldens: Path, salt: str, model: str) -> None:
+    def __init__(self, goldens: Goldens, salt: str, model: str) -> None:
         tensors = json.loads((goldens / "state_dicts.json").read_text())["human"][model]["tensors"]
         self.layers = [
             (
@@ -57,7 +58,7 @@ class NumpyMlp:
 class NumpyHeads:
     """Heads of lp_ray.motion.retarget on the weights that `salt` gives, the human ones or the animals'."""
 
-    def __init__(self, goldens: Path, salt: str) -> None:
+    def __init__(self, goldens: Goldens, salt: str) -> None:
         self._stitch, self._lip, self._eye = (
             NumpyMlp(goldens, salt, model) for model in ("S_shoulder", "S_mouth", "S_eye")
         )
@@ -81,19 +82,18 @@ def _seeded(salt: str, model: str, name: str, shape: list[int]) -> F32:
     return (generator.standard_normal(shape) * spread).astype(np.float32)
 
 
-class Goldens:
+class Pipeline:
     """Inputs and answers of all cases."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Goldens) -> None:
         table = json.loads((folder / "pipeline_cases.json").read_text())
         self.cases: list[Case] = [dict(zip(table["fields"], row, strict=True)) for row in table["rows"]]
         with np.load(folder / "pipeline.npz") as file:
             self.arrays: dict[str, NDArray[Any]] = dict(file)
-        salts = json.loads((folder / "weights_checksums.json").read_text())
-        self.heads = {
-            kind: NumpyHeads(folder, next(salt for salt in salts if salt.startswith(kind)))
-            for kind in ("human", "animal")
-        }
+        self._folder = folder
+
+    def heads(self, kind: Literal["human", "animal"]) -> NumpyHeads:
+        return _heads(self._folder, salt_of(self._folder, kind))
 
     def expected(self, case: Case) -> F32:
         start, n = self.arrays["offset"][case["output"]], case["n_frames"]
@@ -119,18 +119,23 @@ class Goldens:
 
 
 @cache
-def _load(folder: Path) -> Goldens:
-    return Goldens(folder)
+def _load(folder: Goldens) -> Pipeline:
+    return Pipeline(folder)
 
 
-def _animate(goldens: Goldens, case: Case) -> F32:
+@cache
+def _heads(folder: Goldens, salt: str) -> NumpyHeads:
+    return NumpyHeads(folder, salt)
+
+
+def _animate(goldens: Pipeline, case: Case) -> F32:
     given = {name: case[name] for name in OPTIONS & case.keys() if case[name] is not None}
     options = TransferOptions(variant=case["kind"], **given)
     source, driving = goldens.source(case), goldens.driving(case)
     reference = driving.take(slice(0, 1))
     if not driving.is_still and case["n_frames"] is not None:
         driving = driving.take(slice(0, case["n_frames"]))
-    return transfer(source, driving, reference, goldens.heads[case["kind"]], options)
+    return transfer(source, driving, reference, goldens.heads(case["kind"]), options)
 
 
 def _distance(ours: F32, theirs: F32) -> float:
@@ -143,7 +148,7 @@ def _named(row: int, case: Case) -> str:
 
 @pytest.mark.parametrize(("kind", "source"), KINDS)
 @pytest.mark.parametrize("relative", [True, False, None])
-def test_keypoints_of_every_row(goldens: Path, kind: str, source: str, relative: bool | None) -> None:
+def test_keypoints_of_every_row(goldens: Goldens, kind: str, source: str, relative: bool | None) -> None:
     """x_d and x_s of each row equal the reference's within the README's tolerance."""
     loaded = _load(goldens)
     wrong = []
@@ -163,14 +168,14 @@ def test_keypoints_of_every_row(goldens: Path, kind: str, source: str, relative:
     assert not wrong, "\n".join([f"{len(wrong)} rows differ", *wrong[:20]])
 
 
-def test_every_row_belongs_to_a_group(goldens: Path) -> None:
+def test_every_row_belongs_to_a_group(goldens: Goldens) -> None:
     """The groups above leave no row of the file out."""
     loaded = _load(goldens)
     assert {(case["kind"], case["source"]) for case in loaded.cases} <= set(KINDS)
     assert {case["flag_relative_motion"] for case in loaded.cases} <= {True, False, None}
 
 
-def test_rows_where_the_reference_raises(goldens: Path) -> None:
+def test_rows_where_the_reference_raises(goldens: Goldens) -> None:
     """Each such row is one we know of, and gives finite keypoints for all of the driving's frames."""
     loaded = _load(goldens)
     for row, case in enumerate(loaded.cases):

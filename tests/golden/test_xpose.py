@@ -8,12 +8,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from liveportrait_recipe import stated_base
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,6 +25,7 @@ from lp_ray.face.xpose.runner import exact_float32, normalise
 from lp_ray.face.xpose.seeded import seeded_checkpoint, seeded_prompts
 from lp_ray.face.xpose.selection import rank, take
 from lp_ray.face.xpose.weights import load_xpose
+from tests.goldens import Goldens
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -44,33 +45,46 @@ def two_threads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def description(goldens: Path) -> dict[str, Any]:
+def description(goldens: Goldens) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((goldens / "state_dicts_xpose.json").read_text())
     return content
 
 
 @pytest.fixture(scope="module")
-def checksum(goldens: Path) -> dict[str, Any]:
+def checksum(goldens: Goldens) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((goldens / "xpose_checksum.json").read_text())
     return content
 
 
-@pytest.fixture(scope="module")
-def arrays(goldens: Path) -> Arrays:
-    return dict(np.load(goldens / "xpose.npz"))
+Expected = Callable[[str], Arrays]
+
+FILES = {"s9": "xpose.npz", "s68": "xpose.npz", "odd": "xpose_extra.npz"}
 
 
 @pytest.fixture(scope="module")
-def extra(goldens: Path) -> Arrays:
-    return dict(np.load(goldens / "xpose_extra.npz"))
+def expected(goldens: Goldens) -> Expected:
+    """The arrays of the file that a case is in: `expected("odd")["odd/size"]`."""
+
+    @cache
+    def read(file: str) -> Arrays:
+        with np.load(goldens / file) as stored:
+            return dict(stored)
+
+    return lambda case: read(FILES[case])
+
+
+@pytest.fixture
+def extra(goldens: Goldens) -> Arrays:
+    """Another run's full ranking of case s9."""
+    with np.load(goldens / "xpose_extra.npz") as stored:
+        return dict(stored)
 
 
 @pytest.fixture(scope="module")
-def base(goldens: Path, arrays: Arrays) -> int:
+def base(goldens: Goldens, expected: Expected) -> int:
     """The seeds' offset: the README states it; else the image seeds have moved by it."""
-    readme = goldens / "README.md"
-    stated = re.search(r"`base` below is (\d+)", readme.read_text()) if readme.is_file() else None
-    return int(stated[1]) if stated else int(arrays["s9/image_seed"]) - FIRST_SEED
+    stated = stated_base(goldens)
+    return int(expected("s9")["s9/image_seed"]) - FIRST_SEED if stated is None else stated
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +109,10 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def encoded(model: XPose, arrays: Arrays, extra: Arrays, base: int) -> Callable[[str], Case]:
+def encoded(model: XPose, expected: Expected, base: int) -> Callable[[str], Case]:
     @cache
     def encode(name: str) -> Case:
-        source = arrays if f"{name}/size" in arrays else extra
+        source = expected(name)
         height, width = source[f"{name}/size"]
         image = _image(int(source[f"{name}/image_seed"]), int(height), int(width))
         n = source[f"{name}/pred_keypoints"].shape[1] // 2
@@ -192,17 +206,18 @@ def test_a_missing_key_is_named(checkpoint: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("name", ["s9", "s68", "odd"])
-def test_encoder(encoded: Callable[[str], Case], arrays: Arrays, extra: Arrays, name: str) -> None:
-    expected = arrays if f"{name}/mid/memory_sample" in arrays else extra
+def test_encoder(encoded: Callable[[str], Case], expected: Expected, name: str) -> None:
+    theirs = expected(name)
     memory = encoded(name).seen.memory
-    shape = expected.get(f"{name}/mid/memory/shape", expected.get(f"{name}/memory_shape"))
+    shape = theirs.get(f"{name}/mid/memory/shape", theirs.get(f"{name}/memory_shape"))
     assert shape is not None and list(memory.shape) == shape.tolist()
-    np.testing.assert_allclose(memory[0, ::37, ::8].numpy(), expected[f"{name}/mid/memory_sample"], atol=1e-5)
-    if f"{name}/mid/memory/stats" in expected:
-        _assert_stats(memory, expected[f"{name}/mid/memory/stats"])
+    np.testing.assert_allclose(memory[0, ::37, ::8].numpy(), theirs[f"{name}/mid/memory_sample"], atol=1e-5)
+    if f"{name}/mid/memory/stats" in theirs:
+        _assert_stats(memory, theirs[f"{name}/mid/memory/stats"])
 
 
-def test_backbone(model: XPose, arrays: Arrays) -> None:
+def test_backbone(model: XPose, expected: Expected) -> None:
+    arrays = expected("s9")
     height, width = (int(side) for side in arrays["s9/size"])
     with exact_float32(torch.device("cpu")):
         maps = model.backbone(normalise(_image(int(arrays["s9/image_seed"]), height, width)))
@@ -212,8 +227,9 @@ def test_backbone(model: XPose, arrays: Arrays) -> None:
 
 
 @pytest.mark.parametrize("name", ["s9", "s68"])
-def test_text_after_the_encoder(model: XPose, encoded: Callable[[str], Case], arrays: Arrays, name: str) -> None:
+def test_text_after_the_encoder(model: XPose, encoded: Callable[[str], Case], expected: Expected, name: str) -> None:
     """The reference carries 349 padded tokens along; each is what one row of zeros becomes on its own."""
+    arrays = expected(name)
     shape = arrays[f"{name}/mid/memory_text/shape"]
     assert shape[1] > 1
     real = encoded(name).seen.text[0]
@@ -233,13 +249,11 @@ def _idle_token(model: XPose, case: Case) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ["s9", "s68", "odd"])
-def test_candidates_by_sets(
-    model: XPose, encoded: Callable[[str], Case], arrays: Arrays, extra: Arrays, name: str
-) -> None:
+def test_candidates_by_sets(model: XPose, encoded: Callable[[str], Case], expected: Expected, name: str) -> None:
     """Near-ties in the ranking make the order, and a few queries, a matter of the hardware's rounding."""
     case = encoded(name)
     found = _decode(model, case, rank(case.scores, model.config.proposals))
-    _assert_same_set(found, arrays if f"{name}/pred_boxes" in arrays else extra, name)
+    _assert_same_set(found, expected(name), name)
 
 
 def test_candidates_by_index_under_the_references_ranking(

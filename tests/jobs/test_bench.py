@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "jobs.bench", *arguments], capture_output=True, text=True, timeout=500)
+from tests.running import RunJob
 
 
-def test_the_engine_and_its_plain_formulation_agree(tmp_path: Path) -> None:
+def test_the_engine_and_its_plain_formulation_agree(tmp_path: Path, call_job: RunJob) -> None:
     place = tmp_path / "report.json"
-    done = bench("size=tiny", "batches=[2]", "frames=1", "rounds=1", f"json={place}")
-    assert done.returncode == 0, done.stderr
+    done = call_job("bench", "size=tiny", "batches=[2]", "frames=1", "rounds=1", f"json={place}")
+    assert done.code == 0, done.output
     report = json.loads(place.read_text())
     (part,) = report["precisions"]
     sides = {row["side"]: row for row in part["sides"]}
@@ -25,9 +21,9 @@ def test_the_engine_and_its_plain_formulation_agree(tmp_path: Path) -> None:
     modules = {row["module"]: row for row in part["modules"]}
     assert list(modules) == ["M", "F", "W", "G"]
     assert 0 < modules["G"]["ours"]["flops"] < modules["G"]["reference"]["flops"], "operations are saved, and counted"
-    assert "reference / this" in done.stdout
+    assert "reference / this" in done.output
 
 
-def test_what_cannot_be_measured_is_refused() -> None:
-    done = bench("precision=float8")
-    assert done.returncode == 2 and "precision='float8' must be of" in done.stderr
+def test_what_cannot_be_measured_is_refused(call_job: RunJob) -> None:
+    done = call_job("bench", "precision=float8")
+    assert done.code == 2 and "precision='float8' must be of" in done.output

@@ -53,16 +53,16 @@ def test_the_three_parts_of_the_jobs_benchmark(tmp_path: Path, run_job: RunJob) 
         ("device=cuda", "the stand_in engine waits, on cpu"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(argument: str, reason: str, run_job: RunJob) -> None:
-    ended = run_job("bench", "target=job", argument)
+def test_what_cannot_be_measured_is_refused(argument: str, reason: str, call_job: RunJob) -> None:
+    ended = call_job("bench", "target=job", argument)
     assert ended.code == 2 and reason in ended.output, ended.output
 
 
-def test_no_job_but_the_benchmark_knows_the_stand_in(tmp_path: Path, run_job: RunJob) -> None:
+def test_no_job_but_the_benchmark_knows_the_stand_in(tmp_path: Path, call_job: RunJob) -> None:
     for make in (create_engine, identify_engine):
         with pytest.raises(RefusedError, match="must be one of preview, liveportrait"):
             make(EngineSpec(stand_in.NAME))
     for argument in (f"engine={stand_in.NAME}", f"engine.name={stand_in.NAME}"):
-        ended = run_job("animate", "source=a.png", "driving=b.mp4", f"output={tmp_path / 'out'}", argument)
+        ended = call_job("animate", "source=a.png", "driving=b.mp4", f"output={tmp_path / 'out'}", argument)
         assert ended.code == 2, ended.output
     assert not (tmp_path / "out").exists()

@@ -51,10 +51,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     ]
     results.flush(layout, rows[:1])
     results.write_row(layout, rows[1])
-    keep = {layout.result(DONE_KEY, "video"), layout.result(LOOSE_KEY, "gif"), store.template("t")}
-    keep.add(layout.comparison(DONE_KEY, "video"))
-    litter = {layout.result(ORPHAN, "video"), layout.comparison(ORPHAN, "image")}
-    litter |= {layout.segment(ORPHAN, 0, "video"), layout.segment(DONE_KEY, 1, "gif"), store.part("t", 3)}
+    keep = {layout.result(DONE_KEY, ".mp4"), layout.result(LOOSE_KEY, ".gif"), store.template("t")}
+    keep.add(layout.comparison(DONE_KEY, ".mp4"))
+    litter = {layout.result(ORPHAN, ".mp4"), layout.comparison(ORPHAN, ".png")}
+    litter |= {layout.segment(ORPHAN, 0, ".mp4"), layout.segment(DONE_KEY, 1, ".gif"), store.part("t", 3)}
     if request.param == "local":
         begun = [
             storage.join(folder, f".{uuid.uuid4().hex}.tmp") for folder in (layout.videos, store.root, layout.rows)
@@ -81,11 +81,11 @@ def holder(place: Place, request: pytest.FixtureRequest) -> Iterator[subprocess.
         yield process
 
 
-def test_a_dry_run_lists_what_cleaning_removes_and_results_stay(place: Place, run_job: RunJob) -> None:
+def test_a_dry_run_lists_what_cleaning_removes_and_results_stay(place: Place, call_job: RunJob) -> None:
     """The listing names every leftover; the run after it removes exactly those, and takes the loose row in."""
     before = place.files()
     assert before >= place.keep | place.litter
-    listed = run_job("clean", f"output={place.root}", "dry_run=true")
+    listed = call_job("clean", f"output={place.root}", "dry_run=true")
     assert listed.code == EXIT_DONE, listed.output
     assert "would remove" in listed.output
     assert place.files() == before
@@ -93,41 +93,43 @@ def test_a_dry_run_lists_what_cleaning_removes_and_results_stay(place: Place, ru
         assert storage.display(uri.partition("/dead")[0]) in listed.output, listed.output
     for uri in place.keep:
         assert storage.display(uri) not in listed.output, listed.output
-    cleaned = run_job("clean", f"output={place.root}")
+    cleaned = call_job("clean", f"output={place.root}")
     assert cleaned.code == EXIT_DONE, cleaned.output
     assert place.files() == place.keep
     rows = results.read_results(place.root)
     assert sorted(rows["pair_id"].to_pylist()) == [DONE_KEY, LOOSE_KEY]
     assert storage.list_files(place.layout.rows) == []
     assert storage.list_files(place.store.staging, deep=True) == []
-    again = run_job("clean", f"output={place.root}")
+    again = call_job("clean", f"output={place.root}")
     assert again.output.count("removed nothing") == 2, again.output
 
 
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
-def test_uploads_that_never_ended_are_given_up(place: Place, run_job: RunJob) -> None:
+def test_uploads_that_never_ended_are_given_up(place: Place, call_job: RunJob) -> None:
     """A process killed in the middle of an upload in parts leaves them where no listing of files shows them; in a
     shared template store another job may be at it just now."""
     fs, _ = filesystem(place.root)
-    for uri in (place.layout.result(ORPHAN, "video"), place.store.template("u")):
+    for uri in (place.layout.result(ORPHAN, ".mp4"), place.store.template("u")):
         bucket, _, key = uri.partition("://")[2].partition("/")
         upload = fs.call_s3("create_multipart_upload", Bucket=bucket, Key=key)["UploadId"]
         fs.call_s3("upload_part", Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"x" * (5 << 20))
-    listed = run_job("clean", f"output={place.root}", "dry_run=true")
-    assert "an upload that never ended: " + place.layout.result(ORPHAN, "video") in listed.output, listed.output
+    listed = call_job("clean", f"output={place.root}", "dry_run=true")
+    assert "an upload that never ended: " + place.layout.result(ORPHAN, ".mp4") in listed.output, listed.output
     assert len(storage.unfinished_uploads(place.root)) == 2
     assert len(storage.unfinished_uploads(place.root.rpartition("/")[0])) == 2, "the whole bucket"
-    cleaned = run_job("clean", f"output={place.root}")
+    cleaned = call_job("clean", f"output={place.root}")
     assert "1 an upload that never ended" in cleaned.output, cleaned.output
     assert [upload.uri for upload in storage.unfinished_uploads(place.root)] == [place.store.template("u")]
 
 
 @pytest.mark.parametrize("holder", ["output"], indirect=True)
 @pytest.mark.parametrize("place", ["local"], indirect=True)
-def test_the_output_of_a_living_job_is_left_alone(place: Place, holder: subprocess.Popen[str], run_job: RunJob) -> None:
+def test_the_output_of_a_living_job_is_left_alone(
+    place: Place, holder: subprocess.Popen[str], call_job: RunJob
+) -> None:
     """Nothing is removed, and the holder is named."""
     before = place.files()
-    ended = run_job("clean", f"output={place.root}")
+    ended = call_job("clean", f"output={place.root}")
     assert ended.code == EXIT_REFUSED and f"process {holder.pid} on " in ended.output, ended.output
     assert place.files() == before
 
@@ -135,12 +137,12 @@ def test_the_output_of_a_living_job_is_left_alone(place: Place, holder: subproce
 @pytest.mark.parametrize("holder", ["store"], indirect=True)
 @pytest.mark.parametrize("place", ["local"], indirect=True)
 def test_the_staging_of_a_living_job_stays_in_a_shared_template_store(
-    place: Place, holder: subprocess.Popen[str], run_job: RunJob
+    place: Place, holder: subprocess.Popen[str], call_job: RunJob
 ) -> None:
     """Of two jobs that fill one store one is alive: only the other one's pieces go."""
     other = TemplateLayout(place.store.root, "other").part("t", 0)
     storage.put_bytes(other, b"bytes")
-    ended = run_job("clean", f"templates={place.store.root}")
+    ended = call_job("clean", f"templates={place.store.root}")
     assert ended.code == EXIT_DONE and "alive, left alone" in ended.output, ended.output
     assert storage.exists(place.store.part("t", 3)) and not storage.exists(other)
     assert storage.exists(place.store.template("t"))

@@ -9,15 +9,16 @@ import numpy as np
 from lp_ray import LivePortraitPipeline
 from lp_ray.motion.pickle_io import import_pickle
 from lp_ray.motion.template import TemplateReader
+from tests.generated import Generated
 from tests.running import RunJob
 
 
-def test_a_template_goes_out_and_drives_again(media: Path, tmp_path: Path, run_job: RunJob) -> None:
+def test_a_template_goes_out_and_drives_again(generated: Generated, tmp_path: Path, call_job: RunJob) -> None:
     people = LivePortraitPipeline(weights="seeded", size="tiny")
-    source, driving = media / "source" / "s9.jpg", media / "driving" / "d10.mp4"
+    source, driving = generated.portrait, generated.clip
     given = {"paste_back": False, "format": "frames"}
     first = people.animate(source, driving, tmp_path / "out", end_s=0.3, **given)
-    ended = run_job("export", f"input={tmp_path / 'out' / 'templates'}", f"output={tmp_path / 'pkl'}")
+    ended = call_job("export", f"input={tmp_path / 'out' / 'templates'}", f"output={tmp_path / 'pkl'}")
     assert ended.code == 0, ended.output
     (exported,) = (tmp_path / "pkl").glob("*.pkl")
     header, motion = import_pickle(exported.read_bytes())
@@ -29,11 +30,11 @@ def test_a_template_goes_out_and_drives_again(media: Path, tmp_path: Path, run_j
     assert again["sha256"] == first["sha256"], "the same frames"
 
 
-def test_what_cannot_leave_is_refused(media: Path, tmp_path: Path, run_job: RunJob) -> None:
+def test_what_cannot_leave_is_refused(generated: Generated, tmp_path: Path, call_job: RunJob) -> None:
     preview = LivePortraitPipeline(engine="preview")
-    preview.animate(media / "source" / "s9.jpg", media / "driving" / "d0.mp4", tmp_path / "out", end_s=0.1)
-    ended = run_job("export", f"input={tmp_path / 'out' / 'templates'}", f"output={tmp_path / 'a.pkl'}")
+    preview.animate(generated.portrait, generated.silent_clip, tmp_path / "out", end_s=0.1)
+    ended = call_job("export", f"input={tmp_path / 'out' / 'templates'}", f"output={tmp_path / 'a.pkl'}")
     assert ended.code == 2 and "only liveportrait templates have a .pkl form" in ended.output
     (tmp_path / "empty").mkdir()
-    ended = run_job("export", f"input={tmp_path / 'empty'}", f"output={tmp_path / 'a.pkl'}")
+    ended = call_job("export", f"input={tmp_path / 'empty'}", f"output={tmp_path / 'a.pkl'}")
     assert ended.code == 2 and "no motion templates" in ended.output

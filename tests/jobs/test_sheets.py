@@ -13,15 +13,16 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.media.images import read_image
 from lp_ray.report.sheet import CELL
+from tests.generated import Generated
 
 
-def test_each_kind_has_its_row(media: Path, tmp_path: Path) -> None:
+def test_each_kind_has_its_row(generated: Generated, tmp_path: Path) -> None:
     """Four results of one driving, in every form, and a still of another: full rows, and a row of one."""
     pipeline = LivePortraitPipeline(engine="preview")
-    source, driving, output = media / "source" / "s9.jpg", media / "driving" / "d0.mp4", tmp_path / "out"
+    source, driving, output = generated.portrait, generated.silent_clip, tmp_path / "out"
     for made in ("mp4", "gif", "frames"):
         pipeline.animate(source, driving, output, end_s=0.4, format=made, paste_back=False)
-    pipeline.animate(source, media / "driving" / "d30.jpg", output, paste_back=False)
+    pipeline.animate(source, generated.still, output, paste_back=False)
     shown = {sheet.shape[0] > 3 * CELL: sheet for sheet in map(_read, write_sheets(str(output), tmp_path / "sheets"))}
     several, still = shown[True], shown[False]
     rows = [several[top : top + CELL, :CELL] for top in range(40, several.shape[0] - CELL, CELL + 22)]

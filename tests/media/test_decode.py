@@ -18,6 +18,7 @@ from lp_ray.media import ffmpeg
 from lp_ray.media.clip import open_clip
 from lp_ray.media.decode import cut_frames, frames
 from lp_ray.media.probe import probe_video
+from tests.generated import Generated
 
 from .cards import LIMITS, RATES, make_clip, number_of, numbers, remake
 
@@ -118,8 +119,8 @@ def test_square_pixels_of_a_real_clip(media: Path) -> None:
     assert (info.width, info.height, info.has_audio) == (480, 480, True)
 
 
-def test_closing_the_iterator_kills_the_decoder(media: Path) -> None:
-    path = media / "driving" / "d6.mp4"
+def test_closing_the_iterator_kills_the_decoder(generated: Generated) -> None:
+    path = generated.talk
     info = probe_video(path, LIMITS)
     before = _children()
     with contextlib.closing(frames(path, info, LIMITS)) as pictures:

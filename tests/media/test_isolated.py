@@ -26,6 +26,7 @@ from lp_ray.isolation.wire import Message
 from lp_ray.media import ffmpeg, images, isolated
 from lp_ray.media.clip import open_clip
 from tests.faults import plants
+from tests.generated import Generated
 
 from .cards import make_clip
 
@@ -33,8 +34,8 @@ LIMITS = Limits(picture_timeout_s=20, decoder_bytes=1 << 30)
 
 
 @pytest.fixture(scope="module")
-def picture(media: Path) -> bytes:
-    return (media / "source" / "s9.jpg").read_bytes()
+def picture(generated: Generated) -> bytes:
+    return generated.portrait.read_bytes()
 
 
 @pytest.fixture

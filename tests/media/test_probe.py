@@ -13,6 +13,7 @@ from lp_ray.base.errors import InputTooLargeError, MissingInputError, TruncatedM
 from lp_ray.media.probe import probe_video
 from lp_ray.media.sniff import is_video
 from lp_ray.media.timing import cut, make_timeline
+from tests.generated import Generated
 
 from .cards import LIMITS, make_clip, remake
 
@@ -59,11 +60,11 @@ def test_another_container_behind_forged_first_bytes_is_refused(clip: Path, tmp_
         probe_video(path, LIMITS)
 
 
-def test_content_counts_not_the_name(clip: Path, media: Path) -> None:
+def test_content_counts_not_the_name(clip: Path, generated: Generated) -> None:
     odd = clip.rename(clip.with_name("clip.jpg"))
     assert is_video(odd)
     assert probe_video(odd, LIMITS).n_frames == 100
-    assert not is_video(media / "driving" / "d9.jpg")
+    assert not is_video(generated.still)
 
 
 def test_a_name_like_an_option_or_a_protocol_is_a_name(clip: Path) -> None:

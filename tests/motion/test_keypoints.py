@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from lp_ray.base.errors import EngineOutputError
 from lp_ray.motion.keypoints import hull_multiplier, keypoints, rotation
+from tests.goldens import Goldens
 
 
 def test_rotation_is_orthonormal_and_turns_row_vectors_the_documented_way() -> None:
@@ -25,7 +24,7 @@ def test_rotation_is_orthonormal_and_turns_row_vectors_the_documented_way() -> N
     np.testing.assert_allclose(both, rotation(quarter, zero, zero)[0] @ rotation(zero, zero, quarter)[0], atol=1e-7)
 
 
-def test_rotation_and_keypoints_of_the_reference(goldens: Path) -> None:
+def test_rotation_and_keypoints_of_the_reference(goldens: Goldens) -> None:
     """module_pose.npz: degrees -> R, keypoint info -> x_s, within 1e-5."""
     with np.load(goldens / "module_pose.npz") as file:
         pose = dict(file)

@@ -16,6 +16,8 @@ from lp_ray.base.limits import Limits
 from lp_ray.motion.pickle_io import ENGINE, exact_rate, export_pickle, import_pickle
 from lp_ray.motion.records import TAILS
 from lp_ray.motion.template import TemplateHeader, TemplateReader, write_template
+from tests.generated import Generated
+from tests.goldens import Goldens
 
 
 def _record(i: int, rotation: str = "R", extra: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def test_every_template_of_the_reference_survives_the_round_trip(media: Path) ->
             np.testing.assert_array_equal(rows, same[name], err_msg=f"{path.name} {name}")
 
 
-def test_import_agrees_with_plain_pickle(media: Path, goldens: Path) -> None:
+def test_import_agrees_with_plain_pickle(media: Path, goldens: Goldens) -> None:
     """The numbers are those that the trusting unpickler gives; counts are those of templates.json."""
     facts = json.loads((goldens / "templates.json").read_text())["files"]
     templates = {name: fact for name, fact in facts.items() if fact.get("motion_keys")}
@@ -61,7 +63,7 @@ def test_import_agrees_with_plain_pickle(media: Path, goldens: Path) -> None:
                 np.testing.assert_array_equal(frames[ours], np.concatenate(trusted[key]))
 
 
-def test_an_export_has_the_form_the_reference_writes_now(goldens: Path) -> None:
+def test_an_export_has_the_form_the_reference_writes_now(goldens: Goldens) -> None:
     """Keys, their order, shapes and dtypes of templates.json, `written_by_reference_now`."""
     form = json.loads((goldens / "templates.json").read_text())["written_by_reference_now"]
     frames = {name: np.ones((4, *tail), np.float32) for name, tail in TAILS.items()}
@@ -78,8 +80,8 @@ def test_an_export_has_the_form_the_reference_writes_now(goldens: Path) -> None:
     assert again.fps == header.fps
 
 
-def test_an_imported_template_is_one_of_ours(media: Path, tmp_path: Path) -> None:
-    header, frames = import_pickle((media / "templates" / "d1.pkl").read_bytes())
+def test_an_imported_template_is_one_of_ours(generated: Generated, tmp_path: Path) -> None:
+    header, frames = import_pickle(generated.template.read_bytes())
     write_template(tmp_path / "d1.npz", header, [frames])
     back = TemplateReader(tmp_path / "d1.npz").read()
     for name, rows in frames.items():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lp_ray.motion.smoothing import INITIAL_VARIANCE, PROCESS_VARIANCE, smooth
+from lp_ray.motion.records import DrivingMotion
+from lp_ray.motion.smoothing import INITIAL_VARIANCE, PROCESS_VARIANCE, smooth, smooth_driving
+from tests.motion.test_transfer import _frames
 
 
 def _recursion(track: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
@@ -52,3 +56,21 @@ def test_more_noise_makes_a_smoother_track() -> None:
     track = np.random.default_rng(1).normal(size=(50, 2)).astype(np.float32)
     steps = [np.abs(np.diff(smooth(track, noise), axis=0)).mean() for noise in (1e-7, 1e-5, 1e-3)]
     assert steps[0] > steps[1] > steps[2]
+
+
+def test_a_smoothed_driving_shakes_less_and_stays_a_motion() -> None:
+    """Every track is smoother, rotations are rotations, lacking ratios stay lacking; a still stays as it is."""
+    driving = DrivingMotion.from_frames(_frames(4, 40), False)
+    smoothed = smooth_driving(replace(driving, lip_ratio=None), 1e-3)
+
+    def shaking(track: NDArray[np.float32]) -> float:
+        return float(np.abs(np.diff(track, 2, axis=0)).mean())
+
+    for name in ("scale", "R", "exp", "t", "eye_ratio"):
+        assert shaking(getattr(smoothed, name)) < 0.2 * shaking(getattr(driving, name)), name
+    identity = np.broadcast_to(np.eye(3), (40, 3, 3))
+    np.testing.assert_allclose(smoothed.R @ smoothed.R.transpose(0, 2, 1), identity, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.det(smoothed.R), 1, atol=1e-5)
+    assert smoothed.lip_ratio is None
+    still = replace(driving.take(slice(0, 1)), is_still=True)
+    assert smooth_driving(still, 1e-3) is still

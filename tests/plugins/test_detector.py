@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from lp_ray.base.arrays import Box, Image
+from lp_ray.base.declared import Declared, Setting
 from lp_ray.face.mediapipe.mesh import canonical_mesh
 from lp_ray.face.protocol import Face, LandmarkerIdentity, LandmarkerSpec
 
@@ -40,7 +41,7 @@ class Middle:
 class MiddlePlugin:
     """Implements `lp_ray.face.protocol.LandmarkerPlugin`."""
 
-    defaults: ClassVar[Mapping[str, object]] = {"device": "cpu"}
+    settings: ClassVar[Declared] = {"device": Setting("cpu", "cpu")}
 
     def identify(self, spec: LandmarkerSpec) -> LandmarkerIdentity:
         return LandmarkerIdentity(Middle.name, Middle.digest, Middle.n_points, ("Middle: public domain",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from lp_ray.base.declared import Declared, Setting
 from lp_ray.contract.options import PairOptions
 from lp_ray.engine.protocol import FRAME_SIZE, EngineIdentity, EngineSpec, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.points import lip_ratio
@@ -50,7 +51,10 @@ class Flip:
 class FlipPlugin:
     """Implements `lp_ray.engine.protocol.EnginePlugin`."""
 
-    defaults: ClassVar[Mapping[str, object]] = {"device": "cpu", "threshold": 0.02}
+    settings: ClassVar[Declared] = {
+        "device": Setting("cpu", "cpu"),
+        "threshold": Setting(0.02, "how much wider than at first lips are open"),
+    }
 
     def identify(self, spec: EngineSpec) -> EngineIdentity:
         threshold = spec.settings[0][1]

@@ -33,11 +33,11 @@ def copy(tmp_path: Path, official: Path) -> Path:
     return Path(shutil.copytree(official, tmp_path / "official", copy_function=lambda a, b: Path(b).hardlink_to(a)))
 
 
-def test_the_lock_records_sources_hashes_and_licences(store: WeightStore, official: Path) -> None:
+def test_the_lock_records_sources_hashes_and_licences(official_store: WeightStore, official: Path) -> None:
     names = {artefact.name: artefact for artefact in ARTEFACTS}
     required = {artefact.name for artefact in ARTEFACTS if artefact.required}
-    assert required < store.entries.keys() and "shared/landmark.onnx" in store.entries
-    for name, entry in store.entries.items():
+    assert required < official_store.entries.keys() and "shared/landmark.onnx" in official_store.entries
+    for name, entry in official_store.entries.items():
         artefact = names[name]
         source = official / artefact.source
         assert entry.source == artefact.source and entry.licence == LICENCES[artefact.licence]
@@ -46,12 +46,12 @@ def test_the_lock_records_sources_hashes_and_licences(store: WeightStore, offici
         assert entry.origin == ("other" if artefact.source in PINS else "unpinned")
 
 
-def test_onnx_files_are_carried_as_they_are(store: WeightStore, official: Path) -> None:
+def test_onnx_files_are_carried_as_they_are(official_store: WeightStore, official: Path) -> None:
     for artefact in (a for a in ARTEFACTS if a.kind == "onnx"):
-        assert store.read(artefact.name) == (official / artefact.source).read_bytes()
+        assert official_store.read(artefact.name) == (official / artefact.source).read_bytes()
 
 
-def test_every_published_hash_is_known_and_belongs_to_a_file(goldens: Path) -> None:
+def test_every_published_hash_is_known_and_belongs_to_a_file() -> None:
     assert PINS.keys() <= {artefact.source for artefact in ARTEFACTS}
     assert all(len(pin.sha256) == 64 and pin.size > 10_000 for pin in PINS.values())
     prompts = {artefact.source for artefact in ARTEFACTS if artefact.kind == "prompts"}
@@ -81,16 +81,18 @@ def test_an_empty_place_says_what_it_should_hold(tmp_path: Path) -> None:
         import_weights(str(tmp_path), WeightStore(str(tmp_path / "store")), HUMAN, quiet)
 
 
-def test_a_source_that_changed_since_the_lock_needs_a_word(tmp_path: Path, copy: Path, store: WeightStore) -> None:
+def test_a_source_that_changed_since_the_lock_needs_a_word(
+    tmp_path: Path, copy: Path, official_store: WeightStore
+) -> None:
     """Animals' files have no published hash: the store's own lock pins them."""
-    shutil.copytree(store.uri.removeprefix("file://"), tmp_path / "store", copy_function=os.link)
+    shutil.copytree(official_store.uri.removeprefix("file://"), tmp_path / "store", copy_function=os.link)
     rules, landmark = ImportRules(("human",), allow_other=True), copy / "liveportrait/landmark.onnx"
     landmark.unlink()
     landmark.write_bytes(b"another")
     again = WeightStore(str(tmp_path / "store"))
     with pytest.raises(WeightsError, match=r"lock has recorded .* replace=true"):
         import_weights(str(copy), again, rules, quiet)
-    assert again.read("shared/landmark.onnx") == store.read("shared/landmark.onnx")
+    assert again.read("shared/landmark.onnx") == official_store.read("shared/landmark.onnx")
     import_weights(str(copy), again, ImportRules(("human",), allow_other=True, replace=True), quiet)
     assert WeightStore(str(tmp_path / "store")).read("shared/landmark.onnx") == b"another"
 

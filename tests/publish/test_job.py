@@ -58,8 +58,8 @@ def test_import_of_other_weights_is_refused(weights_job: Job, official: Path, tm
     assert code == REFUSED and "is not the published file" in said and "allow_other=true" in said
 
 
-def test_verify_names_a_flipped_byte(weights_job: Job, store: WeightStore, tmp_path: Path) -> None:
-    shutil.copytree(store.uri.removeprefix("file://"), tmp_path / "store", copy_function=os.link)
+def test_verify_names_a_flipped_byte(weights_job: Job, official_store: WeightStore, tmp_path: Path) -> None:
+    shutil.copytree(official_store.uri.removeprefix("file://"), tmp_path / "store", copy_function=os.link)
     victim = tmp_path / "store/shared/S.safetensors"
     data = bytearray(victim.read_bytes())
     data[len(data) // 2] ^= 1

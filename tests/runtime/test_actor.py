@@ -18,6 +18,7 @@ from lp_ray.stages.contract import Bench
 from lp_ray.stages.rows import SourcedSpan
 from lp_ray.stages.source import CropSources
 from tests.faults import plants
+from tests.generated import Generated
 from tests.stages.work import SOURCE, work
 
 IDENTITY = EngineIdentity("preview", "digest", needs_crops=False, source_size=512)
@@ -30,13 +31,13 @@ def span(path: Path) -> SpanRow:
 
 
 def test_a_child_of_a_restarted_actor_takes_the_blame_of_its_input_alone(
-    tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, generated: Generated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The picture that kills its process fails, at its second pair without another death; the others come out as
     they would from an actor that never died, and so do errors of an ordinary kind."""
     monkeypatch.syspath_prepend(str(plants.FOLDER))
     monkeypatch.setattr(actor, "died_before", lambda: True)
-    picture = cv2.cvtColor(cv2.imread(str(media / "source" / "s9.jpg")), cv2.COLOR_BGR2RGB)
+    picture = cv2.cvtColor(cv2.imread(str(generated.portrait)), cv2.COLOR_BGR2RGB)
     for name, pixels in (("good", picture), ("fatal", plants.for_landmarker(picture)), ("grey", picture * 0)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     bench = Bench(Settings("file:///out", "file:///templates", EngineSpec("preview")), IDENTITY)

@@ -46,21 +46,10 @@ def test_ten_thousand_files_in_three_folders_cost_three_listings(s3_bucket: str,
     assert all(tags[:-1]) and tags[-1] is None
 
     requests.clear()
-    assert storage.version_tags(uris, stated=tags[:-1]) == tags[:-1]
     assert requests == {}
 
     one = storage.version_tags([uris[5]])
     assert one == [tags[5]]
-    assert requests == {"list_objects_v2": 1}
-
-
-def test_only_what_the_manifest_does_not_state_is_asked_for(s3_bucket: str, requests: Counter[str]) -> None:
-    uris = [f"s3://{s3_bucket}/a/1.jpg", f"s3://{s3_bucket}/b/2.jpg", f"s3://{s3_bucket}/a/1.jpg"]
-    for uri in set(uris):
-        storage.put_bytes(uri, b"1")
-    plain = storage.version_tags(uris)
-    requests.clear()
-    assert storage.version_tags(uris, stated=["mine", None, "other"]) == ["mine", plain[1], "other"]
     assert requests == {"list_objects_v2": 1}
 
 

@@ -20,13 +20,13 @@ from lp_ray.engine.liveportrait.weights.weight_set import WeightIdentity, Weight
 from lp_ray.engine.protocol import CROP_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
-from lp_ray.motion.reference import find_reference
+from lp_ray.motion.reference import find_reference, neutral_face
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfer
 
 NAME = "liveportrait"
 
-OUTPUT_VERSION = 3
+OUTPUT_VERSION = 4
 """Raised whenever the same template, source and weights would give other frames."""
 
 RATIO_POINTS = (203, 478)
@@ -110,6 +110,8 @@ class LivePortraitEngine:
         driving = motion.driving
         at = find_reference(driving, options.driving_reference)
         reference = _read(driving, at, at + 1)
+        if reference.is_still and self._variant == "animal":
+            reference = neutral_face(reference)
         how = transfer_options(options, self._variant)
         if motion.source is None:
             return Direction(motion, how, reference, None, None)

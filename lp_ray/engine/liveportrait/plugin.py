@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
+from lp_ray.base.declared import Declared, Setting
 from lp_ray.engine.protocol import Engine, EngineIdentity, EngineSpec
 
 PUBLISHED = ("official", "unpinned")
@@ -17,12 +17,12 @@ class LivePortraitPlugin:
     torch takes seconds and hundreds of megabytes to import: who does not animate with it goes without.
     """
 
-    defaults: ClassVar[Mapping[str, object]] = {
-        "device": "cpu",
-        "precision": "float32",
-        "weights": "~/.cache/lp_ray/weights",
-        "size": "full",
-        "variant": "human",
+    settings: ClassVar[Declared] = {
+        "device": Setting("cpu", "cpu, cuda or cuda:N; one actor for each GPU, a missing one is an error"),
+        "precision": Setting("float32", "float32, bfloat16 or float16; keypoints, angles and grids stay float32"),
+        "weights": Setting("~/.cache/lp_ray/weights", "folder or URI of a weight store; seeded: random, for tests"),
+        "size": Setting("full", "full; tiny: the same graph with few channels, seeded only"),
+        "variant": Setting("human", "human or animal"),
     }
 
     def identify(self, spec: EngineSpec) -> EngineIdentity:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from lp_ray.base.errors import EngineOutputError, TemplateError, UnsupportedError
 from lp_ray.base.pages import empty_pages
 from lp_ray.contract.options import PairOptions
-from lp_ray.engine.preview.pose import fit_poses, nearest_rotation, to_canonical
 from lp_ray.engine.preview.source import PreparedSource, prepare_source
 from lp_ray.engine.preview.still import neutral_of
 from lp_ray.engine.preview.topology import N_POINTS
@@ -21,6 +20,7 @@ from lp_ray.engine.preview.warp import render
 from lp_ray.engine.protocol import FRAME_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.points import eye_ratios, lip_ratio
+from lp_ray.face.pose import fit_poses, nearest_rotation, to_canonical
 from lp_ray.motion.rates import Indices
 from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lp_ray.engine.preview.pose import Array
 from lp_ray.engine.preview.topology import EYES, INNER_MOUTH_CORNERS, LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
+from lp_ray.face.pose import Array
 
 CHIN_TIP = (152, 148, 377)
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from lp_ray.base.arrays import Image, Points
 from lp_ray.engine.preview.lips import Lips, Opening, lip_gap, locate_lips
-from lp_ray.engine.preview.pose import Array
 from lp_ray.engine.preview.topology import EYES, INNER_LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from lp_ray.face.pose import Array
 
 Plane = NDArray[np.floating[Any]]
 """h x w, or h x w x 3 of RGB in 0 to 255."""

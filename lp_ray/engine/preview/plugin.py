@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
+from lp_ray.base.declared import Declared, Setting
 from lp_ray.base.errors import RefusedError
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.topology import N_POINTS
@@ -14,7 +14,7 @@ from lp_ray.engine.protocol import EngineIdentity, EngineSpec
 class PreviewPlugin:
     """Implements `lp_ray.engine.protocol.EnginePlugin`."""
 
-    defaults: ClassVar[Mapping[str, object]] = {"device": "cpu"}
+    settings: ClassVar[Declared] = {"device": Setting("cpu", "cpu: it runs nowhere else")}
 
     def identify(self, spec: EngineSpec) -> EngineIdentity:
         engine = self.create(spec)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from lp_ray.base.arrays import Image, Points
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.engine.preview.mouth import MouthLook, look_at_mouth
-from lp_ray.engine.preview.pose import Array, fit_poses, project, to_canonical
 from lp_ray.engine.preview.topology import (
     CHIN,
     EYES,
@@ -33,6 +32,7 @@ from lp_ray.engine.preview.topology import (
 )
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.face.mediapipe.mesh import CanonicalMesh
+from lp_ray.face.pose import Array, fit_poses, project, to_canonical
 
 N_OVAL = len(OVAL)
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lp_ray.engine.preview.pose import Array
 from lp_ray.engine.preview.topology import EYES, MOUTH_CORNERS, N_VERTICES, UPPER_LIP, surrounding
 from lp_ray.engine.preview.transfer import MOUTH_ZONE, DriverFrame
 from lp_ray.face.mediapipe.mesh import CanonicalMesh
+from lp_ray.face.pose import Array
 
 EYE_RINGS = 2
 """Rings of skin around the lids that belong to the expression of the eyes."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lp_ray.engine.preview.pose import Array, angles_of, rotation_from_angles, soft_limit
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import (
     EYES,
@@ -24,6 +23,7 @@ from lp_ray.engine.preview.topology import (
 )
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.face.mediapipe.mesh import CanonicalMesh
+from lp_ray.face.pose import Array, angles_of, rotation_from_angles, soft_limit
 
 MAX_PITCH, MAX_YAW, MAX_ROLL = 15.0, 25.0, 20.0
 """Degrees from the source's pose, for a source that looks at the camera."""

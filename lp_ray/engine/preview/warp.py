@@ -14,11 +14,11 @@ from lp_ray.base.arrays import Image
 from lp_ray.base.errors import EngineOutputError
 from lp_ray.engine.preview.lips import measure_opening
 from lp_ray.engine.preview.mouth import paint_mouth
-from lp_ray.engine.preview.pose import Array, project
 from lp_ray.engine.preview.source import PreparedSource, WarpMesh
 from lp_ray.engine.preview.topology import EYES, LID_RIMS, N_FACE, N_POINTS, N_VERTICES, OVAL
 from lp_ray.engine.preview.transfer import FrameMotion
 from lp_ray.engine.protocol import FRAME_SIZE
+from lp_ray.face.pose import Array, project
 
 SUBPIXEL_BITS = 4
 """Fraction bits of polygon corners when rasterising."""

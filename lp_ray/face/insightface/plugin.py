@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
+from lp_ray.base.declared import Declared, Setting
 from lp_ray.base.device import Device
 from lp_ray.base.errors import WeightsError
 from lp_ray.face.insightface.files import FILES, ModelFiles, stored_hashes
@@ -16,7 +16,10 @@ from lp_ray.models.store import WeightStore
 class InsightFacePlugin:
     """Implements `lp_ray.face.protocol.LandmarkerPlugin`."""
 
-    defaults: ClassVar[Mapping[str, object]] = {"weights": "~/.cache/lp_ray/weights", "device": "cpu"}
+    settings: ClassVar[Declared] = {
+        "weights": Setting("~/.cache/lp_ray/weights", "folder or URI of a weight store; buffalo_l is non-commercial"),
+        "device": Setting("cpu", "cpu or cuda, where it shares GPUs with the engine; never a fallback"),
+    }
 
     def identify(self, spec: LandmarkerSpec) -> LandmarkerIdentity:
         try:

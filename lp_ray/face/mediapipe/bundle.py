@@ -15,6 +15,7 @@ BUNDLE_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9f
 
 DETECTOR = "face_detector.tflite"
 LANDMARKS = "face_landmarks_detector.tflite"
+BLENDSHAPES = "face_blendshapes.tflite"
 MESH = "geometry_pipeline_metadata_landmarks.binarypb"
 
 _REMEDY = "install lp_ray again, its wheel carries the file"

@@ -39,7 +39,7 @@ class FaceDetector:
     """Boxes of the faces in a picture; finds those larger than about a sixth of its longer side."""
 
     def __init__(self) -> None:
-        self._net = _load(DETECTOR)
+        self._net = load_network(DETECTOR)
         self._anchors = _anchors()
 
     def __call__(self, image: Image, threshold: float, x: int = 0, y: int = 0) -> list[Detection]:
@@ -66,7 +66,7 @@ class LandmarkNetwork:
     """478 landmarks of the face in a region, with the belief that there is one."""
 
     def __init__(self) -> None:
-        self._net = _load(LANDMARKS)
+        self._net = load_network(LANDMARKS)
 
     def __call__(self, image: Image, region: Region) -> tuple[Points, float]:
         """Return points (478 x 3, picture pixels) and presence (0 to 1; 0 for a region off the picture)."""
@@ -84,7 +84,8 @@ class LandmarkNetwork:
         return points, float(expit(float(logit.item())))
 
 
-def _load(member: str) -> cv2.dnn.Net:
+def load_network(member: str) -> cv2.dnn.Net:
+    """Load one network of the model file. Raises WeightsError when that file is missing or altered."""
     # OpenCV 5.0 ignores the engine when it reads from memory, and only its classic engine gives several
     # outputs at once; so the network takes the way over a file.
     with TemporaryDirectory() as folder:

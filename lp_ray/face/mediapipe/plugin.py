@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
+from lp_ray.base.declared import Declared, Setting
 from lp_ray.base.errors import RefusedError
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.protocol import LandmarkerIdentity, LandmarkerSpec
@@ -15,7 +15,7 @@ LICENCE = "MediaPipe face landmarker (Google): Apache-2.0"
 class MediaPipePlugin:
     """Implements `lp_ray.face.protocol.LandmarkerPlugin`."""
 
-    defaults: ClassVar[Mapping[str, object]] = {"device": "cpu"}
+    settings: ClassVar[Declared] = {"device": Setting("cpu", "cpu: it runs nowhere else")}
 
     def identify(self, spec: LandmarkerSpec) -> LandmarkerIdentity:
         _check(spec)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from lp_ray.base.declared import Declared, Setting
 from lp_ray.base.errors import RefusedError, WeightsError
 from lp_ray.base.names import nearest
 from lp_ray.face.protocol import LandmarkerIdentity, LandmarkerSpec
@@ -30,11 +30,11 @@ class _Settings:
 class XPosePlugin:
     """Implements `lp_ray.face.protocol.LandmarkerPlugin`."""
 
-    defaults: ClassVar[Mapping[str, object]] = {
-        "weights": "~/.cache/lp_ray/weights",
-        "points": _Settings.points,
-        "device": "cpu",
-        "min_score": _Settings.min_score,
+    settings: ClassVar[Declared] = {
+        "weights": Setting("~/.cache/lp_ray/weights", "folder or URI of a weight store; for non-commercial use only"),
+        "points": Setting(_Settings.points, "landmarks that the source is cropped by: 9 or 68"),
+        "device": Setting("cpu", "cpu or cuda, where it shares GPUs with the engine; never a fallback"),
+        "min_score": Setting(_Settings.min_score, "0 to 1: candidates that score less are no faces"),
     }
 
     def identify(self, spec: LandmarkerSpec) -> LandmarkerIdentity:
@@ -76,8 +76,8 @@ class XPosePlugin:
 
 def _settings(spec: LandmarkerSpec) -> _Settings:
     given = spec.given()
-    if unknown := sorted(given.keys() - XPosePlugin.defaults.keys()):
-        raise RefusedError(f"xpose.{unknown[0]}: no such setting{nearest(unknown[0], XPosePlugin.defaults)}")
+    if unknown := sorted(given.keys() - XPosePlugin.settings.keys()):
+        raise RefusedError(f"xpose.{unknown[0]}: no such setting{nearest(unknown[0], XPosePlugin.settings)}")
     points, score = given.get("points", _Settings.points), given.get("min_score", _Settings.min_score)
     if points not in POINTS or isinstance(points, bool) or not isinstance(points, int):
         raise RefusedError(f"xpose.points={points!r} must be one of {', '.join(map(str, POINTS))}")

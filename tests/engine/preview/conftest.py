@@ -1,4 +1,4 @@
-"""One real portrait and one real driving, found by the real landmarker once a session."""
+"""Portraits that packages carry, found by the real landmarker once a session."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import pytest
 import skimage.data
 
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import PICTURE_AXES, rotation_from_angles
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import LOWER_LIP_ROWS
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
+from lp_ray.face.pose import PICTURE_AXES, rotation_from_angles
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
+from tests.generated import GROUP_PHOTO, Generated
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +41,18 @@ def astronaut(landmarker: MediaPipeLandmarker) -> SourceCrops:
 
 
 @pytest.fixture(scope="session")
-def closed_mouth(landmarker: MediaPipeLandmarker, media: Path) -> SourceCrops:
+def closed_mouth(landmarker: MediaPipeLandmarker, generated: Generated) -> SourceCrops:
     """A portrait in three-quarter view with closed lips."""
-    image = cv2.cvtColor(cv2.imread(str(media / "source" / "s9.jpg")), cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(cv2.imread(str(generated.closed_mouth)), cv2.COLOR_BGR2RGB)
     portrait = crop_portrait(image, landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)
+    return SourceCrops(portrait.crop[None], portrait.points[None])
+
+
+@pytest.fixture(scope="session")
+def turned(landmarker: MediaPipeLandmarker) -> SourceCrops:
+    """The rightmost face of the group photo: it looks 15 degrees to its side."""
+    image = cv2.cvtColor(cv2.imread(str(GROUP_PHOTO)), cv2.COLOR_BGR2RGB)
+    portrait = crop_portrait(image, landmarker, "5", None, SourceFraming(), FRAME_SIZE)
     return SourceCrops(portrait.crop[None], portrait.points[None])
 
 

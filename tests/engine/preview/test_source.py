@@ -7,10 +7,10 @@ import pytest
 
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import angles_of
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import N_VERTICES
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
+from lp_ray.face.pose import angles_of
 
 
 def _area(positions: np.ndarray, triangles: np.ndarray) -> np.ndarray:

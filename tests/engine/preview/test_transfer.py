@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.preview.pose import angles_of
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import EYES, LOWER_LIP, UPPER_LIP
 from lp_ray.engine.preview.transfer import MAX_PITCH, MAX_ROLL, MAX_YAW, DriverFrame, Transfer, limit_turn, settle
 from lp_ray.engine.protocol import SourceCrops
+from lp_ray.face.pose import angles_of
 
 
 def test_the_turn_is_limited_softly(prepared: PreparedSource) -> None:
@@ -22,8 +22,8 @@ def test_the_turn_is_limited_softly(prepared: PreparedSource) -> None:
     assert MAX_ROLL - 1 < roll <= MAX_ROLL
 
 
-def test_a_turned_source_turns_back_less(engine: PreviewEngine, closed_mouth: SourceCrops) -> None:
-    prepared = engine.prepare(closed_mouth)[0]
+def test_a_turned_source_turns_back_less(engine: PreviewEngine, turned: SourceCrops) -> None:
+    prepared = engine.prepare(turned)[0]
     own = angles_of(prepared.rotation)[1]
     back = angles_of(limit_turn(prepared, np.array([0.0, -90.0 * np.sign(own), 0.0])))[1]
     away = angles_of(limit_turn(prepared, np.array([0.0, 90.0 * np.sign(own), 0.0])))[1]

@@ -1,0 +1,36 @@
+"""How loud a sound is, frame by frame of the picture it goes with."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+RANGE_DB = 50.0
+"""Decibels below full scale that count as silence: loudness 0."""
+
+
+def loudness(
+    samples: NDArray[np.int16] | NDArray[np.int32] | NDArray[np.floating],
+    sample_rate: int,
+    fps: Fraction,
+    n_frames: int,
+) -> NDArray[np.float64]:
+    """Return the loudness of `n_frames` frames: 0 for silence (RANGE_DB below full scale) to 1 for full scale.
+
+    `samples` is mono (m) or m x channels; whole numbers are shares of their type's range, floats of 1.
+    Root mean square over the time that a frame is shown; frames after the end of the sound are silent. Raises
+    ValueError for a rate that is not positive.
+    """
+    if sample_rate < 1 or fps <= 0:
+        raise ValueError(f"{sample_rate} samples, {fps} frames a second: both must be positive")
+    scale = {"int16": 32767.0, "int32": 2147483647.0}.get(samples.dtype.name, 1.0)
+    ends = np.array([round(i * sample_rate / fps) for i in range(n_frames + 1)], np.int64).clip(0, len(samples))
+    levels = np.zeros(n_frames)
+    for i, (start, stop) in enumerate(pairwise(ends.tolist())):
+        if start < stop:
+            levels[i] = np.sqrt(np.square(samples[start:stop].astype(np.float64) / scale).mean())
+    decibels = 20 * np.log10(np.maximum(levels, 1e-9))
+    return np.asarray(np.clip(1 + decibels / RANGE_DB, 0, 1), np.float64)

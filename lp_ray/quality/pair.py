@@ -1,0 +1,119 @@
+"""All metrics of one pair, from the frames of its finished video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.base.arrays import Image, Points
+from lp_ray.quality.identity import IdentityMeter
+from lp_ray.quality.motion import Asked, MotionMeter
+from lp_ray.quality.picture import PictureMeter, sharpness
+from lp_ray.quality.reenactment import ReenactmentMeter
+from lp_ray.quality.seam import SeamMeter
+from lp_ray.quality.table import Level, names
+from lp_ray.quality.temporal import TemporalMeter, luma
+from lp_ray.quality.tracks import FaceTracks, face_tracks
+
+
+@dataclass(frozen=True)
+class Measured:
+    """n frames of a finished video, in order, and what was measured on them. None: not measured.
+
+    `frames` n x H x W x 3 RGB, decoded; `points` n x 478 x 3 pixels, NaN in frames without a face; `embeddings`
+    m x 128 of those frames that were embedded (identity.frames_to_embed); `blendshapes` n x 52; `faces` k numbers of
+    faces, of frames that were searched for all.
+    """
+
+    frames: NDArray[np.uint8]
+    points: NDArray[np.floating]
+    embeddings: NDArray[np.floating] | None = None
+    blendshapes: NDArray[np.floating] | None = None
+    faces: NDArray[np.integer] | None = None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the same n frames are held against. None: not known.
+
+    `driving` are tracks of the driving's frames that they follow, and `driving_repeats` (n) says which of those repeat
+    the one before; `targets` n x H x W x 3 are these frames themselves, for self-reenactment. `sources` (n or 1 x H x W
+    x 3) are the pictures pasted into, by `crop_to_original` (n or 1 x 2 x 3).
+    """
+
+    asked: Asked = field(default_factory=Asked)
+    driving: FaceTracks | None = None
+    driving_repeats: NDArray[np.bool_] | None = None
+    targets: NDArray[np.uint8] | None = None
+    sources: NDArray[np.uint8] | None = None
+    crop_to_original: NDArray[np.floating] | None = None
+
+
+class PairMeter:
+    """Takes a pair's frames piece by piece, in bounded memory; parts measured apart can be merged in order."""
+
+    def __init__(
+        self,
+        level: Level,
+        fps: Fraction,
+        embedding: NDArray[np.floating] | None = None,
+        source: tuple[Image, Points] | None = None,
+    ) -> None:
+        """`embedding` (128) is the source's; `source` its picture, in the result's size, and landmarks (478 x 3)."""
+        self._names, self._full = names(level), level == "full"
+        self._identity = None if embedding is None else IdentityMeter(embedding)
+        self._motion, self._temporal = MotionMeter(fps), TemporalMeter(fps)
+        self._picture = PictureMeter(None if source is None else sharpness(luma(source[0]), source[1]))
+        self._seam, self._reenactment = SeamMeter(), ReenactmentMeter()
+
+    def add(self, measured: Measured, expected: Expected) -> None:
+        """Take the next n frames."""
+        frames, points = measured.frames, measured.points
+        height, width = frames.shape[1:3]
+        lumas = _lumas(frames)
+        tracks = face_tracks(points, width, height)
+        self._motion.add(tracks, expected.asked, measured.blendshapes)
+        self._temporal.add(lumas, tracks, expected.driving, expected.driving_repeats)
+        self._picture.add(lumas, points, tracks)
+        if self._identity is not None and measured.embeddings is not None:
+            self._identity.add(measured.embeddings)
+        if self._full:
+            self._add_full(measured, expected, lumas)
+
+    def merge(self, later: PairMeter) -> None:
+        """Take the part of the same pair that follows, measured at the same level."""
+        if self._identity is not None and later._identity is not None:
+            self._identity.merge(later._identity)
+        self._motion.merge(later._motion)
+        self._temporal.merge(later._temporal)
+        self._picture.merge(later._picture)
+        self._seam.merge(later._seam)
+        self._reenactment.merge(later._reenactment)
+
+    def row(self) -> dict[str, float | None]:
+        """Return the metrics of the level in the table's order; None where there was nothing to measure."""
+        found: dict[str, float | None] = {}
+        meters = (self._identity, self._motion, self._temporal, self._picture, self._seam, self._reenactment)
+        for meter in meters:
+            if meter is not None:
+                found.update(meter.row())
+        return {name: found.get(name) for name in self._names}
+
+    def _add_full(self, measured: Measured, expected: Expected, lumas: NDArray[np.uint8]) -> None:
+        if measured.faces is not None:
+            self._picture.add_faces(measured.faces)
+        if expected.sources is not None and expected.crop_to_original is not None:
+            self._seam.add(lumas, _lumas(expected.sources), expected.crop_to_original)
+        if expected.targets is not None:
+            self._reenactment.add(measured.frames, expected.targets)
+
+
+def _lumas(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the luma of n x H x W x 3 frames, n x H x W."""
+    lumas = np.empty(frames.shape[:3], np.uint8)
+    for i, frame in enumerate(frames):
+        lumas[i] = luma(frame)
+    return lumas

@@ -1,0 +1,33 @@
+"""No default is written twice: what a command composes, and what the docs say, come from the declarations."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+import conf
+from jobs.groups import store_groups
+from jobs.setup import options_from, settings_from
+from lp_ray.base.limits import Limits
+from lp_ray.contract.options import PairOptions
+from scripts import settings_page
+
+
+def test_what_a_command_composes_is_what_is_declared() -> None:
+    store_groups()
+    with initialize_config_dir(str(Path(conf.__file__).parent), version_base="1.3"):
+        config = compose("animate", ["output=/o", "engine=liveportrait", "detector=insightface"])
+    assert options_from(config) == PairOptions()
+    settings = settings_from(config, "file:///o", "file:///o/t")
+    assert settings.limits == Limits()
+    assert (settings.engine.name, settings.engine.precision) == ("liveportrait", "float32")
+    assert settings.animal_detector.given() == {"points": 9, "min_score": 0.1}
+    assert set(OmegaConf.to_container(config.pools)) == {"track", "extract", "source", "animate", "write"}
+    assert asdict(settings)["max_unexpected"] == 20
+
+
+def test_the_page_of_settings_is_what_is_declared() -> None:
+    assert settings_page.PAGE.read_text() == settings_page.page(), "run `python scripts/settings_page.py`"
