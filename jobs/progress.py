@@ -156,5 +156,5 @@ def summary_lines(summary: Summary, output: str) -> list[str]:
     lines += [f"  failed with {error}: {count}" for error, count in list(summary.by_error.items())[:5]]
     if summary.unexpected:
         lines.append(f"unexpected errors: {summary.unexpected}; see traceback_uri in the results, and report them")
-    where = output.removeprefix("file://")
+    where = storage.shown(output)
     return [*lines, f"videos:  {where}/videos", f"results: {where}/results"]
