@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -20,14 +20,12 @@ Heads = Sequence[Head]
 
 
 @pytest.fixture(scope="module")
-def heads(landmarker: MediaPipeLandmarker, group_photo: Image, portrait: Callable[[str], Image]) -> Heads:
-    """Six people of the group photo from left to right, an astronaut, two portraits."""
+def heads(landmarker: MediaPipeLandmarker, group_photo: Image) -> Heads:
+    """Six people of the group photo from left to right, and an astronaut."""
     group = sorted(landmarker.detect(group_photo), key=lambda face: face.box[0])
     found = [Head.of(group_photo, face) for face in group]
-    for picture in (skimage.data.astronaut(), portrait("s9"), portrait("s12")):
-        (face,) = landmarker.detect(picture)
-        found.append(Head.of(picture, face))
-    return found
+    astronaut = skimage.data.astronaut()
+    return [*found, Head.of(astronaut, *landmarker.detect(astronaut))]
 
 
 def _track(landmarker: MediaPipeLandmarker, frames: Sequence[Image], rule: str = "left-right") -> list[Face | None]:
@@ -41,7 +39,7 @@ def _off(landmarker: MediaPipeLandmarker, face: Face | None, frame: Image) -> fl
     return min(face.move_from(fresh) for fresh in landmarker.detect(frame))
 
 
-@pytest.mark.parametrize(("own", "other", "step"), [(0, 8, 30), (5, 4, 32), (7, 0, 11), (2, 6, 16), (8, 5, 48)])
+@pytest.mark.parametrize(("own", "other", "step"), [(0, 6, 30), (5, 4, 32), (2, 6, 16), (5, 6, 11), (6, 5, 48)])
 def test_who_passes_in_front_is_not_taken(
     landmarker: MediaPipeLandmarker, heads: Heads, own: int, other: int, step: int
 ) -> None:
@@ -62,7 +60,7 @@ def test_who_passes_in_front_is_not_taken(
         assert face is not None and middle(face.points) == pytest.approx(x, abs=0.1 * SIDE)
 
 
-@pytest.mark.parametrize(("own", "other"), [(0, 8), (6, 1)])
+@pytest.mark.parametrize(("own", "other"), [(0, 3), (6, 1)])
 def test_who_passes_behind_does_not_matter(landmarker: MediaPipeLandmarker, heads: Heads, own: int, other: int) -> None:
     theirs = np.arange(530.0, 110.0, -20)
     ours = np.linspace(220, 380, len(theirs))
@@ -89,7 +87,7 @@ def test_one_leaves_and_another_enters(landmarker: MediaPipeLandmarker, heads: H
     """Nobody is invented between them, and who enters is taken as soon as a detection sees a face."""
     out = [heads[6].paste(background(3), x, 180) for x in np.arange(320.0, 760, 40)]
     empty = [background(3)] * 3
-    enters = [heads[8].paste(background(3), x, 180) for x in np.arange(-100.0, 320, 40)]
+    enters = [heads[2].paste(background(3), x, 180) for x in np.arange(-100.0, 320, 40)]
     found = _track(landmarker, [*out, *empty, *enters])
     assert found[0] is not None and found[-1] is not None
     assert found[len(out) : len(out) + len(empty)] == [None] * len(empty)
@@ -102,7 +100,7 @@ def test_one_leaves_and_another_enters(landmarker: MediaPipeLandmarker, heads: H
 def test_a_cut_to_another_face(landmarker: MediaPipeLandmarker, heads: Heads, place: tuple[int, int]) -> None:
     """From the first frame of the new scene on the points are on the new face."""
     before = [heads[6].paste(background(4), 300 + 2 * i, 180) for i in range(3)]
-    after = [heads[8].paste(background(5), place[0] + 2 * i, place[1]) for i in range(3)]
+    after = [heads[2].paste(background(5), place[0] + 2 * i, place[1]) for i in range(3)]
     found = _track(landmarker, [*before, *after])
     for face, frame in zip(found, [*before, *after], strict=True):
         assert _off(landmarker, face, frame) < NEAR
@@ -111,13 +109,13 @@ def test_a_cut_to_another_face(landmarker: MediaPipeLandmarker, heads: Heads, pl
 def test_after_a_cut_the_rule_chooses(landmarker: MediaPipeLandmarker, heads: Heads) -> None:
     """As in the clip's first frame: the leftmost, though one of the new faces is nearer to the old one's place."""
     before = [heads[6].paste(background(4), 420, 180)] * 2
-    after = [heads[8].paste(heads[1].paste(background(5), 140, 180), 500, 180)] * 2
+    after = [heads[2].paste(heads[1].paste(background(5), 140, 180), 500, 180)] * 2
     last = _track(landmarker, [*before, *after])[-1]
     assert last is not None and middle(last.points) == pytest.approx(140, abs=0.1 * SIDE)
 
 
 def test_a_dissolve_ends_on_the_new_face(landmarker: MediaPipeLandmarker, heads: Heads) -> None:
-    one, two = heads[6].paste(background(4), 280, 180), heads[8].paste(background(5), 330, 170)
+    one, two = heads[6].paste(background(4), 280, 180), heads[2].paste(background(5), 330, 170)
     frames = [cv2.addWeighted(one, 1 - w, two, w, 0).astype(np.uint8) for w in np.linspace(0, 1, 9)]
     found = _track(landmarker, [*frames, two])
     assert _off(landmarker, found[0], one) < NEAR and _off(landmarker, found[-1], two) < NEAR
@@ -155,10 +153,10 @@ def test_a_face_that_stays_hidden_is_given_up(landmarker: MediaPipeLandmarker, g
 
 def test_a_flash_changes_nothing(landmarker: MediaPipeLandmarker, heads: Heads) -> None:
     """Brighter, black and white frames are no cuts: the face right of another is kept."""
-    frame = heads[6].paste(heads[8].paste(background(6), 180, 180), 460, 180)
+    frame = heads[6].paste(heads[2].paste(background(6), 180, 180), 460, 180)
     bright = np.clip(frame.astype(np.int16) * 3 // 2, 0, 255).astype(np.uint8)
     blank = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    moved = heads[6].paste(heads[8].paste(background(6), 160, 180), 430, 180)
+    moved = heads[6].paste(heads[2].paste(background(6), 160, 180), 430, 180)
     tracker = FaceTracker(landmarker, "right-left", None)
     found = [tracker.find(each) for each in (frame, bright, moved, blank, blank + 255, frame)]
     assert [face is None for face in found] == [False, False, False, True, True, False]
