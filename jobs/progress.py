@@ -11,6 +11,7 @@ from typing import Any, Never, TextIO
 
 from tqdm import tqdm
 
+from lp_ray import storage
 from lp_ray.base.errors import RefusedError
 from lp_ray.contract.result_schema import FILTERED
 from lp_ray.coordinator.reporting import Progress, Reporter, Summary
