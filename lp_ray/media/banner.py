@@ -15,7 +15,9 @@ _ALPHA = re.compile(
     r"Video: [^\n]*, (?:yuva|ya\d|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8)|^\[info\] +alpha_mode +: 1$", re.MULTILINE
 )
 _GREY = re.compile(r"Video: [^\n]*?, gray")
-_DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
+_DURATION = re.compile(
+    r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)(?:, start: (-?\d+\.\d+))?", re.MULTILINE
+)
 _ROTATION = re.compile(r"Display Matrix: rotation of (-?\d+\.\d+) degrees$", re.MULTILINE)
 _DOLBY = re.compile(r"DOVI configuration record: [^\n]*profile: (\d+)[^\n]*compatibility id: (\d+)")
 _FIELDS = ("top ", "bottom ")  # "top first", "bottom coded first (swapped)", ...
@@ -56,6 +58,8 @@ class Banner:
     rotation: int
     dolby_only: bool
     duration_s: float
+    start_s: float
+    """When the earliest of all streams begins, on the file's own clock; with `duration_s`, 0 where it is not told."""
     audio_tracks: tuple[AudioTrack, ...]
     grey_streams: tuple[int, ...]
     """Other video streams, without colours: in an animated AVIF, its transparency."""
@@ -81,7 +85,7 @@ def read_banner(log: str) -> Banner:
         _ALPHA.search(text) is not None,
         round(float(rotation.group(1)) / 90) * 90 % 360 if rotation else 0,
         dolby is not None and dolby.group(2) == "0",
-        _duration(described),
+        *_duration(described),
         read_audio_tracks(log),
         tuple(int(number) for number, about in video.items() if number != index and _GREY.search(about)),
     )
@@ -119,7 +123,9 @@ def _colours(said: list[str]) -> Colours:
     return Colours(*(named if len(named) == 3 else named[:1] * 3))
 
 
-def _duration(described: str) -> float:
-    duration = _DURATION.search(described)
-    hours, minutes, seconds = duration.groups() if duration else ("0", "0", "0")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+def _duration(described: str) -> tuple[float, float]:
+    found = _DURATION.search(described)
+    if found is None:
+        return 0.0, 0.0
+    hours, minutes, seconds, start = found.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds), float(start or 0)

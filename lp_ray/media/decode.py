@@ -118,7 +118,11 @@ class _Shot:
 
 
 class _LostError(Exception):
-    """A pass that began in the middle of the file did not come by its first frame."""
+    """A pass that began in the middle of the file cannot tell what a whole one shows from this frame on."""
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(frame)
+        self.frame = frame
 
 
 @dataclass(frozen=True)
@@ -141,16 +145,19 @@ class _Reader:
         if len(marks) == 0:
             yield from self._counted(low, high)
             return
-        if low > 0:
-            with contextlib.suppress(_LostError):
+        if low > 0 and (self._seek(low) or not self.info.n_hidden):
+            try:
                 yield from self._matched(low, high, whole=False)
                 return
+            except _LostError as lost:
+                low = lost.frame
         yield from self._matched(low, high, whole=True)
 
     def _matched(self, low: int, high: int, whole: bool) -> Generator[Image, None, None]:
         """Match the decoder's pictures with the listed frames; `whole` decodes from the file's first one on.
 
-        Raises _LostError, before anything is yielded, if a pass that is not whole lacks its first frame.
+        Raises _LostError if a pass that is not whole lacks a frame, or if its decoder complains: what it shows then may
+        depend on where it began.
         """
         marks = self.info.marks
         before: _Shot | None = None
@@ -160,11 +167,12 @@ class _Reader:
             for i in range(low, high):
                 while (shot is None or shot.mark < marks[i]) and (following := decoder.next(i)) is not None:
                     before, shot = shot, following
-                if shot is not None and shot.mark == marks[i]:
+                found = shot is not None and shot.mark == marks[i]
+                if not whole and (not found or decoder.complains()):
+                    raise _LostError(i)
+                if shot is not None and found:
                     yield shot.picture
                     continue
-                if i == low and not whole:
-                    raise _LostError
                 owed += 1
                 self._check_owed(low, high, i + 1 - owed, owed, decoder)
                 last = before if shot is not None and shot.mark > marks[i] and before is not None else shot
@@ -186,12 +194,8 @@ class _Reader:
         info = self.info
         margin = 1 if info.deinterlace else 0  # fields are told from those around them
         first, end = (0 if whole else max(0, low - margin)), high + margin
-        seek: list[str] = []
-        keys = info.key_ticks[info.key_ticks <= info.marks[first]] if first > 0 else info.key_ticks[:0]
-        if len(keys) > 1:  # aim between this key frame and the next frame: seeking goes back to the key frame
-            aim = float(keys[-1] * info.timeline.time_base) + 5e-4
-            seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{aim:.6f}"]
-        hidden = 0 if seek else info.n_hidden
+        seek = self._seek(first)
+        hidden = 0 if seek else info.n_hidden  # their time stamps are made up: no filter can tell them by their times
         bounds = [f"start_pts={info.marks[first]}"] if first > 0 and not hidden else []
         bounds += [f"end_pts={info.marks[end]}"] if end < len(info.marks) and not hidden else []
         trim = f"trim={':'.join(bounds)}," if bounds else ""
@@ -199,9 +203,19 @@ class _Reader:
             *self.source.opened(*seek),
             *self.source.filtered(trim + filters.chain(info, self.size)),
             *marked(info.timeline.time_base, ffmpeg.MARKS),
-            *("-f", "rawvideo", "-pix_fmt", "rgba" if info.has_alpha else "rgb24", "pipe:1"),
+            *("-noautoscale", "-f", "rawvideo", "-pix_fmt", filters.pixel_format(info), "pipe:1"),
         ]
         return _Decoder(args, self, hidden)
+
+    def _seek(self, first: int) -> list[str]:
+        """Options that seek to the last key frame at or before a frame; none if that is the file's first one."""
+        info = self.info
+        keys = info.key_ticks[info.key_ticks <= info.marks[first]] if first > 0 else info.key_ticks[:0]
+        if len(keys) < 2:
+            return []
+        # Aim between this key frame and the next frame: seeking goes back to the key frame.
+        aim = float(keys[-1] * info.timeline.time_base) + 5e-4
+        return ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{aim:.6f}"]
 
     def _check_owed(self, low: int, high: int, reached: int, owed: int, decoder: _Decoder) -> None:
         """Raise TruncatedMediaError where more frames are lacking than a sound clip may lack."""
@@ -235,6 +249,10 @@ class _Decoder:
     def errors(self) -> list[str]:
         """What the decoder complained of so far."""
         return ffmpeg.errors_in(self._child.log())
+
+    def complains(self) -> bool:
+        """Whether the decoder has reported an error so far."""
+        return self._child.has_logged()
 
     def next(self, i: int) -> _Shot | None:
         """Return the next picture, None at the end; `i` is the frame that is waited for.

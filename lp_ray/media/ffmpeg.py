@@ -204,6 +204,10 @@ class Child:
             return 0.0
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def has_logged(self) -> bool:
+        """Whether the child has written to stderr so far."""
+        return os.fstat(self._log.fileno()).st_size > 0
+
     def log(self, head: bool = False) -> str:
         """What the child wrote to stderr so far: its last 64 KiB, or its first."""
         size = os.fstat(self._log.fileno()).st_size

@@ -27,8 +27,14 @@ def chain(info: VideoInfo, size: tuple[int, int]) -> str:
     if info.deinterlace:
         steps.append(f"bwdif=mode=send_frame:parity=auto:deint={info.deinterlace}")
     steps += _to_bt709(info.colours, info.has_alpha, odd=bool(info.coded_width % 2 or info.coded_height % 2))
-    steps.append(f"scale={size[0]}:{size[1]}:flags={SCALER}")
+    # The format is asked for here, not of the encoder: else a graph that is built anew converts by a scaler of its own.
+    steps += [f"scale={size[0]}:{size[1]}:flags={SCALER}", f"format={pixel_format(info)}"]
     return ",".join(steps)
+
+
+def pixel_format(info: VideoInfo) -> str:
+    """ffmpeg's name of how decoded pixels lie in memory."""
+    return "rgba" if info.has_alpha else "rgb24"
 
 
 def is_hdr(colours: Colours) -> bool:

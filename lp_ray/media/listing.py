@@ -79,6 +79,12 @@ class Packets:
         """Which packets are to be shown."""
         return (self.table[:, 3] & (DISCARD | CORRUPT)) == 0
 
+    def hide_before_zero(self) -> None:
+        """Flag what lies before time 0 as not to be shown, unless all does."""
+        early = self.table[:, 1] < 0  # or without a time
+        if not early.all():
+            self.table[early & (self.table[:, 1] != NO_TIME), 3] |= DISCARD
+
     @property
     def timed(self) -> NDArray[np.bool_]:
         """Which packets are to be shown at a time of their own."""
@@ -105,14 +111,14 @@ class Packets:
 class Pictures:
     """The time stamps of a clip's decoded pictures, in the order they come.
 
-    `n_untimed` of them come first whose packets have no time stamp, so that theirs are made up; `n_interlaced` are
-    flagged interlaced.
+    `timed` says whose packets have a time stamp; the decoder makes up the others'. `n_interlaced` are flagged
+    interlaced.
     """
 
     marks: NDArray[np.int64]
-    n_interlaced: int = 0
-    n_untimed: int = 0
-    errors: tuple[str, ...] = ()
+    timed: NDArray[np.bool_]
+    n_interlaced: int
+    errors: tuple[str, ...]
 
 
 def list_packets(source: Source) -> Packets:
@@ -133,29 +139,26 @@ def list_packets(source: Source) -> Packets:
 
     args = [*source.opened(), "-map", source.stream, "-c", "copy", "-f", "framecrc", "pipe:1"]
     log, tail = _run(args, source, take, "info")
-    table = np.frombuffer(cells, np.int64) if cells else np.empty(0, np.int64)
+    table = np.frombuffer(cells, np.int64) if cells else np.empty(0, np.int64)  # not copied: it may be long
     whole = log if log == tail else log + tail
     return Packets(headers, table.reshape(-1, _CELLS), whole, tuple(ffmpeg.errors_in(tail)))
 
 
 def list_pictures(source: Source, time_base: Fraction, glance: bool = False) -> Pictures:
     """Decode the video stream once; `glance` stops after a few pictures. Raises as `list_packets` does."""
-    cells = array("q")
-    n_untimed = 0
+    cells, timed = array("q"), array("b")
 
     def take(line: str) -> None:
-        nonlocal n_untimed
         mark, _, given = line.partition(" ")
-        if n_untimed == len(cells) and int(given) == NO_TIME:
-            n_untimed += 1
         cells.append(int(mark))
+        timed.append(int(given) != NO_TIME)
         _check_count(len(cells), source)
 
     few = ["-frames:v", str(_GLANCE)] if glance else []
     args = [*source.opened(), *source.filtered(_MARKS), *few, *marked(time_base, "pipe:1", " {ptsi}"), "-c:v", "rawvideo"]
     _, tail = _run([*args, "-f", "framecrc", "-y", "file:/dev/null"], source, take, "error")
-    found = np.frombuffer(cells, np.int64) if cells else np.empty(0, np.int64)
-    return Pictures(found >> 1, int((found & 1).sum()), n_untimed, tuple(ffmpeg.errors_in(tail)))
+    found = np.array(cells, np.int64)
+    return Pictures(found >> 1, np.array(timed, np.bool_), int((found & 1).sum()), tuple(ffmpeg.errors_in(tail)))
 
 
 def busiest_streams(source: Source) -> list[int]:

@@ -22,18 +22,20 @@ from lp_ray.media import sniff
 from lp_ray.media.banner import AudioTrack, Banner, Colours, read_banner
 from lp_ray.media.listing import NO_TIME, Packets, Pictures, Source, busiest_streams, list_packets, list_pictures
 from lp_ray.media.looks import describe
-from lp_ray.media.timing import Timeline, make_timeline, straightened
+from lp_ray.media.timing import Timeline, anchored, make_timeline, straightened
 
 # Containers with a time stamp for every picture and an index that leads to key frames; other clips are decoded once
 # to list their pictures, and read from the start.
 _INDEXED = {"mov", "matroska"}
 _ONE_TO_ONE = {"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "prores", "ffv1", "dnxhd"}
 """Codecs of which a packet is a picture, where the time stamps say so too (`_is_plain`)."""
+_SEEKABLE = {*_ONE_TO_ONE, "vp8"}
+"""Codecs whose key frames need nothing that came before."""
 _SAYS_FIELDS = {"h264", "hevc", "av1", "vp9"}
 """Codecs whose headers tell whether pictures are interlaced; of the others the first pictures are looked at."""
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """ffmpeg's own decoders of these formats leave the alpha stream out."""
-_RESTARTS = {"mpegts", "mpeg", "flv", "ogg", "asf"}  # AVFMT_TS_DISCONT: recordings joined with cat stay readable
+_RESTARTS = {"mpegts", "mpeg", "flv", "ogg"}  # AVFMT_TS_DISCONT: recordings joined with cat stay readable
 _MAX_AVI_RATE = 240  # a faster one is a fine clock, not a rate
 _SHORTFALL = 0.02  # of the announced length: below this a ragged end is normal
 
@@ -114,6 +116,8 @@ def probe_video(path: Path, limits: Limits) -> VideoInfo:
     """
     source = _open(path, limits)
     packets = list_packets(source)
+    if source.demuxer == "matroska":
+        packets.hide_before_zero()
     if len(packets.table) == 0 or "dimensions" not in packets.headers:
         raise _refusal(path, packets.errors)
     about = read_banner(packets.log)
@@ -132,7 +136,7 @@ def probe_video(path: Path, limits: Limits) -> VideoInfo:
         frames = _frames(source, about, packets)
     except InputTooLargeError as error:
         raise InputTooLargeError(f"{path.name}: {error}") from error
-    _check_whole(path, source.demuxer, about.duration_s, frames.timeline, packets.errors + frames.errors)
+    _check_whole(path, source.demuxer, about, frames.timeline, packets.errors + frames.errors)
     deinterlace = "interlaced" if frames.n_interlaced else "all" if about.interlaced else ""
     if deinterlace and about.rotation % 180:
         raise UnsupportedError(f"{path.name}: interlaced pictures lying on their side; export it as progressive video")
@@ -177,24 +181,34 @@ def _frames(source: Source, about: Banner, packets: Packets) -> _Frames:
     """List the frames by the packets where they tell, else by decoding them once. Raises UnreadableMediaError."""
     if not packets.seen.any():
         raise UnreadableMediaError(f"{source.path.name}: the video stream holds no frame to show")
-    indexed = source.demuxer in _INDEXED
-    if indexed and about.codec in _ONE_TO_ONE and not about.interlaced and _is_plain(packets):
-        glance = Pictures(NO_MARKS)
-        if about.codec not in _SAYS_FIELDS:
-            glance = list_pictures(source, packets.time_base, glance=True)
-        ticks = np.sort(packets.table[packets.seen, 1])
-        timeline = make_timeline(ticks, packets.time_base, packets.last_duration)
-        return _Frames(timeline, ticks, packets.keys, n_interlaced=glance.n_interlaced)
-    pictures = list_pictures(source, packets.time_base)
+    trusted = source.demuxer in _INDEXED and about.codec in _ONE_TO_ONE and not about.interlaced
+    if not (trusted and _is_plain(packets)):
+        return _decoded_frames(source, about, packets)
+    n_interlaced = 0
+    if about.codec not in _SAYS_FIELDS:
+        n_interlaced = list_pictures(source, packets.time_base, glance=True).n_interlaced
+    ticks = np.sort(packets.table[packets.seen, 1])
+    timeline = make_timeline(ticks, packets.time_base, packets.last_duration)
+    return _Frames(timeline, ticks, packets.keys, n_interlaced=n_interlaced)
+
+
+def _decoded_frames(source: Source, about: Banner, packets: Packets) -> _Frames:
+    base, last_ticks = packets.time_base, packets.last_duration
+    pictures = list_pictures(source, base)
     n_hidden = _n_hidden(source, pictures)
     marks = pictures.marks[n_hidden:]
     if len(marks) == 0:
         raise _refusal(source.path, pictures.errors or packets.errors)
     restarts = source.demuxer in _RESTARTS
-    ticks, growing = straightened(marks, packets.time_base, packets.last_duration, restarts)
-    stated = 1 / packets.time_base if source.demuxer == "avi" and packets.time_base >= Fraction(1, _MAX_AVI_RATE) else None
-    timeline = make_timeline(ticks, packets.time_base, packets.last_duration, stated)
-    known = indexed and growing and np.array_equal(marks, np.sort(packets.table[packets.timed, 1]))
+    ticks = straightened(anchored(marks, pictures.timed[n_hidden:], last_ticks), base, last_ticks, restarts)
+    listed = np.unique(packets.times[packets.seen])
+    if len(listed) == len(marks) and not restarts:  # what a decoder makes up for B-frames without a time is poor
+        ticks = listed
+    stated = 1 / base if source.demuxer == "avi" and base >= Fraction(1, _MAX_AVI_RATE) else None
+    timeline = make_timeline(ticks, base, last_ticks, stated)
+    growing = bool((np.diff(marks) > 0).all())
+    seekable = source.demuxer in _INDEXED and about.codec in _SEEKABLE and growing
+    known = seekable and np.array_equal(marks, np.sort(packets.table[packets.timed, 1]))
     return _Frames(
         timeline,
         marks if growing else NO_MARKS,
@@ -218,22 +232,25 @@ def _is_plain(packets: Packets) -> bool:
 
 
 def _n_hidden(source: Source, pictures: Pictures) -> int:
-    """Count the pictures before Matroska's time 0: their packets have no time stamp, and players do not show them."""
-    all_untimed = pictures.n_untimed == len(pictures.marks)
-    return pictures.n_untimed if source.demuxer == "matroska" and not all_untimed else 0
+    """Count the pictures before Matroska's time 0, or whose packets lack a time because it is before 0."""
+    shown = pictures.timed & (pictures.marks >= 0)
+    return int(np.argmax(shown)) if source.demuxer == "matroska" and shown.any() else 0
 
 
-def _check_whole(path: Path, demuxer: str, announced_s: float, timeline: Timeline, errors: tuple[str, ...]) -> None:
-    """Refuse a clip whose file ends early; sound that outlasts the picture is no reason by itself."""
+def _check_whole(path: Path, demuxer: str, about: Banner, timeline: Timeline, errors: tuple[str, ...]) -> None:
+    """Refuse a clip whose file ends early; sound that outlasts the picture is no reason by itself.
+
+    Pictures that lack at the beginning are none: a recording may begin between two key frames.
+    """
     cut_short = sniff.missing_box_bytes(path) if demuxer == "mov" else None
     if cut_short is None and not errors:
         return
-    held = len(timeline.shown)
-    announced = round(announced_s * timeline.fps)
-    if announced - held > max(2, _SHORTFALL * announced):
+    fps, late_s = timeline.fps, max(0.0, timeline.seconds(timeline.ticks[0]) - about.start_s)
+    held, announced = len(timeline.shown), round(about.duration_s * fps)
+    if announced - round(late_s * fps) - held > max(2, _SHORTFALL * announced):
         raise TruncatedMediaError(
-            f"{path.name}: the container announces {announced_s:.2f} s ({announced} frames), "
-            f"the file holds {held / float(timeline.fps):.2f} s ({held} frames); fetch it again"
+            f"{path.name}: the container announces {about.duration_s:.2f} s ({announced} frames), "
+            f"the file holds {held / float(fps):.2f} s ({held} frames); fetch it again"
         )
 
 

@@ -96,28 +96,42 @@ def _on_rate(ticks: NDArray[np.int64], time_base: Fraction, fps: Fraction, last_
     return Timeline(ticks, time_base, fps, constant, shown)
 
 
+def anchored(marks: NDArray[np.int64], timed: NDArray[np.bool_], last_ticks: int) -> NDArray[np.int64]:
+    """Return time stamps of which those that are not `timed` lie evenly between those that are.
+
+    Containers like MPEG's stamp some frames only. Where the stamps that are there run backwards, all stay as they are.
+    """
+    anchors = np.flatnonzero(timed)
+    if len(anchors) in (0, len(marks)) or (np.diff(marks[anchors]) <= 0).any():
+        return marks
+    gaps = np.diff(marks[anchors]) / np.diff(anchors)
+    usual = float(np.median(gaps)) if len(gaps) else float(max(1, last_ticks))
+    places = np.arange(len(marks))
+    first, last = anchors[0], anchors[-1]
+    even = np.interp(places, anchors, marks[anchors].astype(np.float64))
+    even[:first] = marks[first] + (places[:first] - first) * usual
+    even[last:] = marks[last] + (places[last:] - last) * usual
+    return np.rint(even).astype(np.int64)
+
+
 def straightened(
     marks: NDArray[np.int64], time_base: Fraction, last_ticks: int, restarts: bool
-) -> tuple[NDArray[np.int64], bool]:
-    """Return time stamps, in the order in which the pictures come, that only grow; and whether they did before.
+) -> NDArray[np.int64]:
+    """Return time stamps, in the order in which the pictures come, that only grow.
 
     Where a stamp does not come after the one before, another recording begins, whose clock starts anew: its first
     picture follows the last one as the others follow each other. `restarts` says that its clock may start later as
     well, as in transport streams.
     """
-    if len(marks) < 2:
-        return marks, True
     gaps = np.diff(marks)
-    forward = gaps > 0
-    broken = ~forward
+    broken = gaps <= 0
     if restarts:
         broken |= gaps > _JUMP_S / float(time_base)
     if not broken.any():
-        return marks, True
+        return marks
     sound = gaps[~broken]
     usual = int(np.median(sound)) if len(sound) else max(1, last_ticks)
-    ticks = np.concatenate([marks[:1], marks[0] + np.cumsum(np.where(broken, usual, gaps))])
-    return ticks, bool(forward.all())
+    return np.concatenate([marks[:1], marks[0] + np.cumsum(np.where(broken, usual, gaps))])
 
 
 def cut(fps: Fraction, n_frames: int, start_s: float | None, end_s: float | None) -> tuple[int, int]:
