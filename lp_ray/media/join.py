@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from lp_ray.base.errors import EngineOutputError, InputError, UnreadableMediaError
-from lp_ray.media import ffmpeg, sniff
+from lp_ray.base.errors import EngineOutputError
+from lp_ray.media import ffmpeg
 from lp_ray.media.facts import VideoFacts, video_facts
+from lp_ray.media.soundtrack import SoundArgs, open_soundtrack
 
 _TIMEOUT_S = 3600.0
 _AUDIO_RATE = "128k"
-_SEEKABLE = {"mov", "matroska"}  # with an index that says where the sound is; others are read from the start
-_SEEK_EARLY_S = 5.0
 
 
 @dataclass(frozen=True)
 class AudioCut:
     """Sound of a video from `start_s` on, counted from its first picture.
 
-    `duration_s` None: for as long as the joined pictures last.
+    `duration_s` None: for as long as the joined pictures last. `track` is the place of the sound track among the
+    file's sound tracks, from 0 (see `VideoInfo.audio_tracks`); None: the one that the file flags as default, which
+    a player would take, else the first.
     """
 
     path: Path
     start_s: float = 0.0
     duration_s: float | None = None
+    track: int | None = None
 
 
 def join_segments(
@@ -40,16 +42,18 @@ def join_segments(
     """Join segments of one size and rate, in order, into an mp4 with its index in front; return its facts.
 
     `n_frames` is how many frames they must hold together. `audio` becomes AAC; a driving without sound gives
-    a video without sound. Raises InputError if ffmpeg fails and EngineOutputError
-    if the frame count or the rate of the written file is not the one expected; no file is left then.
+    a video without sound. Raises InputError if ffmpeg fails, UnsupportedError for a sound track that is not there
+    and EngineOutputError if the frame count or the rate of the written file is not the one expected; no file is left
+    then.
     """
     if not paths:
         raise ValueError("no segments to join")
     try:
         with tempfile.TemporaryDirectory(prefix="lp_ray-join-") as folder:
-            args = [*_picture_args(paths, Path(folder)), *_sound_args(audio, float(n_frames / fps))]
+            sound = _sound_args(audio, float(n_frames / fps))
+            args = [*_picture_args(paths, Path(folder)), *sound.opened, "-map", "0:v:0", *sound.taken]
             args += ["-c:v", "copy", "-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.file_url(output)]
-            ffmpeg.run(args, _TIMEOUT_S, f"joining {output.name}")
+            ffmpeg.run([*args, *sound.beside], _TIMEOUT_S, f"joining {output.name}")
         facts = video_facts(output)
         if (facts.n_frames, facts.fps) != (n_frames, fps):
             raise EngineOutputError(
@@ -72,40 +76,9 @@ def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
     return [*safe, "-f", "concat", "-safe", "1", "-i", str(script)]
 
 
-def _sound_args(audio: AudioCut | None, pictures_s: float) -> list[str]:
+def _sound_args(audio: AudioCut | None, pictures_s: float) -> SoundArgs:
     if audio is None:
-        return ["-map", "0:v:0"]
-    demuxer = sniff.sniff_demuxer(sniff.read_head(audio.path))
-    if demuxer is None:
-        raise UnreadableMediaError(f"{audio.path.name}: not a video file, so there is no sound to take from it")
+        return SoundArgs([], [], [])
     duration_s = min(pictures_s, audio.duration_s or pictures_s)
-    start_s = _first_picture_s(audio.path, demuxer) + audio.start_s
-    seek: list[str] = []
-    if demuxer in _SEEKABLE and start_s > 2 * _SEEK_EARLY_S:
-        seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{start_s - _SEEK_EARLY_S:.6f}"]
-    # Cut by the file's own clock (-copyts): without it ffmpeg moves the sound of some containers to 0. Sound that
-    # begins after the picture is led in by silence, so that it keeps its place.
-    cut = f"atrim=start={start_s:.6f}:duration={duration_s:.6f},asetpts=PTS-({start_s:.6f})/TB"
-    fill = "aresample=async=1:first_pts=0"
-    coded = ["-c:a", "aac", "-b:a", _AUDIO_RATE]
-    opened = ffmpeg.input_args(audio.path, demuxer, *seek, "-vn")
-    return ["-copyts", *opened, "-map", "0:v:0", "-map", "1:a:0?", "-af", f"{cut},{fill}", *coded]
-
-
-def _first_picture_s(path: Path, demuxer: str) -> float:
-    """Time of the first picture that is shown, on the file's clock, on which its sound is placed too.
-
-    It is decoded, because packets before it may be hidden by an edit list; but AVI has no presentation times,
-    and its first packet stands for its first picture.
-    """
-    how = ["-vf", "scale=16:16", "-c:v", "rawvideo", "-fps_mode", "passthrough", "-enc_time_base", "demux"]
-    if demuxer == "avi":
-        how = ["-c", "copy"]
-    args = [*ffmpeg.input_args(path, demuxer, "-copyts"), "-map", "0:V:0", "-frames:v", "1", *how]
-    with ffmpeg.Child([*args, "-f", "framecrc", "pipe:1"]) as child:
-        lines = list(child.lines(_TIMEOUT_S))
-    base = [line.split(":")[1] for line in lines if line.startswith("#tb 0:")]
-    rows = [line for line in lines if line.startswith("0,")]
-    if not base or not rows:
-        raise InputError(f"{path.name}: holds no picture to place its sound by")
-    return float(int(rows[0].split(",")[1]) * Fraction(base[0].strip()))
+    sound = open_soundtrack(audio.path).cut(audio.start_s, duration_s, audio.track)
+    return replace(sound, taken=[*sound.taken, "-c:a", "aac", "-b:a", _AUDIO_RATE])
