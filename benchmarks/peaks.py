@@ -22,6 +22,8 @@ import skimage.data
 
 from lp_ray.acting.film import film_performance
 from lp_ray.media.images import write_image
+from lp_ray.runtime.graph import PAIRS, TEMPLATES
+from lp_ray.stages.finalize import FINALIZE_PAIR, FINALIZE_TEMPLATE
 
 FPS = Fraction(25)
 ACT_S = 10
@@ -29,10 +31,8 @@ ACT_S = 10
 TICK_S = 0.05
 RAYS = "Ray's"
 """What the roles of Ray's own services begin with."""
-OURS = dict.fromkeys(
-    ("ShelteredTrackClips", "ExtractMotion", "ShelteredCropSources", "AnimatePairs", "WriteSegments"), "actor"
-)
-OURS |= dict.fromkeys(("finalize_template", "finalize_pair"), "task")
+OURS = {stage.__name__: "actor" for graph in (TEMPLATES, PAIRS) for stage in graph.stages}
+OURS |= {task.run.__name__: "task" for task in (FINALIZE_TEMPLATE, FINALIZE_PAIR)}
 FFMPEG = {"concat": "joins", "pipe:0": "encodes", "rawvideo": "decodes", "framecrc": "finds the sound's place"}
 """A word of its command line -> what it does."""
 READER = "lp_ray.isolation.serve"

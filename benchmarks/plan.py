@@ -22,10 +22,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,9 @@ from lp_ray import storage
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.manifest import read_manifest
 from lp_ray.contract.options import PairOptions
+from lp_ray.contract.rows import Row, Trace
 from lp_ray.coordinator import job as jobs
+from lp_ray.coordinator.collector import Unexpected
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Progress
 from lp_ray.coordinator.templates import TemplateFacts, TemplatesMade
@@ -47,8 +50,9 @@ from lp_ray.output.parts import append
 from lp_ray.output.results import ResultRow, to_table
 from lp_ray.plan.pairing import pair_up
 from lp_ray.plan.settings import Settings
+from lp_ray.runtime.graph import PAIRS, Graph
 from lp_ray.runtime.inline import InlineExecutor
-from lp_ray.stages.rows import SpanRow, StagedSegment
+from lp_ray.stages.rows import StagedSegment
 from lp_ray.storage import Policy
 
 CASES = ("cross", "stated", "files", "listed")
@@ -75,9 +79,9 @@ class _Workers(InlineExecutor):
     def __init__(self) -> None:
         """Nothing to load."""
 
-    def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
-        for span in spans:
-            yield StagedSegment(span.work.pair_id, 0, 0, None, 0.0, 0.0, 0.0, Failure("animate", "Benchmark", "none"))
+    def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
+        failed = Trace({}, Failure("animate", "Benchmark", "none"))
+        return (StagedSegment.without_content(row, failed) for row in rows)
 
 
 def manifest(folder: Path, name: str, uris: list[str], stated: bool) -> str:
@@ -118,8 +122,8 @@ def measure(case: str, n_pairs: int, folder: Path) -> dict[str, float]:
     assert job.plan.n_done == len(job.plan) // 2 and job.plan.n_done + len(job.plan.todo) == len(job.plan)
     made = TemplatesMade({clip.template_key: TemplateFacts(100, Fraction(25), 0) for clip in job.clips_needed()})
     with acquire(settings.output_layout.lease) as lease:
-        handing = PairsJob(job.plan, settings, job.identity, "preview", made, _Silent(), lease)
-        handing.run(_Workers())
+        handing = PairsJob(job.plan, settings, job.identity, "preview", made, _Silent(), lease, PAIRS)
+        handing.run(_Workers(), Unexpected(0))
     assert handing.progress.failed == len(job.plan.todo)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {

@@ -75,7 +75,7 @@ def main() -> None:
 
 def read_sources(media: Path, landmarker: MediaPipeLandmarker) -> Iterator[tuple[str, SourceCrops]]:
     """The astronaut, then the portraits of the media folder, cropped."""
-    pictures = {"astronaut": skimage.data.astronaut()}  # type: ignore[no-untyped-call]
+    pictures = {"astronaut": skimage.data.astronaut()}
     pictures |= {name: read_image(media / "source" / f"{name}.jpg") for name in SOURCES}
     for name, picture in pictures.items():
         portrait = crop_portrait(picture, landmarker, "large-small", None, SourceFraming(), FRAME_SIZE)
@@ -136,8 +136,8 @@ def driving_row(engine: PreviewEngine, source: PreparedSource, driving: Driving,
     row = []
     for i in driving.shown:
         direction = engine.direct(PairMotion(template, np.arange(n)), PairOptions())
-        (chunk,) = engine.animate([source], direction, Span(i, i + 1, 1))
-        row.append(small(chunk[0]))
+        (made,) = engine.animate([source], direction, Span(i, i + 1, 1))
+        row.append(small(made.images[0]))
     path.unlink()
     return row
 

@@ -79,12 +79,12 @@ def main(n_pairs: int, folder: str) -> None:
     with timed("settled: rows and videos compared"):
         settled = results.settled(layout)
     with timed("look_up of all pairs"):
-        done, others, _ = settled.look_up(pair_ids)
+        found = settled.look_up(pair_ids)
     n_failed = -(-n_pairs // 100)
-    assert (int(done.sum()), int(others.sum())) == (n_pairs - n_failed, n_failed)
+    assert (int(found.done.sum()), int(found.failed.sum())) == (n_pairs - n_failed, n_failed)
     with timed("gather with nothing left behind"):
         assert results.gather_loose_rows(layout) == 0
-    doomed = pair_ids.filter(pa.array(others))
+    doomed = pair_ids.filter(pa.array(found.failed))
     with timed(f"discard of {len(doomed):,} rows in all parts"):
         results.discard(layout, doomed)
     with timed("discard of a million unknown rows"):

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main, was_terminated
+from jobs.cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
+from jobs.places import check_many, check_one, folder_to_write
 from jobs.plan_report import plan_lines, pool_lines, work_lines
 from jobs.progress import make_reporter, summary_lines
 from jobs.setup import (
@@ -39,6 +39,7 @@ from lp_ray.plan.settings import Settings
 from lp_ray.plan.shard import parse_shard
 from lp_ray.report.summary import Webhook, describe_run, parse_webhook
 from lp_ray.report.summary import write as write_summary
+from lp_ray.stages.contract import Bench
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -51,8 +52,9 @@ def prepare(config: DictConfig) -> jobs.Job:
     """Read the manifests and plan the job; nothing has been written yet."""
     if config.retry not in ("none", "failed"):
         raise RefusedError(f"retry={config.retry!r} must be none or failed")
-    output = storage.normalise(required(config, "output"))
-    templates = storage.normalise(config.templates) if config.templates else storage.join(output, "templates")
+    output = folder_to_write("output", required(config, "output"))
+    given = config.templates
+    templates = folder_to_write("templates", given) if given else storage.join(output, "templates")
     sources, drivings = read_inputs(config, "source"), read_inputs(config, "driving")
     pair_table = read_manifest(config.pairs, "pair") if config.pairs else None
     pairs = choose_pairs(config, sources, drivings, pair_table)
@@ -60,7 +62,11 @@ def prepare(config: DictConfig) -> jobs.Job:
     if shard := parse_shard(config.shard):
         pairs, pair_table = shard.pairs(pairs, pair_table, sources["uri"])
         settings = replace(settings, shard=shard.name)
-    return jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
+    job = jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
+    for name, failures in (("source", job.plan.sources.failures), ("driving", job.plan.drivings.failures)):
+        if config[name] and failures:  # the only one: nothing could be done
+            raise RefusedError(f"{name}: {failures[0].error}")
+    return job
 
 
 def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Table:
@@ -69,9 +75,13 @@ def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Ta
     if not config[kind]:
         if of_one:
             raise RefusedError(f"{min(of_one)}=… goes with {kind}=…: in a manifest it is a column")
-        return read_manifest(required(config, f"{kind}s"), kind)
+        if not config[f"{kind}s"]:
+            raise RefusedError(f"{kind}=… (one) or {kind}s=… (a manifest of many) is missing (see --help)")
+        check_many(kind, str(config[f"{kind}s"]))
+        return read_manifest(str(config[f"{kind}s"]), kind)
     if config[f"{kind}s"]:
         raise RefusedError(f"{kind}=… and {kind}s=… exclude each other: give one of them")
+    check_one(kind, str(config[kind]))
     row = {"uri": str(config[kind]), **of_one}
     if "face" in row:
         row["face"] = str(row["face"])
@@ -95,13 +105,12 @@ def result_lines(job: jobs.Job) -> list[str]:
     """Say what became of a single pair; of many the table tells."""
     if len(job.plan) != 1:
         return []
-    rows = results.read_results(job.settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
-    return [
-        f"{row['status']}:    {storage.display(row['video_uri'])}"
-        if row["status"] == DONE
-        else f"failed in {row['stage']}: {row['error_class']}: {row['error']}"
-        for row in rows
-    ]
+    plan = job.plan
+    row = results.find_row(job.settings.output, plan.pair_id(0), plan.source_id(0), plan.driving_id(0))
+    if row["status"] == DONE:
+        return [f"{row['status']}:    {storage.display(row['video_uri'])}"]
+    error = f"{row['error_class']}: {row['error']}" if row["error_class"] else row["error"]
+    return [f"{row['status']} in {row['stage']}: {error}"]
 
 
 def run(config: DictConfig) -> int:
@@ -112,14 +121,15 @@ def run(config: DictConfig) -> int:
         dry_run(job, config, reporter)
         return EXIT_DONE
     if config.cluster.address == "local":
-        pools_from(config, job.encoder, job.xpose_device)  # refused before anything is written
+        pools_from(config, job.settings, job.devices)  # refused before anything is written
 
     def told(holder: Holder) -> None:
         reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
 
-    with occupy(job.settings.output_layout, times, told) as lease:
+    with occupy(job.settings.output_layout, times, told, job.plan.meta_schema) as lease:
         show_plan(job, config, reporter)
         if not len(job.plan.todo):
+            jobs.settle(job, lease)
             reporter.note("nothing to do")
             return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
         return work(job, config, reporter, lease, webhook)
@@ -131,10 +141,10 @@ def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
     if config.cluster.address != "local":
         start_ray(config)
     try:
-        pools = pools_from(config, job.encoder, job.xpose_device)
+        pools = pools_from(config, job.settings, job.devices)
     finally:
         ray.shutdown()
-    for line in [*work_lines(job, pools), *pool_lines(pools)]:
+    for line in [*work_lines(job, pools), *pool_lines(pools, job.settings)]:
         reporter.note(line)
 
 
@@ -150,7 +160,7 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
     started, summary, how = datetime.now(UTC), None, "error"
     try:
         start_ray(config)
-        executor = executor_from(config, job.settings, job.engine, reporter, job.encoder, job.xpose_device)
+        executor = executor_from(config, Bench(job.settings, job.engine), job.devices, reporter)
         summary = jobs.run(job, executor, reporter, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
@@ -162,6 +172,8 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
             reporter.note(line)
     for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
+    if summary.unexpected:  # the job is complete, but for what nobody's input is to blame
+        return EXIT_ERROR
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 
 

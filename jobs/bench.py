@@ -19,9 +19,12 @@ from benchmarks.job.light import LightBench
 from benchmarks.job.memory import MemoryBench
 from jobs.cli import EXIT_DONE, main
 from jobs.setup import plain, start_ray
+from lp_ray.base.device import Device
 from lp_ray.base.errors import RefusedError
 from lp_ray.engine.factory import ENGINES, EngineSpec
 from lp_ray.engine.liveportrait.fast.execution import Execution
+from lp_ray.plan.devices import Part
+from lp_ray.runtime.graph import PAIRS, TEMPLATES
 from lp_ray.runtime.pools import Pools, derive_pools
 
 TARGETS = ("engine", "job")
@@ -65,7 +68,7 @@ def job_parts(config: DictConfig) -> job_bench.JobBench:
     """Return what is to be measured. Raises RefusedError for a value of the wrong kind or range."""
     parts = _several(config.parts)
     _one_of("parts", parts, job_bench.PARTS)
-    _one_of("light.engine", config.light.engine, (stand_in.NAME, *ENGINES))
+    _one_of("light.engine", config.light.engine, (stand_in.NAME, *ENGINES.names()))
     precisions, device = _precisions(config), str(config.device)
     if len(precisions) > 1:
         raise RefusedError("precision: a job has one")
@@ -98,7 +101,9 @@ def start_pools(config: DictConfig, device: str) -> Pools:
     """Start Ray, or connect to it, and size the pools for all that it has."""
     start_ray(config)
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return derive_pools(resources.get("CPU", 0.0), resources.get("GPU", 0.0), device, plain(config.pools))
+    devices = {Part.ENGINE: Device.parse(device, "device")}
+    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    return derive_pools((TEMPLATES, PAIRS), cpus, gpus, devices, plain(config.pools))
 
 
 def _precisions(config: DictConfig) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections import Counter
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
+from jobs.places import folder_to_read
 from jobs.setup import lease_times
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
@@ -21,11 +22,11 @@ def run(config: DictConfig) -> int:
     """Clean an output and a template store; a living job's output is refused, its templates' staging left alone."""
     if not config.output and not config.templates:
         raise RefusedError("output=… or templates=… is missing (see --help)")
-    output = storage.normalise(config.output) if config.output else None
+    output = folder_to_read("output", config.output) if config.output else None
     if output is not None:
         clean_output(output, config)
     own = None if output is None else storage.join(output, "templates")
-    store = storage.normalise(config.templates) if config.templates else own
+    store = folder_to_read("templates", config.templates) if config.templates else own
     if store is not None:
         clean_store(store, config.dry_run)
     return EXIT_DONE

@@ -16,18 +16,18 @@ import hydra
 from omegaconf import DictConfig
 
 import conf
-from lp_ray.base import errors
-from lp_ray.base.errors import LeaseLostError, RefusedError, StalledError
+from jobs.groups import store_groups
+from lp_ray.base.errors import RefusedError, StoppedError
 from lp_ray.contract.options import ALIASES
 from lp_ray.storage import redact
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
-"""An unexpected error; what was finished stays finished, run the job again."""
+"""The job stopped, or met errors that no input is to blame for; what is finished stays, run it again."""
 EXIT_REFUSED = 2
 """Refused before any work: manifest, option, credentials or weights."""
 EXIT_SOME_FAILED = 3
-"""The job is complete, some pairs have a `failed` row."""
+"""The job is complete, some pairs have a `failed` row; or all weights but some are in the store."""
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run the job again to do the rest."""
 EXIT_TERMINATED = 143
@@ -40,10 +40,6 @@ TEXT_KEYS = frozenset(
     }
 )
 """Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
-
-# All that Ray keeps of what an actor raised (a weight file that is not what its lock says, a GPU that is not there, a
-# store that is full) is the text of its traceback.
-_RAISED_BY_ACTOR = re.compile(r"^(?:\S+: )?lp_ray\.base\.errors\.(\w+): (.+)", re.MULTILINE)
 
 
 def quote(argument: str) -> str:
@@ -72,6 +68,7 @@ def main(name: str, run: Callable[[DictConfig], int], arguments: Sequence[str] |
         codes.append(EXIT_ERROR)
         codes[0] = _guard(run, config)
 
+    store_groups()
     typed = sys.argv[1:] if arguments is None else arguments
     sys.argv = [sys.argv[0], *map(quote, typed)]
     folder = str(Path(conf.__file__).parent)
@@ -106,29 +103,17 @@ def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return run(config)
-    except (LeaseLostError, StalledError) as error:
-        print(f"stopped: {error}; finished pairs stay", file=sys.stderr)
+    except StoppedError as error:
+        print(f"stopped: {redact(str(error))}; finished pairs stay", file=sys.stderr)
         return EXIT_ERROR
     except RefusedError as error:
-        if cause := getattr(error, "cause", None):  # Ray's, raised by a task
-            print(f"stopped: {redact(str(cause))}; finished pairs stay", file=sys.stderr)
-            return EXIT_ERROR
         print(f"refused: {redact(str(error))}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt as stop:
         how, code = ("terminated", EXIT_TERMINATED) if was_terminated(stop) else ("interrupted", EXIT_INTERRUPTED)
         print(f"{how}: run the same command again to do the rest", file=sys.stderr)
         return code
-    except Exception as error:
-        if reason := _refusal_of_actor(str(error)):
-            print(f"stopped: {redact(reason)}; finished pairs stay", file=sys.stderr)
-            return EXIT_ERROR
+    except Exception:
         trace = redact(traceback.format_exc())
         logging.getLogger(__name__).error("stopped by an error; finished pairs stay, run the command again\n%s", trace)
         return EXIT_ERROR
-
-
-def _refusal_of_actor(text: str) -> str | None:
-    """Return the last refusal in the text of a traceback, if there is one."""
-    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, RefusedError)}
-    return next((reason for name, reason in reversed(_RAISED_BY_ACTOR.findall(text)) if name in kinds), None)

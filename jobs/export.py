@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
+from jobs.places import file_to_write, folder_to_write
 from jobs.setup import required
 from lp_ray import storage
 from lp_ray.base.errors import LpRayError, RefusedError
@@ -17,7 +18,9 @@ from lp_ray.motion.template import TemplateReader
 
 def run(config: DictConfig) -> int:
     """Write a .pkl for every template that `input` names."""
-    pattern, output = required(config, "input"), storage.normalise(required(config, "output"))
+    pattern, output = required(config, "input"), required(config, "output")
+    check = file_to_write if output.endswith(".pkl") else folder_to_write
+    output = check("output", output)
     uris = find_templates(pattern)
     for uri, target in zip(uris, targets(uris, output), strict=True):
         try:
@@ -32,13 +35,13 @@ def find_templates(pattern: str) -> list[str]:
     """Return the templates of a file, a folder or a glob. Raises RefusedError for none."""
     found = [uri for uri in storage.glob(pattern) if uri.endswith(".npz")]
     if not found:
-        raise RefusedError(f"input={pattern}: no motion templates (.npz) there")
+        raise RefusedError(f"input={pattern}: no motion templates (.npz) there (python -m jobs.templates makes them)")
     return sorted(found)
 
 
 def targets(uris: Iterable[str], output: str) -> list[str]:
     """Return where each template goes: `output` itself if that is a .pkl, else a file in it under its own name."""
-    names = [PurePosixPath(uri).stem for uri in uris]
+    names = [PurePosixPath(storage.name_of(uri)).stem for uri in uris]
     if not output.endswith(".pkl"):
         return [storage.join(output, f"{name}.pkl") for name in names]
     if len(names) > 1:

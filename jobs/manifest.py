@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import PurePosixPath
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
+from jobs.places import file_to_write
 from jobs.setup import required
 from lp_ray import storage
-from lp_ray.base.errors import RefusedError
+from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.contract.manifest import check_manifest, read_manifest
-from lp_ray.contract.media_kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from lp_ray.contract.media_kinds import IMAGE_SUFFIXES, MEDIA_SUFFIXES, NOT_READ, VIDEO_SUFFIXES, ending_of
+from lp_ray.contract.tables import check_writable_name, to_bytes
+from lp_ray.output import own
 
-MEDIA_SUFFIXES = {
-    "source": IMAGE_SUFFIXES | VIDEO_SUFFIXES,
-    "driving": IMAGE_SUFFIXES | VIDEO_SUFFIXES | {".pkl"},
-}
+SUFFIXES = {"source": IMAGE_SUFFIXES | VIDEO_SUFFIXES, "driving": MEDIA_SUFFIXES}
 
 
 def run(config: DictConfig) -> int:
@@ -30,19 +29,24 @@ def run(config: DictConfig) -> int:
     if kind not in ("source", "driving"):
         raise RefusedError(f"kind={kind!r} must be source or driving")
     pattern, output = required(config, "input"), required(config, "output")
-    uris = find(pattern, MEDIA_SUFFIXES[kind])
-    there = storage.normalise(output)
+    check_writable_name(output)
+    there = file_to_write("output", output)
+    found = search(pattern)
+    uris = choose(found, pattern, kind)
+    left = left_out(found, {*uris, there})
+    if not uris:
+        raise RefusedError(nothing_found(found, pattern, kind, left))
     known = read_rows(output, kind) if config["update"] and storage.exists(there) else None
     table = make_table(uris, kind) if known is None else add_new(known, uris, kind)
     if config.versions or "version" in table.column_names:
         table = with_versions(table)
     check_manifest(table, kind, where=f"input={pattern}")
     if known is None or not table.equals(known):
-        sink = io.BytesIO()
-        pq.write_table(table, sink)
-        storage.put_bytes(there, sink.getvalue())
+        storage.put_bytes(there, to_bytes(table, output))
     new = "" if known is None else f", {len(table) - len(known)} of them new"
     print(f"{len(table)} {kind}s in {output}{new}")
+    if left:
+        print(left)
     return EXIT_DONE
 
 
@@ -63,7 +67,7 @@ def add_new(known: pa.Table, uris: list[str], kind: str) -> pa.Table:
     Rows of files that are gone stay, too: what was made of them is still theirs. A new file is named as in a manifest
     of all files, or by its whole URI where that name is taken.
     """
-    had = known["uri"].to_pylist()
+    had = [storage.normalise(uri) for uri in known["uri"].to_pylist()]
     everything = [*had, *sorted(set(uris) - set(had))]
     taken = set(known[f"{kind}_id"].to_pylist())
     named = [*zip(everything, name_rows(everything), strict=True)][len(had) :]
@@ -81,29 +85,70 @@ def with_versions(table: pa.Table) -> pa.Table:
 
     A job takes the column's word for it, and asks the store nothing. A file that is gone keeps the version it had.
     """
-    tags = pa.array(storage.version_tags(table["uri"].to_pylist()), pa.string())
+    uris = [storage.normalise(uri) for uri in table["uri"].to_pylist()]
+    tags = pa.array(storage.version_tags(uris), pa.string())
     if "version" not in table.column_names:
         return table.append_column("version", tags)
     before = table["version"].combine_chunks()
     return table.set_column(table.column_names.index("version"), "version", pc.coalesce(tags, before))
 
 
-def find(pattern: str, suffixes: frozenset[str]) -> list[str]:
-    """Return the files that a glob matches, or the media files under a folder. Raises RefusedError for none."""
-    chosen = storage.glob(pattern)
-    if storage.is_folder(pattern):
-        chosen = [uri for uri in chosen if PurePosixPath(uri).suffix.lower() in suffixes]
-    if not chosen:
-        raise RefusedError(f"input={pattern}: nothing there (a folder is searched for {', '.join(sorted(suffixes))})")
-    return sorted(chosen)
+def search(pattern: str) -> storage.Found:
+    """Find the files that a user means, without those that jobs have made."""
+    try:
+        found = storage.search(pattern, marker=own.MARK)
+    except InputError as error:
+        raise RefusedError(f"input={storage.redact(pattern)}: {error}") from error
+    return replace(found, files=own.not_own(found))
+
+
+def choose(found: storage.Found, pattern: str, kind: str) -> list[str]:
+    """Return those of the files found that are media.
+
+    A single file that was named as it is called is taken, whatever it is. Templates in their store are taken by a
+    pattern that ends in `.npz`.
+    """
+    if found.files == [storage.normalise(pattern)]:
+        return found.files
+    chosen = [uri for uri in found.files if ending_of(uri) in SUFFIXES[kind]]
+    return chosen if pattern.endswith(".npz") else [uri for uri in chosen if not own.is_stored_template(uri)]
+
+
+def left_out(found: storage.Found, taken: set[str]) -> str:
+    """Say which files were found and not taken, by their endings, and which folders are outputs of jobs."""
+    counts = Counter(ending_of(uri) for uri in found.files if uri not in taken).most_common()
+    lines = [
+        f"{count} {ending or 'without an ending'}" + (f" (not read: {NOT_READ[ending]})" if ending in NOT_READ else "")
+        for ending, count in counts
+    ]
+    lines += [f"the output of a job in {storage.shown(folder)}" for folder in found.marked]
+    return f"left out: {', '.join(lines)}" if lines else ""
+
+
+def nothing_found(found: storage.Found, pattern: str, kind: str, left: str) -> str:
+    """Say what was looked for in vain, and where."""
+    if left or storage.is_folder(pattern):
+        what = left or "the folder is empty (hidden files do not count)"
+        return f"input={pattern}: nothing there for a manifest of {kind}s, such as .jpg or .mp4; {what}"
+    if set(pattern) & set("*?["):
+        return f"input={pattern}: nothing there that the pattern matches (looked under {storage.shown(found.root)})"
+    return f"input: {storage.absence(pattern)}"
 
 
 def name_rows(uris: list[str]) -> list[str]:
     """Return each file's path under the folder that all of them share: unique, and readable in the results."""
-    folders = [uri.split("/")[:-1] for uri in uris]
+    paths = [_readable(uri).split("/") for uri in uris]
+    folders = [path[:-1] for path in paths]
     shared = next((depth for depth, names in enumerate(zip(*folders, strict=False)) if len(set(names)) > 1), None)
     depth = min(map(len, folders)) if shared is None else shared
-    return ["/".join(uri.split("/")[depth:]) for uri in uris]
+    names = ["/".join(path[depth:]) for path in paths]
+    return names if len(set(names)) == len(names) else uris
+
+
+def _readable(uri: str) -> str:
+    """Return a local URI as the path that people see, as far as that is text; any other as it is."""
+    path = storage.local_path(uri)
+    return uri if path is None else path if storage.is_text(path) else uri.removeprefix("file://")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ from lp_ray.coordinator.job import Job
 from lp_ray.coordinator.pairs import known_frames
 from lp_ray.coordinator.templates import TemplatesMade, take_stock
 from lp_ray.output import results
-from lp_ray.runtime.pools import PHASES, Pool, Pools
+from lp_ray.plan.settings import Settings
+from lp_ray.runtime.graph import graphs_of
+from lp_ray.runtime.pools import Pool, Pools
 
 _INDENT = " " * 6
+_IDLE_SHOWN = 5
+"""Kinds of options without effect that the plan names."""
 
 
 def plan_lines(job: Job) -> list[str]:
@@ -22,6 +26,7 @@ def plan_lines(job: Job) -> list[str]:
         f"{_INDENT}{plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
         f"{len(plan.todo)} to do" + (f", {unstartable} of them cannot be started" if unstartable else ""),
         f"{_INDENT}{sum(1 for _ in job.clips_needed())} motion templates needed",
+        *(f"{_INDENT}{reason} ({count} pairs)" for reason, count in plan.idle.most_common(_IDLE_SHOWN)),
     ]
 
 
@@ -37,7 +42,8 @@ def work_lines(job: Job, pools: Pools) -> list[str]:
         + (f", and those of {unknown} pairs whose templates are still to be made" if unknown else ""),
     ]
     spent = results.seconds_per_frame(job.settings.output_layout, job.engine.label)
-    needed = {stage: frames * spent[stage] / pools[stage].ceiling for stage in PHASES["pairs"] if stage in spent}
+    stages = [stage.name for stage in graphs_of(job.settings).pairs.stages]
+    needed = {stage: frames * spent[stage] / pools[stage].ceiling for stage in stages if stage in spent}
     if needed and frames:
         slowest = max(needed, key=lambda stage: needed[stage])
         lines.append(
@@ -47,11 +53,11 @@ def work_lines(job: Job, pools: Pools) -> list[str]:
     return lines
 
 
-def pool_lines(pools: Pools) -> list[str]:
+def pool_lines(pools: Pools, settings: Settings) -> list[str]:
     """Say how many actors each stage gets, what each reserves, and what changes it."""
     lines = ["pools: set pools.<stage>.actors, pools.<stage>.cpus or pools.<stage>.gpus to change them"]
-    for phase, stages in PHASES.items():
-        lines += [f"{_INDENT}{phase}: pools.{stage} {_pool(pools[stage])}" for stage in stages]
+    for graph in graphs_of(settings).phases:
+        lines += [f"{_INDENT}{graph.name}: pools.{stage.name} {_pool(pools[stage.name])}" for stage in graph.stages]
     return lines
 
 

@@ -12,6 +12,7 @@ from typing import Any, Never, TextIO
 from tqdm import tqdm
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.result_schema import FILTERED
 from lp_ray.coordinator.reporting import Progress, Reporter, Summary
 from lp_ray.output.results import ResultRow
 
@@ -31,7 +32,7 @@ class TerminalBar:
             self._close()
             self._phase = progress.phase
             self._bar = tqdm(total=progress.total, desc=progress.phase, file=self._stream, unit="", leave=True)
-        self._bar.n = progress.done + progress.failed
+        self._bar.n = progress.settled
         self._bar.total = progress.total
         rate = progress.frames / max(self._bar.format_dict["elapsed"], 1e-3)
         self._bar.set_postfix_str(f"{progress.failed} failed, {progress.frames} frames, {rate:.1f}/s", refresh=False)
@@ -66,7 +67,7 @@ class PlainLines:
         now = time.monotonic()
         if progress.phase != self._phase:
             self._phase, self._started, self._last, self._closed = progress.phase, now, now, False
-        ended = progress.done + progress.failed >= progress.total
+        ended = progress.settled >= progress.total
         if self._closed or (now - self._last < self._every and not ended):
             return
         self._last, self._closed = now, ended
@@ -92,7 +93,7 @@ class JsonLines:
 
     def update(self, progress: Progress) -> None:
         phase, last, closed = self._shown
-        now, ended = time.monotonic(), progress.done + progress.failed >= progress.total
+        now, ended = time.monotonic(), progress.settled >= progress.total
         if phase == progress.phase and (closed or (now - last < self._every and not ended)):
             return
         self._shown = (progress.phase, now, ended)
@@ -116,7 +117,7 @@ class JsonLines:
 
 def describe(progress: Progress, elapsed: float) -> str:
     """One line: what is done and failed, the rates, and the time left where it can be told."""
-    settled = progress.done + progress.failed
+    settled = progress.settled
     rate = progress.frames / elapsed if elapsed > 0 else 0.0
     text = (
         f"{progress.phase}: {settled}/{progress.total} ({progress.failed} failed), "
@@ -129,9 +130,7 @@ def describe(progress: Progress, elapsed: float) -> str:
 def time_left(progress: Progress, elapsed: float) -> float | None:
     """Seconds left at the rate so far, by frames where their number is known; None before the first."""
     part = (
-        progress.frames / progress.total_frames
-        if progress.total_frames
-        else (progress.done + progress.failed) / max(progress.total, 1)
+        progress.frames / progress.total_frames if progress.total_frames else progress.settled / max(progress.total, 1)
     )
     return elapsed * (1 - min(part, 1.0)) / part if part > 0 else None
 
@@ -149,11 +148,13 @@ def make_reporter(log: str = "auto", stream: TextIO | None = None) -> Reporter:
 def summary_lines(summary: Summary, output: str) -> list[str]:
     """The end of a job in a few lines: counts by status, top errors, where things are."""
     lines = [
-        "pairs: " + ", ".join(f"{count} {status}" for status, count in summary.by_status.items()),
+        "pairs: " + ", ".join(f"{n} {status}" for status, n in summary.by_status.items() if n or status != FILTERED),
         f"before: {summary.before.get('done', 0)} done and {summary.before.get('failed', 0)} failed, left as they were",
         f"templates: {summary.templates_made} made, {summary.templates_reused} reused",
         f"frames: {summary.frames} in {summary.seconds:.1f} s",
     ]
     lines += [f"  failed with {error}: {count}" for error, count in list(summary.by_error.items())[:5]]
+    if summary.unexpected:
+        lines.append(f"unexpected errors: {summary.unexpected}; see traceback_uri in the results, and report them")
     where = output.removeprefix("file://")
     return [*lines, f"videos:  {where}/videos", f"results: {where}/results"]

@@ -7,12 +7,10 @@ import logging
 import math
 import os
 import signal
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from omegaconf import DictConfig, OmegaConf
-from ray._private.accelerators import NvidiaGPUAcceleratorManager
-from ray._private.utils import get_num_cpus
 
 from jobs.plan_report import pool_lines
 from lp_ray import storage
@@ -20,13 +18,18 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.options import PairOptions, make_options, option_names
 from lp_ray.coordinator.reporting import Reporter
-from lp_ray.engine.factory import EngineIdentity, EngineSpec
-from lp_ray.face.factory import LandmarkerSpec
-from lp_ray.face.xpose.identity import XPoseSpec
+from lp_ray.engine.protocol import EngineSpec
+from lp_ray.face.protocol import LandmarkerSpec
 from lp_ray.output.lease import LeaseTimes
-from lp_ray.plan.settings import Settings
+from lp_ray.output.sidecars.protocol import SIDECARS
+from lp_ray.plan.devices import Devices
+from lp_ray.plan.settings import Settings, StageSpec
+from lp_ray.runtime.graph import graphs_of
 from lp_ray.runtime.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
 from lp_ray.runtime.ray_executor import RayExecutor
+from lp_ray.runtime.ray_private import count_cpus, count_gpus
+from lp_ray.stages.added import STAGES
+from lp_ray.stages.contract import Bench
 
 
 def plain(config: Any) -> Any:
@@ -62,25 +65,54 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
     return Settings(
         output=output,
         templates=templates,
-        engine=EngineSpec(**{name: str(value) for name, value in plain(config.engine).items()}),
-        landmarker=LandmarkerSpec(**{name: str(value or "") for name, value in plain(config.detector).items()}),
-        xpose=_xpose_from(config),
+        engine=_spec(EngineSpec, config.engine),
+        landmarker=_spec(LandmarkerSpec, config.detector),
+        animal_detector=_spec(LandmarkerSpec, config.get("xpose") or {"name": "xpose"}),
         subject=str(config.get("subject") or ""),
         limits=Limits(**bounds),
         max_missing_fraction=float(fraction),
+        max_unexpected=_max_unexpected(config),
         chunk_frames=chunk,
         span_chunks=span,
+        stages=_stages(config),
+        sidecars=_sidecars(config),
     )
 
 
-def _xpose_from(config: DictConfig) -> XPoseSpec:
-    """Read what finds animals; jobs without sources have no such settings."""
-    values = plain(config.get("xpose") or {})
-    for name, kinds in (("points", int), ("min_score", (int, float))):
-        if name in values and (isinstance(values[name], bool) or not isinstance(values[name], kinds)):
-            raise RefusedError(f"xpose.{name}={values[name]!r} must be a number")
-    given: dict[str, Any] = values | ({"weights": str(values["weights"] or "")} if "weights" in values else {})
-    return XPoseSpec(**given)
+Spec = TypeVar("Spec", EngineSpec, LandmarkerSpec)
+
+
+def _spec(kind: type[Spec], group: Any) -> Spec:
+    """Build a spec: settings that all of its kind have are its fields, the others go to the plugin as they are."""
+    values = plain(group)
+    shared = {field.name for field in dataclasses.fields(kind)} - {"settings"}
+    own = tuple(sorted((name, value) for name, value in values.items() if name not in shared))
+    return kind(**{name: str(values[name] or "") for name in shared & values.keys()}, settings=own)
+
+
+def _max_unexpected(config: DictConfig) -> int:
+    most = config.get("max_unexpected", Settings.max_unexpected)
+    if isinstance(most, bool) or not isinstance(most, int) or most < 0:
+        raise RefusedError(f"max_unexpected={most!r} must be a whole number, 0 or more")
+    return most
+
+
+def _stages(config: DictConfig) -> tuple[StageSpec, ...]:
+    """Read the stages that the job adds: a list of names, or names with parameters. Each must be known."""
+    given = plain(config.get("stages") or {})
+    named: dict[str, Any] = dict.fromkeys(given, None) if isinstance(given, list) else given
+    specs = tuple(StageSpec(str(name), tuple(sorted((values or {}).items()))) for name, values in named.items())
+    for spec in specs:
+        STAGES.get(spec.name)
+    return specs
+
+
+def _sidecars(config: DictConfig) -> tuple[str, ...]:
+    given = plain(config.get("sidecars") or [])
+    names = tuple(given.split(",") if isinstance(given, str) else map(str, given))
+    for name in names:
+        SIDECARS.get(name)
+    return names
 
 
 def policy_from(config: DictConfig) -> storage.Policy:
@@ -132,46 +164,45 @@ def _totals(config: DictConfig) -> tuple[float, float]:
     if ray.is_initialized():
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
-    cpus = config.cluster.num_cpus or get_num_cpus()
-    return float(cpus), float(NvidiaGPUAcceleratorManager.get_current_node_num_accelerators())
+    return float(config.cluster.num_cpus or count_cpus()), count_gpus()
 
 
-def pools_from(config: DictConfig, encoder: str = "x264", xpose_device: str = "cpu") -> Pools:
-    """Size the pools for the cluster; `encoder` is nvenc where any pair's is, `xpose_device` cuda where
-    X-Pose is needed there.
+def pools_from(config: DictConfig, settings: Settings, devices: Devices) -> Pools:
+    """Size the pools of a job's stages for the cluster.
 
     A cluster of our own has all that it will ever have. Any other may grow, to what `cluster.num_cpus` and
     `cluster.num_gpus` say, and shrink.
     """
     cpus, gpus = _totals(config)
-    device, overrides = str(config.engine.device), plain(config.pools)
+    phases, overrides = graphs_of(settings).phases, plain(config.pools)
+    _check_numbers(devices)
 
     def derive(cpus: float, gpus: float) -> Pools:
-        return derive_pools(cpus, gpus, device, overrides, str(config.detector.device), encoder, xpose_device)
+        return derive_pools(phases, cpus, gpus, devices, overrides)
 
     if str(config.cluster.address) == "local":
         return derive(cpus, gpus)
     fixed = {stage for stage, values in overrides.items() if values["actors"] is not None}
-    wants_gpus = "cuda" in (device, str(config.detector.device), xpose_device) or encoder == "nvenc"
+    wants_gpus = any(device.is_gpu for device in devices.values())
     wants_gpus = wants_gpus or any(values["gpus"] for values in overrides.values())
     empty = cpus < 1 or (wants_gpus and gpus < 1)
     full = derive(_limit(config, "num_cpus", cpus), _limit(config, "num_gpus", gpus) if wants_gpus else gpus)
     return let_grow(one_of_each(full, fixed) if empty else derive(cpus, gpus), full, fixed)
 
 
-def executor_from(
-    config: DictConfig,
-    settings: Settings,
-    engine: EngineIdentity,
-    reporter: Reporter,
-    encoder: str = "x264",
-    xpose_device: str = "cpu",
-) -> RayExecutor:
+def _check_numbers(devices: Devices) -> None:
+    """Refuse a numbered GPU: Ray gives each actor a GPU of its own choice, which is the actor's number 0."""
+    for part, device in devices.items():
+        if device.number:
+            raise RefusedError(f"{part}={device}: Ray chooses each actor's GPU; use {part}=cuda")
+
+
+def executor_from(config: DictConfig, bench: Bench, devices: Devices, reporter: Reporter) -> RayExecutor:
     """Return what runs the stages, on the cluster that `start_ray` connected to; its pools are printed."""
 
     def pools() -> Pools:
-        sized = pools_from(config, encoder, xpose_device)
-        for line in pool_lines(sized):
+        sized = pools_from(config, bench.settings, devices)
+        for line in pool_lines(sized, bench.settings):
             reporter.note(line)
         return sized
 
@@ -179,7 +210,7 @@ def executor_from(
         reporter.note("nodes of the cluster are gone: what is not whole yet begins anew on those that are left")
         return pools()
 
-    return RayExecutor(settings, engine, pools(), resize, float(config.cluster.stall_s))
+    return RayExecutor(bench, pools(), resize, float(config.cluster.stall_s))
 
 
 def _limit(config: DictConfig, name: str, there: float) -> float:

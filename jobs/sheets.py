@@ -11,17 +11,18 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, main
+from jobs.places import folder_to_read, folder_to_write
 from jobs.setup import required
 from lp_ray import storage
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
+from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.frames_zip import read_frames
 from lp_ray.media.images import write_image
 from lp_ray.output import results
-from lp_ray.output.results import FRAMES
 from lp_ray.report.sheet import contact_sheet, pick_frames, sheet_times
 
 COLUMNS = 9
@@ -29,8 +30,9 @@ COLUMNS = 9
 
 def run(config: DictConfig) -> int:
     """Draw the sheets and say where they are."""
-    folder = Path(str(config.folder or "sheets"))
-    for sheet in write_sheets(required(config, "output"), folder):
+    output, folder = folder_to_read("output", required(config, "output")), str(config.folder or "sheets")
+    folder_to_write("folder", folder)
+    for sheet in write_sheets(output, Path(folder)):
         print(sheet)
     return EXIT_DONE
 
@@ -42,7 +44,7 @@ def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None =
     """
     done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
     if not done:
-        raise RefusedError(f"no finished pairs in {output}")
+        raise RefusedError(f"no finished pairs in {output}: python -m jobs.animate makes them")
     folder.mkdir(parents=True, exist_ok=True)
     sheets = []
     for number, driving_id in enumerate(sorted({row["driving_id"] for row in done})):
@@ -57,7 +59,7 @@ def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None =
 
 
 def _result(row: results.ResultRow) -> list[Image]:
-    if row["kind"] != FRAMES:
+    if row["kind"] != FORMATS.get("frames").kind:
         return _footage(row["video_uri"])
     with storage.local_copy(row["video_uri"], Limits()) as path:
         return _spread(read_frames(path), row["n_frames"])

@@ -7,15 +7,16 @@ import ray
 from omegaconf import DictConfig
 
 from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from jobs.places import check_many, folder_to_write
 from jobs.progress import make_reporter
 from jobs.setup import executor_from, plain, policy_from, required, settings_from, start_ray
-from lp_ray import storage
 from lp_ray.contract.manifest import read_manifest
 from lp_ray.contract.options import check_options, make_options
-from lp_ray.coordinator.job import identify
+from lp_ray.coordinator.job import devices_of, identify
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.plan.inputs import resolve_drivings
 from lp_ray.plan.shard import parse_shard
+from lp_ray.stages.contract import Bench
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
 """Those of a pair's options that change its driving's template."""
@@ -23,7 +24,8 @@ CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_v
 
 def run(config: DictConfig) -> int:
     """Track every driving whose template the store does not hold, and say what became of each."""
-    templates = storage.normalise(required(config, "templates"))
+    templates = folder_to_write("templates", required(config, "templates"))
+    check_many("driving", required(config, "drivings"))
     table = read_manifest(required(config, "drivings"), "driving")
     if shard := parse_shard(config.shard):
         table = table.filter(pa.array(shard.rows(table["uri"])))
@@ -38,7 +40,7 @@ def run(config: DictConfig) -> int:
     reporter = make_reporter()
     start_ray(config)
     try:
-        executor = executor_from(config, settings, engine, reporter)
+        executor = executor_from(config, Bench(settings, engine), devices_of(settings), reporter)
         made = make_templates(list(reachable.values()), settings, identity, executor, reporter)
     finally:
         ray.shutdown()

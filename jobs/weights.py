@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, main
+from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
 from jobs.setup import plain, required
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError, WeightsError
@@ -17,29 +17,33 @@ from lp_ray.base.limits import Limits
 from lp_ray.contract.variants import Variant
 from lp_ray.engine.liveportrait.weights.checkpoint import MAX_BYTES
 from lp_ray.engine.liveportrait.weights.load import check_variant
-from lp_ray.models.artefacts import CODE_REPOSITORY, artefact_of_model
+from lp_ray.models.artefacts import CODE_REPOSITORY, HUB_REVISION, artefact_of_model, artefacts_of
 from lp_ray.models.store import WeightStore
 from lp_ray.publish.convert import ImportRules, convert_file, import_weights
 from lp_ray.publish.pull import download_official
 
 
-def pull(config: DictConfig) -> None:
-    """Download the official files and bring them into the store."""
+def pull(config: DictConfig) -> int:
+    """Download the official files and bring them into the store; name those that could not be had."""
     store, rules = WeightStore(required(config, "store")), rules_from(config)
     folder = Path(str(config.download)) if config.download else None
-    downloaded = download_official(rules.variants, folder, str(config.revision))
+    downloaded = download_official(rules.variants, folder, str(config.revision or HUB_REVISION))
     rules = replace(rules, resources=rules.resources or CODE_REPOSITORY)
     import_weights(str(downloaded), store, rules, print)
     verify(config)
+    missing = dict.fromkeys(a.source for v in rules.variants for a in artefacts_of(v) if a.name not in store.entries)
+    for source in missing:
+        print(f"missing: {source} could not be had; all others are in the store", file=sys.stderr)
+    return EXIT_SOME_FAILED if missing else EXIT_DONE
 
 
-def import_(config: DictConfig) -> None:
-    """Bring files in the official layout into the store."""
+def import_(config: DictConfig) -> int:
+    """Bring files in the official layout into the store; optional ones that are not there are left out."""
     import_weights(required(config, "input"), WeightStore(required(config, "store")), rules_from(config), print)
-    verify(config)
+    return verify(config)
 
 
-def verify(config: DictConfig) -> None:
+def verify(config: DictConfig) -> int:
     """Compare every file of the store with its lock. Raises WeightsError naming those that differ."""
     store = WeightStore(required(config, "store"))
     problems = []
@@ -50,18 +54,20 @@ def verify(config: DictConfig) -> None:
             problems.append(f"{name} ({problem})")
     if problems:
         raise WeightsError(f"weight store {store}: {', '.join(problems)}; bring these in again with pull or import")
+    return EXIT_DONE
 
 
-def convert(config: DictConfig) -> None:
+def convert(config: DictConfig) -> int:
     """Convert one published file, whatever its hash."""
     artefact = artefact_of_model(required(config, "model"))
     output = storage.normalise(required(config, "output"))
     with storage.local_copy(required(config, "input"), Limits(max_bytes=MAX_BYTES)) as path:
         storage.put_bytes(output, convert_file(path, artefact, required(config, "input")))
     print(f"{artefact.model} -> {storage.display(output)}")
+    return EXIT_DONE
 
 
-COMMANDS: dict[str, Callable[[DictConfig], None]] = {
+COMMANDS: dict[str, Callable[[DictConfig], int]] = {
     "pull": pull,
     "import": import_,
     "verify": verify,
@@ -84,8 +90,7 @@ def run(config: DictConfig) -> int:
     command = required(config, "command")
     if command not in COMMANDS:
         raise RefusedError(f"{command!r} must be one of {', '.join(COMMANDS)}")
-    COMMANDS[command](config)
-    return EXIT_DONE
+    return COMMANDS[command](config)
 
 
 def arguments(typed: list[str]) -> list[str]:

@@ -6,16 +6,24 @@ row = LivePortraitPipeline().animate("a.jpg", "b.mp4", "out")
 
 from typing import TYPE_CHECKING, Any
 
+from lp_ray.base.version import __version__
+
 if TYPE_CHECKING:
     from lp_ray.api import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError
 
-__all__ = ["LivePortraitPipeline", "LivePortraitPipelineAnimal", "PairFailedError"]
+_LIBRARY = ("LivePortraitPipeline", "LivePortraitPipelineAnimal", "PairFailedError")
+
+__all__ = ["LivePortraitPipeline", "LivePortraitPipelineAnimal", "PairFailedError", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     """Load the library's classes when they are asked for: stages and jobs go without them."""
-    if name in __all__:
-        from lp_ray import api as library
+    if name in _LIBRARY:
+        from lp_ray import api
 
-        return getattr(library, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

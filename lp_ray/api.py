@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
@@ -19,13 +18,14 @@ from lp_ray.contract.result_schema import DONE
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.reporting import Progress
 from lp_ray.engine.factory import EngineSpec
-from lp_ray.face.xpose.identity import XPoseSpec
+from lp_ray.face.protocol import LandmarkerSpec
 from lp_ray.output import results
 from lp_ray.output.occupy import occupy
 from lp_ray.output.results import ResultRow
 from lp_ray.plan.pairing import pair_up
 from lp_ray.plan.settings import Settings
 from lp_ray.runtime.inline import InlineExecutor
+from lp_ray.stages.contract import Bench
 from lp_ray.storage import Policy
 
 SEEDED = "seeded"
@@ -76,7 +76,7 @@ class LivePortraitPipeline:
             raise RefusedError(f"{unknown[0]}: no such setting (settings: {', '.join(sorted(known))})")
         self._engine = EngineSpec(engine, device, precision, weights, size, self.variant)
         self._policy = policy
-        self._given = {"xpose": XPoseSpec(weights if weights != SEEDED else ""), **settings}
+        self._given = {"animal_detector": LandmarkerSpec("xpose", weights if weights != SEEDED else ""), **settings}
         self._run = uuid.uuid4().hex
         self._executor: InlineExecutor | None = None
         self._settings: Settings | None = None
@@ -107,14 +107,15 @@ class LivePortraitPipeline:
         named = {ALIASES.get(name, name): value for name, value in options.items()}
         pairs = pair_up("zip", 1, 1, make_options(named, "options"))
         job = jobs.prepare(settings, sources, drivings, None, pairs, self._policy)
-        with occupy(settings.output_layout) as lease:
+        with occupy(settings.output_layout, meta=job.plan.meta_schema) as lease:
             jobs.leave_out_standing(job, retry_failed=True)
             if len(job.plan.todo):
                 if self._executor is None or self._settings != settings:
-                    self._executor, self._settings = InlineExecutor(settings, job.engine), settings
+                    self._executor, self._settings = InlineExecutor(Bench(settings, job.engine)), settings
                 jobs.run(job, self._executor, _Silent(), lease)
-        rows = results.read_results(settings.output).filter(pc.field("pair_id") == job.plan.pair_id(0)).to_pylist()
-        row: ResultRow = rows[0]
+            else:
+                jobs.settle(job, lease)
+        row = results.find_row(settings.output, job.plan.pair_id(0), job.plan.source_id(0), job.plan.driving_id(0))
         if row["status"] != DONE:
             raise PairFailedError(row)
         return row

@@ -19,6 +19,8 @@ import skimage.data
 
 from lp_ray.acting.curves import Curves
 from lp_ray.acting.film import film_performance
+from lp_ray.base.arrays import Image
+from lp_ray.media.frames_zip import read_frames
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TALK_FPS, NOD_FPS = Fraction(25), Fraction(30000, 1001)
@@ -109,3 +111,8 @@ def performances(tmp_path_factory: pytest.TempPathFactory) -> Performances:
         nod,
         film_performance(nod, "nod_and_shake", actor, NOD_FPS, NOD_FRAMES, sound=False),
     )
+
+
+def read_frames_of(uri: str) -> list[Image]:
+    """Return the frames of a result in `format=frames`."""
+    return list(read_frames(Path(uri.removeprefix("file://"))))

@@ -24,6 +24,7 @@ from lp_ray.engine.factory import EngineSpec, create_engine
 from lp_ray.runtime.inline import InlineExecutor
 from lp_ray.runtime.pools import Pools
 from lp_ray.runtime.ray_executor import RayExecutor
+from lp_ray.stages.contract import Bench
 
 Report = dict[str, Any]
 
@@ -56,7 +57,7 @@ def _as_job(bench: GrowthBench, sources: pa.Table, drivings: pa.Table, folder: P
     settings = settings_in(folder, bench.engine, chunk_frames=bench.chunk_frames)
     create, rows, started = Tally.in_folder(folder / "tally", create_engine), Rows(), time.perf_counter()
     job = plan_job(settings, sources, drivings)
-    summary = run_job(job, RayExecutor(settings, job.engine, pools, create=create), rows)
+    summary = run_job(job, RayExecutor(Bench(settings, job.engine, create), pools), rows)
     return {
         "templates": summary.templates_made,
         "prepared": len(create.stamps(PREPARED)),
@@ -72,7 +73,7 @@ def _as_loop(bench: GrowthBench, sources: pa.Table, drivings: pa.Table, folder: 
             settings = settings_in(folder / f"{i}-{j}", bench.engine, chunk_frames=bench.chunk_frames)
             job = plan_job(settings, sources[i : i + 1], drivings[j : j + 1])
             reports.append(Rows())
-            templates += run_job(job, InlineExecutor(settings, job.engine, create), reports[-1]).templates_made
+            templates += run_job(job, InlineExecutor(Bench(settings, job.engine, create)), reports[-1]).templates_made
     return {
         "templates": templates,
         "prepared": len(create.stamps(PREPARED)),

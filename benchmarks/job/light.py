@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,15 @@ from benchmarks.job.alone import run_alone
 from benchmarks.job.material import make_drivings, make_sources
 from benchmarks.job.tally import ANIMATED, Stamp, Tally
 from benchmarks.job.work import Rows, plan_job, run_job, settings_in
+from lp_ray.contract.rows import Row
 from lp_ray.engine.factory import CreateEngine, EngineIdentity, EngineSpec, create_engine
 from lp_ray.plan.settings import Settings
+from lp_ray.plan.work import SpanRow
+from lp_ray.runtime.graph import PAIRS, Graph
 from lp_ray.runtime.pools import Pools
 from lp_ray.runtime.ray_executor import RayExecutor
-from lp_ray.stages.rows import SpanRow, StagedSegment
+from lp_ray.stages.contract import Bench
+from lp_ray.stages.rows import StagedSegment
 
 AIM = 0.9
 
@@ -70,16 +74,19 @@ class _WatchedExecutor(RayExecutor):
     def __init__(
         self, settings: Settings, engine: EngineIdentity, pools: Pools, bench: LightBench, tally: Tally
     ) -> None:
-        super().__init__(settings, engine, pools, create=tally)
+        super().__init__(Bench(settings, engine, tally), pools)
         self.watch = _Watch()
-        self._alone = (settings, bench.create, engine.source_size, pools["animate"])
+        self._alone = (Bench(settings, engine, bench.create), pools["animate"])
         self._alone_s = bench.alone_s
 
-    def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
-        self.watch.spans = list(spans)
+    def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
+        if graph.takes is not SpanRow:
+            yield from super().run(graph, rows)
+            return
+        self.watch.spans = [row for row in rows if isinstance(row, SpanRow)]
         self.run_alone()
         self.watch.opened_s = time.time()
-        for piece in super().stream_pairs(self.watch.spans):
+        for piece in super().run(graph, self.watch.spans):
             self.watch.pieces.append(piece)
             yield piece
 
@@ -106,7 +113,7 @@ def measure_light(bench: LightBench, folder: Path, pools: Pools) -> Report:
         "pairs": bench.sources,
         "frames": sum(piece.n_frames for piece in watch.pieces),
         "chunk_frames": bench.chunk_frames,
-        "actors": {stage: pools[stage].actors for stage in ("source", "animate", "write")},
+        "actors": {stage.name: pools[stage.name].actors for stage in PAIRS.stages},
         **found,
         "alone_fps": watch.alone,
         "speed_of_light": [mean, min(ratios), max(ratios)],
@@ -138,11 +145,9 @@ def figures(watch: _Watch, first: Stamp, rows: Rows, pools: Pools) -> Report:
     """Return the rates of a job and how its stages were used; `first` is the first chunk that left an engine."""
     pieces, window_s = watch.pieces, rows.last_s - first.time_s
     frames = sum(piece.n_frames for piece in pieces)
-    worked = {
-        "source": sum(piece.seconds_source for piece in pieces[1:]),
-        "animate": sum(piece.seconds_animate for piece in pieces[1:]),
-        "write": sum(piece.seconds_write for piece in pieces),
-    }
+    names = [stage.name for stage in PAIRS.stages]
+    worked = {name: sum(piece.trace.seconds.get(name, 0.0) for piece in pieces[1:]) for name in names}
+    worked[names[-1]] += pieces[0].trace.seconds.get(names[-1], 0.0)  # the first chunk was written in the window
     used = {stage: seconds / (window_s * pools[stage].actors) for stage, seconds in worked.items()}
     used["finalize"] = sum(row["seconds"]["finalize"] for row in rows.rows) / window_s
     return {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import EngineIdentity, EngineSpec
-from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
+from lp_ray.engine.protocol import FRAME_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.motion.template import MotionFrames
 
 WAIT_S = 0.025
@@ -50,13 +50,13 @@ class StandIn:
     def direct(self, motion: PairMotion, options: PairOptions) -> None:
         """There is nothing to direct."""
 
-    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[NDArray[np.uint8]]:
+    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
         """Yield each chunk of `span` WAIT_S a frame after it was asked for."""
         for start, stop in span.chunks():
             ready = time.perf_counter() + WAIT_S * (stop - start)
             frames = source[np.abs(np.arange(start, stop) % (2 * SWAY) - SWAY + 0.5).astype(np.intp)]
             time.sleep(max(0.0, ready - time.perf_counter()))
-            yield frames
+            yield Frames(frames)
 
 
 def create_stand_in(spec: EngineSpec) -> StandIn:

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lp_ray.engine.factory import CreateEngine, EngineSpec
-from lp_ray.engine.protocol import Engine, SourceCrops, Span
+from lp_ray.engine.protocol import Engine, Frames, SourceCrops, Span
 
 PREPARED, ANIMATED = "prepared", "animated"
 """Sources whose features were computed; chunks that left an engine, with their frames."""
@@ -47,9 +44,9 @@ class Tally:
             self._note(PREPARED, len(source.images))
             return prepare(source)
 
-        def noted_animate(source: Any, direction: Any, span: Span) -> Iterator[NDArray[np.uint8]]:
+        def noted_animate(source: Any, direction: Any, span: Span) -> Iterator[Frames]:
             for frames in animate(source, direction, span):
-                self._note(ANIMATED, len(frames))
+                self._note(ANIMATED, len(frames.images))
                 yield frames
 
         engine.prepare, engine.animate = noted_prepare, noted_animate  # type: ignore[method-assign]

@@ -57,8 +57,8 @@ def plan_job(settings: Settings, sources: pa.Table, drivings: pa.Table) -> jobs.
     if settings.engine.name != stand_in.NAME:
         return jobs.prepare(settings, sources, drivings, None, pairs, LOCAL_POLICY)
     engine, landmarker = stand_in.IDENTITY, identify_landmarker(settings.landmarker)
-    shared = {"max_missing_fraction": settings.max_missing_fraction}
-    identity = Identity(engine.digest, landmarker.digest, shared, terms=Terms(detector=landmarker.licences))
+    terms = Terms(detector=landmarker.licences)
+    identity = Identity(engine.digest, landmarker.digest, *jobs.shared_settings(settings), terms=terms)
     sources = fill_subjects(sources, settings.subject, settings.engine.variant)
     plan = make_plan(sources, drivings, None, pairs, identity, LOCAL_POLICY, engine.label)
     return jobs.Job(plan, settings, identity, engine)

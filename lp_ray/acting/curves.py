@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import RefusedError
-from lp_ray.contract.options import nearest
+from lp_ray.base.names import nearest
 
 Curve = NDArray[np.float64]
 

@@ -1,4 +1,7 @@
-"""The two ways work can be turned down: a whole job refused, or one input failing its own pairs."""
+"""Every error that the package raises on purpose, by what it ends: a job before its work, a job at work, one input.
+
+Anything else that is raised is a mistake of ours, and keeps its traceback.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,13 @@ class LpRayError(Exception):
 class RefusedError(LpRayError):
     """The job must not start: a manifest, an option or the environment is wrong.
 
-    The message names the row, the field and the remedy.
+    The message names the row, the field and the remedy. Where work has begun, the coordinator makes a StoppedError of
+    it: nothing else would fare better.
     """
+
+
+class StoppedError(LpRayError):
+    """The job has stopped in the middle of its work; what is finished stays, and the next run does the rest."""
 
 
 class StorageError(RefusedError):
@@ -45,12 +53,16 @@ class LeaseHeldError(RefusedError):
     """Another job that is alive works on the same output; the message names it."""
 
 
-class LeaseLostError(RefusedError):
+class LeaseLostError(StoppedError):
     """This job was taken for dead (it was paused, or cut off from its store) and another one has taken over."""
 
 
-class StalledError(LpRayError):
+class StalledError(StoppedError):
     """No stage has made progress for as long as `cluster.stall_s` allows."""
+
+
+class UnexpectedErrorsError(StoppedError):
+    """More pieces of work than `max_unexpected` met an error that no input is to blame for: a mistake of ours."""
 
 
 class InputError(LpRayError):
@@ -122,3 +134,23 @@ class EngineOutputError(InputError):
 
 class WeightsError(RefusedError):
     """A weight file is missing, altered, or of the wrong keys or shapes; the message names file and key."""
+
+
+class FilteredError(InputError):
+    """A filter leaves a pair out. It is no failure: the pair's row is `filtered`, with the reason and the score."""
+
+    def __init__(self, reason: str, score: float | None = None) -> None:
+        super().__init__(reason, score)
+        self.reason = reason
+        self.score = score
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def error_of(name: str, message: str) -> LpRayError:
+    """Return the error of a class that is named in a message from another process, or an LpRayError that names it."""
+    kind = globals().get(name)
+    if isinstance(kind, type) and issubclass(kind, LpRayError):
+        return kind(message)
+    return LpRayError(f"{name}: {message}")

@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any, Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
+CacheName = Literal["source", "paste_back", "template", "prepared"]
 
 GAUGE_EVERY_S = 0.5
 """Between two settings of a gauge: below any interval at which Ray reports."""
@@ -138,7 +139,7 @@ def queue_depth(queue: Literal["open_pairs", "finalizing", "unwritten_rows"], de
     _set(QUEUE, depth, queue=queue)
 
 
-def cache_looked_up(cache: Literal["source", "paste_back", "template", "prepared"], hit: bool) -> None:
+def cache_looked_up(cache: CacheName, hit: bool) -> None:
     """Something was looked for in a cache of an actor."""
     _add(CACHE, 1, cache=cache, outcome="hit" if hit else "miss")
 

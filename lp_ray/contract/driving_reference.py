@@ -15,3 +15,9 @@ def parse_reference(text: str) -> str | int:
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
     raise RefusedError(f"driving_reference={text!r} must be {FIRST}, {NEUTRAL} or a frame's index")
+
+
+def canonical_reference(text: str) -> str:
+    """Return the one way to write what `text` means: "first" for frame 0, no leading zeros. Raises RefusedError."""
+    choice = parse_reference(text)
+    return FIRST if choice == 0 else str(choice)

@@ -1,20 +1,47 @@
-"""Why a piece of work could not be done, as rows and results say it."""
+"""Why a piece of work could not be done, as rows and results say it. Errors cross processes in this form."""
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 
 from lp_ray import storage
+from lp_ray.base.errors import FilteredError, InputError, LpRayError
+from lp_ray.contract.result_schema import FAILED, FILTERED
+
+STOPPED = "stopped"
+"""As a failure's status: it ends the job, for no other piece of work would fare better."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a pair or a template could not be made."""
+    """How a piece of work ended early.
+
+    `status` is what it makes of its pair (failed or filtered), or `stopped`. `traceback`, with secrets taken out, is
+    there for an error that the package does not raise on purpose; `score` for a filter's verdict.
+    """
 
     stage: str
     error_class: str
     error: str
+    status: str = FAILED
+    traceback: str = ""
+    score: float | None = None
+
+    @property
+    def is_unexpected(self) -> bool:
+        """Whether it is a mistake of ours, or a broken machine, and no input's own."""
+        return bool(self.traceback)
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> Failure:
-        return cls(stage, type(error).__name__, storage.redact(str(error) or repr(error)))
+        """Say what an error means for the piece of work that met it."""
+        named = cls(stage, type(error).__name__, storage.redact(str(error) or repr(error)))
+        if isinstance(error, FilteredError):
+            return cls(stage, "", named.error, FILTERED, score=error.score)
+        if isinstance(error, InputError):
+            return named
+        if isinstance(error, LpRayError):
+            return cls(stage, named.error_class, named.error, STOPPED)
+        trace = storage.redact("".join(traceback.format_exception(error)))
+        return cls(stage, named.error_class, named.error, traceback=trace)

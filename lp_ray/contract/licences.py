@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEDIAPIPE = "MediaPipe face landmarker (Google): Apache-2.0"
-
 
 @dataclass(frozen=True)
 class Terms:
-    """Licences by what is used: the engine's networks, the detector of people, X-Pose."""
+    """Licences by what is used: the engine's networks, the detector of people, the detector of animals."""
 
     engine: tuple[str, ...] = ()
     detector: tuple[str, ...] = ()
-    xpose: tuple[str, ...] = ()
+    animals: tuple[str, ...] = ()
 
-    def of(self, detector: bool, xpose: bool) -> list[str]:
+    def of(self, detector: bool, animals: bool) -> list[str]:
         """Return the terms of the engine and of what else was used, each once."""
-        used = [*self.engine, *(self.detector if detector else ()), *(self.xpose if xpose else ())]
+        used = [*self.engine, *(self.detector if detector else ()), *(self.animals if animals else ())]
         return list(dict.fromkeys(used))

@@ -1,24 +1,28 @@
 """The contract with users: columns of the manifests that come in and of the results that go out.
 
-This is the one place for column names. Manifests are Parquet, read whole as Arrow tables; every check names the
-row (counted from 0), the column and the remedy, and raises RefusedError before any work starts.
+This is the one place for column names. Manifests are files of Parquet, CSV or JSON lines, or folders of them (see
+tables.py), read whole as Arrow tables; every check names the row (counted from 0), the column and the remedy, and
+raises RefusedError before any work starts.
 """
 
 from __future__ import annotations
 
+import re
+import typing
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError
+from lp_ray.base.names import nearest
+from lp_ray.contract.columns import NAMED, as_boxes, as_kind, as_text, cast, first_true, repeats, say_rows, valid_text
 from lp_ray.contract.face_rules import ALL_FACES, FACE_RULES
 from lp_ray.contract.media_kinds import MEDIA
-from lp_ray.contract.options import ALIASES, nearest, option_names
+from lp_ray.contract.options import ALIASES, PairOptions, option_names
+from lp_ray.contract.tables import plain, read_table
 from lp_ray.contract.variants import SUBJECTS
 
 META_PREFIX = "meta_"
@@ -50,6 +54,10 @@ _COLUMNS: dict[Kind, dict[str, pa.DataType]] = {
 }
 
 
+_INDEX = re.compile(r"__index_level_\d+__|__null_dask_index__|Unnamed: 0")
+_OPTION_KINDS = typing.get_type_hints(PairOptions)
+
+
 def read_manifest(uri: str, kind: Kind) -> pa.Table:
     """Read and check one manifest.
 
@@ -57,27 +65,30 @@ def read_manifest(uri: str, kind: Kind) -> pa.Table:
     uri), then any `meta_*` and option columns as they were. Raises RefusedError.
     """
     try:
-        with storage.local_copy(uri) as path:
-            table = pq.read_table(path)
+        table = read_table(uri, f"{kind} manifest {uri}")
     except InputError as error:
-        raise RefusedError(f"{kind} manifest: {error} (make one with `python -m jobs.manifest`)") from error
-    except (pa.ArrowException, OSError) as error:
-        raise RefusedError(f"{kind} manifest {uri}: not a Parquet file: {error}") from error
+        made = f" (python -m jobs.manifest kind={kind} makes one)" if kind != "pair" else ""
+        raise RefusedError(f"{kind} manifest: {error}{made}") from error
     return check_manifest(table, kind, where=f"{kind} manifest {uri}")
 
 
 def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
     """Check a manifest table and return it in the declared types; see `read_manifest`."""
     if table.num_rows == 0:
-        raise RefusedError(f"{where}: no rows")
+        raise RefusedError(f"{where}: no rows: there is nothing to do")
     known = _COLUMNS[kind]
+    table = _without_index(table, (*known, *option_names()))
     if kind == "pair":
         table = table.rename_columns([ALIASES.get(name, name) for name in table.column_names])
     _check_names(table, kind, where)
-    columns = {name: _cast(table, name, type_, where) for name, type_ in known.items()}
+    table = plain(table)
+    columns = {name: _declared(table, name, type_, where) for name, type_ in known.items()}
+    extra = {name: _extra(table[name], name, where) for name in table.column_names if name not in known}
     if kind == "pair":
         for name in PAIR_COLUMNS:
             _require(columns[name], name, where)
+        options = {name: column for name, column in extra.items() if name in option_names()}
+        _check_pairs({**columns, **options}, where)
     else:
         _require(columns["uri"], "uri", where)
         _check_faces(columns["face"], where, (ALL_FACES,) if kind == "source" else ())
@@ -91,7 +102,6 @@ def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
         _check_boxes_of_all(columns, where)
     if kind == "driving":
         _check_cuts(columns["start_s"], columns["end_s"], where)
-    extra = {name: table[name] for name in table.column_names if name not in known}
     return pa.table({**columns, **extra})
 
 
@@ -133,58 +143,88 @@ def _check_names(table: pa.Table, kind: Kind, where: str) -> None:
             raise RefusedError(f"{where}: column {name!r} is missing")
 
 
-def _cast(table: pa.Table, name: str, type_: pa.DataType, where: str) -> pa.ChunkedArray:
+def _without_index(table: pa.Table, known: tuple[str, ...]) -> pa.Table:
+    """Return a table without the row index that pandas and Dask write beside the columns."""
+    try:
+        facts = table.schema.pandas_metadata or {}
+        noted = {name for name in facts.get("index_columns", []) if isinstance(name, str)}
+    except (ValueError, TypeError, AttributeError):  # not what pandas writes
+        noted = set()
+    index = [
+        name
+        for name in dict.fromkeys(table.column_names)
+        if _INDEX.fullmatch(name) or (name in noted and name not in known and not name.startswith(META_PREFIX))
+    ]
+    return table.drop_columns(index) if index else table
+
+
+def _declared(table: pa.Table, name: str, type_: pa.DataType, where: str) -> pa.ChunkedArray:
+    """Return a column of the contract in its declared type, all null where the table lacks it."""
     if name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, type_)])
     column = table[name]
-    if name == "face" and pa.types.is_floating(column.type):
-        column = _cast_array(column, pa.int64(), name, where)  # pandas turns whole numbers with gaps into floats
-    if pa.types.is_nested(type_) != pa.types.is_nested(column.type) and not pa.types.is_null(column.type):
-        raise RefusedError(f"{where}: column {name!r} is {column.type}, it must be {type_}")
-    if name.endswith(("uri", "_id")) and not _is_text(column.type) and not pa.types.is_integer(column.type):
-        raise RefusedError(f"{where}: column {name!r} is {column.type}, it must be text")
-    return _cast_array(column, type_, name, where)
+    if type_ == pa.string():
+        return as_text(column, name, where)
+    if pa.types.is_string(column.type):
+        column = valid_text(column, name, where)
+        if name == "box":
+            return as_boxes(column, where)
+        column = pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), None, column)
+    return cast(column, type_, name, where)
 
 
-def _is_text(type_: pa.DataType) -> bool:
-    value = type_.value_type if pa.types.is_dictionary(type_) else type_
-    return bool(pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_null(value))
-
-
-def _cast_array(column: pa.ChunkedArray, type_: pa.DataType, name: str, where: str) -> pa.ChunkedArray:
-    try:
-        return column.cast(type_)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise RefusedError(f"{where}: column {name!r} must be {type_}: {error}") from error
-
-
-def _first(mask: pa.ChunkedArray) -> int | None:
-    """Row of the first true, or None; nulls count as false."""
-    rows = np.flatnonzero(mask.combine_chunks().fill_null(False).to_numpy(zero_copy_only=False))
-    return int(rows[0]) if len(rows) else None
+def _extra(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """Return an option's column in its kind; in a column of the user's own, bytes become text where they are text."""
+    kind = _OPTION_KINDS.get(name)
+    if pa.types.is_nested(column.type):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise RefusedError(f"{where}: column {name!r}: {error}") from error
+    if pa.types.is_binary(column.type) and kind is None:
+        try:
+            return valid_text(column, name, where)
+        except RefusedError:
+            return column
+    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+        column = valid_text(column, name, where)
+        return as_kind(column, kind, name, where) if kind in (bool, int, float) else column
+    return as_text(column, name, where) if kind is str else column
 
 
 def _require(column: pa.ChunkedArray, name: str, where: str) -> None:
-    row = _first(pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True))
+    row = first_true(pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True))
     if row is not None:
         raise RefusedError(f"{where}: row {row}: {name!r} is empty")
 
 
 def _check_unique(column: pa.ChunkedArray, name: str, where: str) -> None:
-    counts = pc.value_counts(column.combine_chunks())
-    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(repeated):
-        value = repeated[0]["values"].as_py()
-        rows = np.flatnonzero(pc.equal(column, value).combine_chunks().to_numpy(zero_copy_only=False))[:2]
-        raise RefusedError(
-            f"{where}: rows {rows[0]} and {rows[1]}: duplicate {name} {value!r}; give each row its own {name}"
-        )
+    if not (groups := repeats([column])):
+        return
+    named = [f"{say_rows(rows)}: duplicate {name} {column[rows[0]].as_py()!r}" for rows in groups[:NAMED]]
+    raise RefusedError(f"{where}: {_listed(named, len(groups))}; give each row its own {name}")
+
+
+def _check_pairs(columns: Mapping[str, pa.ChunkedArray], where: str) -> None:
+    """Refuse pairs that stand twice with the same options: they are the same work."""
+    if not (groups := repeats(list(columns.values()))):
+        return
+    ids = [[columns[name][rows[0]].as_py() for name in PAIR_COLUMNS] for rows in groups[:NAMED]]
+    named = [f"{say_rows(rows)}: {a!r} with {b!r}" for rows, (a, b) in zip(groups, ids, strict=False)]
+    raise RefusedError(
+        f"{where}: the same pair with the same options in {_listed(named, len(groups))}; keep one row of each"
+    )
+
+
+def _listed(named: list[str], count: int) -> str:
+    more = f" … (the first {len(named)} of {count})" if count > len(named) else ""
+    return "; ".join(named) + more
 
 
 def _check_faces(column: pa.ChunkedArray, where: str, more: tuple[str, ...]) -> None:
     rule = pc.is_in(column, pa.array([*FACE_RULES, *more]))
     index = pc.match_substring_regex(column, r"^\d{1,4}$")
-    row = _first(pc.invert(pc.or_(rule, index)))
+    row = first_true(pc.invert(pc.or_(rule, index)))
     if row is not None and column[row].as_py() is not None:
         raise RefusedError(
             f"{where}: row {row}: face={column[row].as_py()!r} must be an index from 0 or one of "
@@ -193,7 +233,7 @@ def _check_faces(column: pa.ChunkedArray, where: str, more: tuple[str, ...]) -> 
 
 
 def _check_boxes(column: pa.ChunkedArray, where: str) -> None:
-    row = _first(pc.invert(_are_boxes(column.combine_chunks())))
+    row = first_true(pc.invert(_are_boxes(column.combine_chunks())))
     if row is not None:
         raise RefusedError(
             f"{where}: row {row}: box={column[row].as_py()} must be [x0, y0, x1, y1] in pixels with x0 < x1 and y0 < y1"
@@ -211,13 +251,13 @@ def _are_boxes(boxes: pa.ListArray) -> pa.ChunkedArray:
 
 
 def _check_words(column: pa.ChunkedArray, name: str, words: tuple[str, ...], where: str) -> None:
-    row = _first(pc.and_(column.is_valid(), pc.invert(pc.is_in(column, pa.array(words)))))
+    row = first_true(pc.and_(column.is_valid(), pc.invert(pc.is_in(column, pa.array(words)))))
     if row is not None:
         raise RefusedError(f"{where}: row {row}: {name}={column[row].as_py()!r} must be one of {', '.join(words)}")
 
 
 def _check_boxes_of_all(columns: Mapping[str, pa.ChunkedArray], where: str) -> None:
-    row = _first(pc.and_(columns["box"].is_valid(), pc.equal(columns["face"], ALL_FACES)))
+    row = first_true(pc.and_(columns["box"].is_valid(), pc.equal(columns["face"], ALL_FACES)))
     if row is not None:
         raise RefusedError(f"{where}: row {row}: face={ALL_FACES!r} and a box exclude each other: leave one out")
 
@@ -225,9 +265,9 @@ def _check_boxes_of_all(columns: Mapping[str, pa.ChunkedArray], where: str) -> N
 def _check_cuts(start: pa.ChunkedArray, end: pa.ChunkedArray, where: str) -> None:
     for name, column in (("start_s", start), ("end_s", end)):
         sound = pc.and_(pc.is_finite(column), pc.greater_equal(column, 0))
-        row = _first(pc.and_(column.is_valid(), pc.invert(sound)))
+        row = first_true(pc.and_(column.is_valid(), pc.invert(sound)))
         if row is not None:
             raise RefusedError(f"{where}: row {row}: {name}={column[row].as_py()} must be 0 or more seconds")
-    row = _first(pc.less_equal(end, pc.coalesce(start, pa.scalar(0.0))))
+    row = first_true(pc.less_equal(end, pc.coalesce(start, pa.scalar(0.0))))
     if row is not None:
         raise RefusedError(f"{where}: row {row}: end_s={end[row].as_py()} must come after start_s={start[row].as_py()}")

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif", ".flv", ".ts", ".mpg", ".mpeg", ".wmv", ".ogv"}
+    {
+        *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),
+        *(".wmv", ".ogv"),
+    }
 )
 TEMPLATE_SUFFIXES = frozenset({".pkl", ".npz"})
 """Motion templates: the reference's, and our own."""
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES
+
+NOT_READ = {
+    **dict.fromkeys((".heic", ".heif", ".hif", ".jp2", ".jxl"), "convert to JPEG"),
+    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"), "develop to JPEG or TIFF"),
+    **dict.fromkeys((".psd", ".svg", ".pdf"), "export as PNG"),
+}
+"""Endings of pictures that are not read -> what to do about it."""
 
 MEDIA = ("image", "video")
 """What a sources manifest may say in its column `media` where the name does not tell."""
@@ -25,6 +36,11 @@ def suffix_of(uri: str) -> str:
         if suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES:
             return suffix
     return ""
+
+
+def ending_of(uri: str) -> str:
+    """Return the ending of a URI's name in small letters, known or not; empty where it has none."""
+    return suffix_of(uri) or PurePosixPath(uri).suffix.lower()
 
 
 def is_template(uri: str) -> bool:

@@ -1,27 +1,29 @@
 """Options of a pair: one field each, with its default, its range and its meaning.
 
 The job's configuration gives a value for all pairs; a column of the same name in the pairs manifest overrides
-it for one row. Every option is part of the pair's key. Where the reference's command line has another name for
-an option, that name works too (ALIASES).
+it for one row. Every option that has an effect in its pair is part of the pair's key; `idle` of its declaration says
+when it has none. Where the reference's command line has another name for an option, that name works too (ALIASES).
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from lp_ray.base.errors import RefusedError
-from lp_ray.contract.driving_reference import parse_reference
+from lp_ray.base.names import nearest
+from lp_ray.contract import effects
+from lp_ray.contract.driving_reference import FIRST, canonical_reference
+from lp_ray.contract.effects import Idle
 from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.formats import AUTO, FORMATS
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 Region = Literal["all", "exp", "pose", "lip", "eyes"]
-OutputFormat = Literal["auto", "mp4", "gif", "frames"]
 
 LIVEPORTRAIT = "liveportrait"
 
@@ -45,11 +47,24 @@ def _option(
     high: float | None = None,
     only: str | None = None,
     humans: bool = False,
+    idle: tuple[Idle, ...] = (),
+    choices: Callable[[], tuple[str, ...]] | None = None,
 ) -> Any:
-    """Declare an option; `only` names the one engine that has it, `humans` keeps it from the animals' variant."""
-    return field(
-        default=default, metadata={"help": help_text, "low": low, "high": high, "only": only, "humans": humans}
-    )
+    """Declare an option.
+
+    `only` names the one engine that has it, `humans` keeps it from the animals' variant, `idle` says when it has no
+    effect: under any one of these conditions. `choices` gives the words of a text whose words plugins add to.
+    """
+    declared = {"help": help_text, "low": low, "high": high, "only": only, "humans": humans}
+    return field(default=default, metadata=declared | {"idle": idle, "choices": choices})
+
+
+def _formats() -> tuple[str, ...]:
+    return AUTO, *FORMATS.names()
+
+
+_DRIVING_CROP = (*effects.OF_A_TEMPLATE, *effects.UNCROPPED)
+_DRIVEN_MOTION = (*effects.REPLACED, *effects.MOTIONLESS)
 
 
 @dataclass(frozen=True)
@@ -58,53 +73,108 @@ class PairOptions:
 
     paste_back: bool = _option(True, "put the animated face back into the whole source picture")
     flag_do_crop: bool = _option(True, "crop the source around its face; false: it is a crop already")
-    flag_do_rot: bool = _option(True, "turn the source crop so that the face stands upright")
+    flag_do_rot: bool = _option(
+        True, "turn the source crop so that the face stands upright", idle=(*effects.CROPPED, *effects.UPRIGHT)
+    )
     source_max_dim: int = _option(1280, "longest side of the source, pixels; larger ones shrink", 64, 8192)
     source_division: int = _option(2, "sides of the source are trimmed to multiples of it", 1, 64)
-    crop_scale: float = _option(2.3, "side of the source crop over the extent of the face", 1.0, 5.0)
-    crop_vx: float = _option(0.0, "move of the source crop to the face's right, of its side", -1.0, 1.0)
-    crop_vy: float = _option(-0.125, "move of the source crop down, of its side", -1.0, 1.0)
-    flag_crop_driving_video: bool = _option(
-        False, "crop square drivings too; one that is not square always is", only=LIVEPORTRAIT
+    crop_scale: float = _option(
+        2.3, "side of the source crop over the extent of the face", 1.0, 5.0, idle=effects.CROPPED
     )
-    driving_crop_scale: float = _option(2.2, "side of the driving crop over the face", 1.0, 5.0, only=LIVEPORTRAIT)
-    driving_crop_vx: float = _option(0.0, "move of the driving crop to the right", -1.0, 1.0, only=LIVEPORTRAIT)
-    driving_crop_vy: float = _option(-0.1, "move of the driving crop down", -1.0, 1.0, only=LIVEPORTRAIT)
+    crop_vx: float = _option(
+        0.0, "move of the source crop to the face's right, of its side", -1.0, 1.0, idle=effects.CROPPED
+    )
+    crop_vy: float = _option(-0.125, "move of the source crop down, of its side", -1.0, 1.0, idle=effects.CROPPED)
+    flag_crop_driving_video: bool = _option(
+        False,
+        "crop square drivings too; one that is not square always is",
+        only=LIVEPORTRAIT,
+        idle=(*effects.OF_A_TEMPLATE, *effects.NOT_SQUARE),
+    )
+    driving_crop_scale: float = _option(
+        2.2, "side of the driving crop over the face", 1.0, 5.0, only=LIVEPORTRAIT, idle=_DRIVING_CROP
+    )
+    driving_crop_vx: float = _option(
+        0.0, "move of the driving crop to the right", -1.0, 1.0, only=LIVEPORTRAIT, idle=_DRIVING_CROP
+    )
+    driving_crop_vy: float = _option(
+        -0.1, "move of the driving crop down", -1.0, 1.0, only=LIVEPORTRAIT, idle=_DRIVING_CROP
+    )
     driving_multiplier: float = _option(1.0, "strength of the driving motion", 0.0, 4.0)
-    animation_region: Region = _option("all", "what the driving moves", only=LIVEPORTRAIT, humans=True)
+    animation_region: Region = _option(
+        "all", "what the driving moves", only=LIVEPORTRAIT, humans=True, idle=_DRIVEN_MOTION
+    )
     driving_option: Literal["expression-friendly", "pose-friendly"] = _option(
         "expression-friendly",
         "rescale the motion to the source's size (animals always do)",
         only=LIVEPORTRAIT,
         humans=True,
+        idle=(*_DRIVEN_MOTION, *effects.ABSOLUTE, *effects.OF_A_VIDEO, *effects.BY_ONE_FRAME),
     )
     driving_smooth_observation_variance: float = _option(
-        3e-7, "smoothing of a source video's motion, larger is smoother", 1e-12, 1.0, only=LIVEPORTRAIT, humans=True
+        3e-7,
+        "smoothing of a source video's motion, larger is smoother",
+        1e-12,
+        1.0,
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=(*effects.OF_A_PICTURE, *effects.BY_ONE_FRAME, *_DRIVEN_MOTION),
     )
     flag_relative_motion: bool = _option(
-        True, "motion relative to the driving's reference frame", only=LIVEPORTRAIT, humans=True
+        True,
+        "motion relative to the driving's reference frame",
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=effects.MOTIONLESS,
     )
-    flag_stitching: bool = _option(True, "keep the shoulders in place", only=LIVEPORTRAIT)
+    flag_stitching: bool = _option(True, "keep the shoulders in place", only=LIVEPORTRAIT, idle=effects.MOTIONLESS)
     flag_eye_retargeting: bool = _option(
-        False, "drive the eyes by their opening (relative mode drops the rest)", only=LIVEPORTRAIT, humans=True
+        False,
+        "drive the eyes by their opening (relative mode drops the rest)",
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=effects.MOTIONLESS,
     )
     flag_lip_retargeting: bool = _option(
-        False, "drive the lips by their opening (relative mode drops the rest)", only=LIVEPORTRAIT, humans=True
+        False,
+        "drive the lips by their opening (relative mode drops the rest)",
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=effects.MOTIONLESS,
     )
     flag_source_video_eye_retargeting: bool = _option(
-        False, "hold a source video's eyes as open as in its first frame", only=LIVEPORTRAIT, humans=True
+        False,
+        "hold a source video's eyes as open as in its first frame",
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=(*effects.OF_A_PICTURE, *effects.RETARGETED, *effects.MOTIONLESS),
     )
-    flag_normalize_lip: bool = _option(False, "close the source's lips before it moves", only=LIVEPORTRAIT, humans=True)
-    driving_reference: str = _option("first", "frame that motion is measured from: first, neutral or its number")
+    flag_normalize_lip: bool = _option(
+        False,
+        "close the source's lips before it moves",
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=(*effects.ABSOLUTE, *effects.RETARGETED, *effects.MOTIONLESS),
+    )
+    driving_reference: str = _option(
+        FIRST,
+        "frame that motion is measured from: first, neutral or its number",
+        idle=(*effects.ABSOLUTE, *_DRIVEN_MOTION, *effects.ONLY_ONE_FRAME),
+    )
     driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
-        "min", "what a driving shorter than a source video does", humans=True
+        "min",
+        "what a driving shorter than a source video does",
+        humans=True,
+        idle=(*effects.OF_A_PICTURE, *effects.BY_ONE_FRAME),
     )
-    audio: Literal["driving", "source", "none"] = _option("driving", "whose sound comes first; none: no sound")
-    format: OutputFormat = _option("auto", "auto: mp4, or a PNG for a picture driven by a picture")
+    audio: Literal["driving", "source", "none"] = _option(
+        "driving", "whose sound comes first; none: no sound", idle=effects.SOUNDLESS
+    )
+    format: str = _option(AUTO, "auto: mp4, or a PNG for a picture driven by a picture", choices=_formats)
     comparison: bool = _option(False, "also write driving, source and result side by side")
-    encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it")
-    crf: int = _option(18, "quality, lower is better (nvenc: cq)", 0, 51)
-    preset: Preset = _option("veryfast", "x264 effort")
+    encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it", idle=effects.NOT_ENCODED)
+    crf: int = _option(18, "quality, lower is better (nvenc: cq)", 0, 51, idle=effects.NOT_ENCODED)
+    preset: Preset = _option("veryfast", "x264 effort", idle=effects.NOT_ENCODED)
 
 
 def option_names() -> tuple[str, ...]:
@@ -113,7 +183,7 @@ def option_names() -> tuple[str, ...]:
 
 
 def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
-    """Build checked options from loose values (configuration or a manifest row).
+    """Build checked options from loose values (configuration or a manifest row), each written in one way.
 
     `where` says whose values these are ("options", "pairs row 7") and opens every message. None keeps the
     default. Raises RefusedError for an unknown name, a wrong kind or a value out of range.
@@ -128,10 +198,9 @@ def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
             checked[name] = _check(known[name], hints[name], value, where)
     options = PairOptions(**checked)
     try:
-        parse_reference(options.driving_reference)
+        return replace(options, driving_reference=canonical_reference(options.driving_reference))
     except RefusedError as error:
         raise RefusedError(f"{where}: {error}") from error
-    return options
 
 
 def check_options(options: PairOptions, engine: str, variant: str, where: str) -> None:
@@ -179,15 +248,9 @@ def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOp
     return make_options({**asdict(base), **given}, where)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" for the closest known name, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
-    if typing.get_origin(kind) is Literal:
-        allowed = typing.get_args(kind)
+    if typing.get_origin(kind) is Literal or option.metadata["choices"]:
+        allowed = option.metadata["choices"]() if option.metadata["choices"] else typing.get_args(kind)
         if value not in allowed:
             raise RefusedError(f"{where}: {option.name}={value!r} must be one of {', '.join(allowed)}")
         return value
@@ -201,4 +264,4 @@ def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
     low, high = option.metadata["low"], option.metadata["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         raise RefusedError(f"{where}: {option.name}={value!r} must be between {low} and {high}")
-    return kind(value)
+    return kind(value) + 0 if number else kind(value)  # -0.0 is 0.0

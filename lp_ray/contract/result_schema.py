@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 FPS_TYPE = pa.struct([("numerator", pa.int64()), ("denominator", pa.int64())])
-SECONDS_TYPE = pa.struct([(stage, pa.float64()) for stage in ("template", "source", "animate", "write", "finalize")])
+SECONDS_TYPE = pa.struct([("template", pa.float64()), ("finalize", pa.float64())])
+"""Fields that every row has; the stages of its graph stand between them (`seconds_type`)."""
 
 RESULT_SCHEMA = pa.schema(
     [
         ("pair_id", pa.string()),
         ("source_id", pa.string()),
         ("driving_id", pa.string()),
+        ("source_uri", pa.string()),
+        ("source_version", pa.string()),
+        ("driving_uri", pa.string()),
+        ("driving_version", pa.string()),
         ("status", pa.string()),
         ("stage", pa.string()),
         ("error_class", pa.string()),
         ("error", pa.string()),
+        ("score", pa.float64()),
+        ("traceback_uri", pa.string()),
         ("video_uri", pa.string()),
         ("kind", pa.string()),
         ("comparison_uri", pa.string()),
@@ -33,6 +42,7 @@ RESULT_SCHEMA = pa.schema(
         ("engine_digest", pa.string()),
         ("licences", pa.list_(pa.string())),
         ("options", pa.string()),
+        ("options_without_effect", pa.list_(pa.string())),
         ("template_uri", pa.string()),
         ("frames_without_face", pa.int64()),
         ("source_frames_without_face", pa.int64()),
@@ -40,11 +50,20 @@ RESULT_SCHEMA = pa.schema(
         ("started_at", pa.timestamp("us", tz="UTC")),
         ("finished_at", pa.timestamp("us", tz="UTC")),
         ("seconds", SECONDS_TYPE),
+        ("lp_ray_version", pa.string()),
     ]
 )
 """One row per pair. `kind` is what `video_uri` holds: video, gif, frames or image; `source_width` and
 `source_height` are the source's own size, before `source_max_dim`; `licences` are the terms of the models it was
-made with; `options` is JSON; `fps` is exact, and null for
-a still; `seconds.template` is null where a stored one was used."""
+made with; `options` is JSON, without what has no effect in the pair (that is in
+`options_without_effect`, with the reasons); `fps` is exact, and null for
+a still; `seconds.template` is null where a stored one was used; `score` is a filter's; `traceback_uri` names the file
+that says where an unexpected error came from. Columns of sidecars (`<name>_uri`) and `meta_*` columns follow."""
 
 DONE, FAILED, FILTERED = "done", "failed", "filtered"
+
+
+def seconds_type(stages: Iterable[str]) -> pa.StructType:
+    """Return the type of the column `seconds` of rows that name these stages, in this order."""
+    names = list(dict.fromkeys(stages))
+    return pa.struct([(name, pa.float64()) for name in names]) if names else SECONDS_TYPE

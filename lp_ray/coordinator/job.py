@@ -11,26 +11,30 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lp_ray.base.errors import RefusedError
+from lp_ray.base.device import Device
+from lp_ray.base.errors import RefusedError, StoppedError
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.options import check_options
-from lp_ray.contract.result_schema import DONE, FAILED
+from lp_ray.contract.result_schema import DONE, FAILED, FILTERED
+from lp_ray.coordinator.collector import Unexpected
 from lp_ray.coordinator.pairs import PairsJob
 from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
-from lp_ray.face.factory import identify_landmarker
-from lp_ray.face.xpose.identity import XPoseSpec, identify_xpose
+from lp_ray.face.factory import LandmarkerSpec, identify_landmarker
 from lp_ray.media.encode import Encoder
 from lp_ray.output import results
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import table
+from lp_ray.output.reconcile import Reconciled, reconcile
+from lp_ray.plan.devices import NVENC, Devices, Part
 from lp_ray.plan.pairing import Pairs
-from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan
+from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan, wanted_rows
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.subjects import fill_subjects, searched_pairs
 from lp_ray.plan.work import ClipRow
 from lp_ray.runtime.executor import Executor
+from lp_ray.runtime.graph import graphs_of
 from lp_ray.storage import Policy
 
 
@@ -49,9 +53,12 @@ class Job:
         return "nvenc" if any(options.encoder == "nvenc" for options in self.plan.pairs.option_sets) else "x264"
 
     @property
-    def xpose_device(self) -> str:
-        """Where X-Pose runs, if the job needs it; else cpu, which asks for nothing."""
-        return self.settings.xpose.device if self.identity.xpose_digest else "cpu"
+    def devices(self) -> Devices:
+        """Where the parts of the job run; the detector of animals only where a pair needs it."""
+        needed = {Part.ENCODER: NVENC} if self.encoder == "nvenc" else {}
+        if self.identity.animals_digest:
+            needed[Part.ANIMAL_DETECTOR] = Device(self.settings.animal_detector.device)
+        return devices_of(self.settings) | needed
 
     def clips_needed(self) -> Iterator[ClipRow]:
         """Yield every clip, driving or source video, whose template a pair still to be made uses, once."""
@@ -65,8 +72,8 @@ class Job:
         plan, pairs = self.plan, self.plan.pairs
         for driving, options in _distinct(pairs.driving_index[chosen], pairs.option_index[chosen]):
             yield self.identity.driving_clip(plan.drivings[driving], pairs.option_sets[options])
-        films = chosen[plan.sources.videos[pairs.source_index[chosen]]]
-        for source, options in _distinct(pairs.source_index[films], pairs.option_index[films]):
+        of_videos = chosen[plan.sources.videos[pairs.source_index[chosen]]]
+        for source, options in _distinct(pairs.source_index[of_videos], pairs.option_index[of_videos]):
             clip = self.identity.source_clip(plan.sources[source], pairs.option_sets[options])
             if clip is not None:
                 yield clip
@@ -76,6 +83,11 @@ def _distinct(rows: NDArray[np.int64], options: NDArray[np.int64]) -> Iterator[t
     n_options = int(options.max(initial=0)) + 1
     for code in np.unique(rows * n_options + options):
         yield divmod(int(code), n_options)
+
+
+def devices_of(settings: Settings) -> dict[Part, Device]:
+    """Return where the engine and the detector run: what jobs without pairs need."""
+    return {Part.ENGINE: Device(settings.engine.device), Part.DETECTOR: Device(settings.landmarker.device)}
 
 
 def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
@@ -90,9 +102,26 @@ def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
             f"engine={engine.label} needs {engine.n_points} landmarks of a face, detector={landmarker.name} finds "
             f"{landmarker.n_points}: use detector=mediapipe"
         )
-    shared = {"max_missing_fraction": settings.max_missing_fraction}
+    if landmarker.subject != "human":
+        raise RefusedError(f"detector={landmarker.name} finds animals; it is what engine.variant=animal uses by itself")
     terms = Terms(engine.licences, landmarker.licences)
-    return Identity(engine.digest, landmarker.digest, shared, settings.engine.variant, terms=terms), engine
+    shared = shared_settings(settings)
+    return Identity(engine.digest, landmarker.digest, *shared, settings.engine.variant, terms=terms), engine
+
+
+def shared_settings(settings: Settings) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the settings that change every template, and those that change every result, where they are given."""
+    clips: dict[str, object] = {}
+    pairs: dict[str, object] = {}
+    if settings.max_missing_fraction != Settings.max_missing_fraction:
+        clips["max_missing_fraction"] = settings.max_missing_fraction
+    of_clips = {stage.name for stage in graphs_of(settings).templates.stages}
+    for spec in settings.stages:
+        where = clips if spec.name in of_clips else pairs
+        where[f"stages.{spec.name}"] = dict(spec.parameters)
+    if settings.sidecars:
+        pairs["sidecars"] = sorted(settings.sidecars)
+    return clips, pairs
 
 
 def prepare(
@@ -113,14 +142,16 @@ def prepare(
     identity, engine = identify(settings)
     source_table = fill_subjects(source_table, settings.subject, settings.engine.variant)
     if searched_pairs(source_table, pairs, settings.engine.variant).any():
-        identity = _with_xpose(identity, settings.xpose)
+        identity = _with_animals(identity, settings.animal_detector)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
     return Job(plan, settings, identity, engine)
 
 
-def _with_xpose(identity: Identity, spec: XPoseSpec) -> Identity:
-    found = identify_xpose(spec)
-    return replace(identity, xpose_digest=found.digest, terms=replace(identity.terms, xpose=found.licences))
+def _with_animals(identity: Identity, spec: LandmarkerSpec) -> Identity:
+    found = identify_landmarker(spec)
+    if found.subject != "animal":
+        raise RefusedError(f"xpose.name={spec.name}: this detector finds people; the setting is for one of animals")
+    return replace(identity, animals_digest=found.digest, terms=replace(identity.terms, animals=found.licences))
 
 
 def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True) -> None:
@@ -134,28 +165,47 @@ def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True)
     leave_out_settled(job.plan, settled, retry_failed)
 
 
+def settle(job: Job, lease: Lease) -> Reconciled:
+    """Give every planned pair whose work is done its row, and retire rows of what input files held before."""
+    lease.check()
+    layout = job.settings.output_layout
+    with table(layout):
+        return reconcile(layout, *wanted_rows(job.plan, job.engine.label))
+
+
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
     """Make every pair that the plan lists; every one of them ends with a row.
 
-    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written, and
-    LeaseLostError when another job has taken over.
+    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written, and then
+    StoppedError: LeaseLostError when another job has taken over, UnexpectedErrorsError, or what the storage says.
     """
-    started = time.perf_counter()
     if job.encoder == "nvenc":  # x264 is in the ffmpeg that comes with the package
         executor.check_encoder(job.encoder)
-    plan = job.plan
+    try:
+        return _work(job, executor, reporter, lease)
+    except RefusedError as error:
+        raise StoppedError(str(error)) from error
+
+
+def _work(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
+    started, plan, settings = time.perf_counter(), job.plan, job.settings
     lease.check()
-    with table(job.settings.output_layout):
-        results.discard(job.settings.output_layout, plan.todo_ids())
-    made = make_templates(job.clips_needed(), job.settings, job.identity, executor, reporter)
-    pairs = PairsJob(plan, job.settings, job.identity, job.engine.label, made, reporter, lease)
-    pairs.run(executor)
+    with table(settings.output_layout):
+        results.discard(settings.output_layout, plan.todo_ids())
+    unexpected = Unexpected(settings.max_unexpected)
+    made = make_templates(job.clips_needed(), settings, job.identity, executor, reporter, unexpected)
+    graph = graphs_of(settings).pairs
+    pairs = PairsJob(plan, settings, job.identity, job.engine.label, made, reporter, lease, graph)
+    pairs.run(executor, unexpected)
+    settle(job, lease)
+    counts = pairs.progress
     return Summary(
-        by_status={DONE: pairs.progress.done, FAILED: pairs.progress.failed},
-        before={DONE: plan.n_done, FAILED: plan.n_failed_before},
+        by_status={DONE: counts.done, FAILED: counts.failed, FILTERED: counts.filtered},
+        before={DONE: plan.n_done, FAILED: plan.n_failed_before, FILTERED: plan.n_filtered_before},
         by_error=dict(sorted(pairs.errors.items(), key=lambda item: -item[1])),
         templates_made=made.made,
         templates_reused=made.reused,
-        frames=pairs.progress.frames,
+        frames=counts.frames,
         seconds=time.perf_counter() - started,
+        unexpected=unexpected.count,
     )

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.base import metrics
-from lp_ray.base.errors import LpRayError
+from lp_ray.base.version import __version__
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.options import PairOptions
+from lp_ray.contract.formats import resolve
 from lp_ray.contract.result_schema import FAILED
+from lp_ray.coordinator.collector import Collector, Unexpected
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
 from lp_ray.motion.rates import output_length
 from lp_ray.output import results
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import table
-from lp_ray.output.results import FRAMES, GIF, IMAGE, VIDEO, ResultRow
+from lp_ray.output.results import ResultRow
 from lp_ray.plan.planning import Identity, Plan
 from lp_ray.plan.settings import Settings
-from lp_ray.plan.work import ClipRow, PairWork, SourceFacts
-from lp_ray.runtime.assembly import Assembly, Outcome
-from lp_ray.runtime.executor import Executor, Finishers
-from lp_ray.stages.finalize import finalize_pair
-from lp_ray.stages.rows import SpanRow, StagedSegment
+from lp_ray.plan.work import ClipRow, PairWork, SourceFacts, SpanRow
+from lp_ray.runtime.executor import Executor
+from lp_ray.runtime.graph import Graph
+from lp_ray.stages.finalize import FINALIZE_PAIR
+from lp_ray.stages.rows import StagedSegment
 
 FLUSH_ROWS = 5000
 FAILED_KEPT = 100
-"""Failed pairs whose staging is dropped together."""
+"""Pairs that ended early whose staging is dropped together."""
 _CLIPS_KEPT = 4096
 
 CHUNKS_OF_ALL = 4
@@ -43,7 +45,7 @@ CHUNKS_OF_ALL = 4
 
 
 @dataclass
-class _Open:
+class _Held:
     """A pair in flight: its row in the plan, and what its source turned out to be."""
 
     pair: int
@@ -52,7 +54,10 @@ class _Open:
 
 
 class PairsJob:
-    """The pairs of one plan on their way to results. In memory are those in flight, however many the plan has."""
+    """The pairs of one plan on their way to results. In memory are those in flight, however many the plan has.
+
+    Implements `lp_ray.coordinator.collector.Handler`.
+    """
 
     def __init__(
         self,
@@ -63,8 +68,10 @@ class PairsJob:
         templates: TemplatesMade,
         reporter: Reporter,
         lease: Lease,
+        graph: Graph,
     ) -> None:
         self._plan = plan
+        self._graph = graph
         self._settings = settings
         self._identity = identity
         self._engine = engine
@@ -76,10 +83,9 @@ class PairsJob:
         self._started = datetime.now(UTC)
         self._progress = Progress("pairs", len(plan.todo))
         self._unwritten: list[ResultRow] = []
-        self._open: dict[str, _Open] = {}
-        self._assembly = Assembly()
-        self._failed: set[str] = set()
-        self._options = [asdict(options) for options in plan.pairs.option_sets]
+        self._held: dict[str, _Held] = {}
+        self._doomed: set[str] = set()
+        self._told: set[str] = set()
         self._clips_of = lru_cache(_CLIPS_KEPT)(self._make_clips)
         self.errors: dict[str, int] = {}
 
@@ -87,7 +93,7 @@ class PairsJob:
     def progress(self) -> Progress:
         return self._progress
 
-    def run(self, executor: Executor) -> None:
+    def run(self, executor: Executor, unexpected: Unexpected) -> None:
         """Animate every pair that can be; leave one row for each."""
         try:
             metrics.pairs_planned(self._progress.total)
@@ -96,10 +102,18 @@ class PairsJob:
             spans = self._spans()
             first = next(spans, None)
             if first is not None:  # else no stage has to be made
-                self._stream(itertools.chain([first], spans), executor)
-            self._reporter.update(self._progress)
+                finishers = executor.finishers(FINALIZE_PAIR)
+                collector = Collector[SpanRow, StagedSegment](
+                    self._graph, finishers, self, unexpected, self._lease.heed
+                )
+                collector.run(executor, itertools.chain([first], spans), lambda: self._show(finishers.count()))
+            self._show(0)
         finally:  # interrupted, too: what is settled is in the table
             self._flush()
+
+    def _show(self, n_finishing: int) -> None:
+        metrics.queue_depth("finalizing", n_finishing)
+        self._reporter.update(self._progress)
 
     def _spans(self) -> Iterator[SpanRow]:
         """Yield the pairs' spans as they are asked for; settle, on the way, the pairs that cannot start."""
@@ -107,25 +121,25 @@ class PairsJob:
             driving, source = self._clips(pair)
             failure = self._plan.failure(pair) or self._templates.failure(driving, source)
             if failure is not None:
-                self._fail(pair, failure)
+                self._settle(self._ended_row(pair, failure))
                 continue
             work = self._work(pair, driving, source)
-            self._open[work.pair_id] = _Open(pair, work)
-            self._assembly.expect(work.pair_id, work.n_chunks)
+            self._held[work.pair_id] = _Held(pair, work)
             step = work.chunk * self._settings.span_chunks
             for start in range(0, work.n_frames, step):
-                yield SpanRow(work, start, min(start + step, work.n_frames))
+                if work.pair_id in self._held:  # else it has ended early, while other waves were at work
+                    yield SpanRow(work, start, min(start + step, work.n_frames))
 
     def _clips(self, pair: int) -> tuple[ClipRow, ClipRow | None]:
         pairs = self._plan.pairs
-        film = int(pairs.source_index[pair])
-        if not self._plan.sources.videos[film]:
-            film = -1  # all pictures alike: they have no clip
-        return self._clips_of(int(pairs.driving_index[pair]), film, int(pairs.option_index[pair]))
+        video = int(pairs.source_index[pair])
+        if not self._plan.sources.videos[video]:
+            video = -1  # all pictures alike: they have no clip
+        return self._clips_of(int(pairs.driving_index[pair]), video, int(pairs.option_index[pair]))
 
-    def _make_clips(self, driving: int, film: int, options: int) -> tuple[ClipRow, ClipRow | None]:
+    def _make_clips(self, driving: int, video: int, options: int) -> tuple[ClipRow, ClipRow | None]:
         plan, chosen = self._plan, self._plan.pairs.option_sets[options]
-        clip = None if film < 0 else self._identity.source_clip(plan.sources[film], chosen)
+        clip = None if video < 0 else self._identity.source_clip(plan.sources[video], chosen)
         return self._identity.driving_clip(plan.drivings[driving], chosen), clip
 
     def _work(self, pair: int, driving: ClipRow, source: ClipRow | None) -> PairWork:
@@ -135,91 +149,97 @@ class PairsJob:
         length = output_length(own, self._templates.length(driving), options.driving_length)
         several = ref.face == ALL_FACES
         return PairWork(
-            plan.pair_id(pair),
-            ref,
-            plan.driving(pair),
-            driving.template_key,
-            "" if source is None else source.template_key,
-            self._options[int(plan.pairs.option_index[pair])],
-            length.fps.numerator,
-            length.fps.denominator,
-            length.n_frames,
-            max(1, settings.chunk_frames // CHUNKS_OF_ALL) if several else settings.chunk_frames,
-            _kind(options, is_still=own is None and length.n_frames == 1),
+            pair_id=plan.pair_id(pair),
+            source=ref,
+            driving=plan.driving(pair),
+            template_key=driving.template_key,
+            source_template="" if source is None else source.template_key,
+            options=options,
+            fps_numerator=length.fps.numerator,
+            fps_denominator=length.fps.denominator,
+            n_frames=length.n_frames,
+            chunk=max(1, settings.chunk_frames // CHUNKS_OF_ALL) if several else settings.chunk_frames,
+            format=resolve(options.format, is_still=own is None and length.n_frames == 1),
         )
 
-    def _stream(self, spans: Iterator[SpanRow], executor: Executor) -> None:
-        finishers = executor.finishers(finalize_pair)
-        for piece in executor.stream_pairs(spans):
-            self._lease.heed()
-            if piece.pair_id in self._open:  # else settled: Ray replays what a dead actor had yielded
-                self._finish(self._take_in(piece, finishers))
-            self._finish(finishers.ended())
-            metrics.queue_depth("finalizing", finishers.count())
-            self._reporter.update(self._progress)
-        self._finish(finishers.rest())
-        metrics.queue_depth("finalizing", 0)
-        if self._open:
-            lost = list(self._open)
-            raise LpRayError(f"{len(lost)} pairs came back neither whole nor failed: {lost[:3]}; run the job again")
+    def expected(self, piece: StagedSegment) -> int:
+        return self._held[piece.pair_id].work.n_chunks
 
-    def _take_in(self, piece: StagedSegment, finishers: Finishers) -> Iterator[tuple[str, ResultRow | Failure]]:
-        """Take in a staged segment, start to finish what it makes whole; yield what had to end to make room."""
-        pair_id, held = piece.pair_id, self._open[piece.pair_id]
+    def taken(self, piece: StagedSegment) -> None:
+        held = self._held[piece.pair_id]
         held.facts = piece.facts or held.facts
-        seconds = {"source": piece.seconds_source, "animate": piece.seconds_animate, "write": piece.seconds_write}
-        outcome = self._assembly.add(pair_id, piece.index, seconds, piece.failure)
-        if outcome is not Outcome.KNOWN:
-            self._progress.frames += piece.n_frames
-            metrics.frames_staged(piece.n_frames)
-        if outcome is Outcome.FAILED and piece.failure is not None:
-            self._fail(held.pair, piece.failure, held.facts)
-            del self._open[pair_id]
-            self._drop_staged(pair_id)
-        elif outcome is Outcome.WHOLE:
-            row = self._row(held.pair, held.facts) | self._made_from(held.pair, self._assembly.settle(pair_id))
-            yield from finishers.start(pair_id, self._settings, held.work, row)
+        self._progress.frames += piece.n_frames
+        metrics.frames_staged(piece.n_frames)
+
+    def task_arguments(self, piece: StagedSegment, seconds: dict[str, float]) -> tuple[Any, ...]:
+        held = self._held[piece.pair_id]
+        row = self._row(held.pair, held.facts) | self._made_from(held.pair, seconds)
+        return self._settings, held.work, row
+
+    def done(self, key: str, answer: Any) -> None:
+        del self._held[key]
+        self._settle(answer)
+
+    def ended(self, key: str, failure: Failure) -> None:
+        held = self._held.pop(key)
+        row = self._ended_row(held.pair, failure, held.facts)
+        if failure.is_unexpected:
+            row["traceback_uri"] = self._output.traceback(key)
+            storage.put_bytes(row["traceback_uri"], failure.traceback.encode())
+            self._tell(failure)
+        self._settle(row)
+        self._drop_staged(key)
+
+    def _tell(self, failure: Failure) -> None:
+        """Put the traceback of an unexpected error in the log, once for each place that it comes from."""
+        if failure.traceback not in self._told:
+            self._told.add(failure.traceback)
+            self._reporter.note(f"an unexpected error in {failure.stage}\n{failure.traceback.rstrip()}")
 
     def _drop_staged(self, pair_id: str) -> None:
-        """Remove what a failed pair has staged, many of them with one listing; what comes later goes with the run."""
-        self._failed.add(pair_id)
-        if len(self._failed) >= FAILED_KEPT:
-            storage.delete_prefixes(self._output.own_staging, self._failed.__contains__)
-            self._failed.clear()
+        """Remove what a pair that ended early has staged, many with one listing; what comes later goes with the run."""
+        self._doomed.add(pair_id)
+        if len(self._doomed) >= FAILED_KEPT:
+            storage.delete_prefixes(self._output.own_staging, self._doomed.__contains__)
+            self._doomed.clear()
 
-    def _finish(self, ended: Iterable[tuple[str, ResultRow | Failure]]) -> None:
-        for pair_id, answer in ended:
-            held = self._open.pop(pair_id)
-            if isinstance(answer, Failure):
-                self._fail(held.pair, answer, held.facts)
-                self._drop_staged(pair_id)
-            else:
-                self._progress.done += 1
-                self._keep(answer)
-
-    def _fail(self, pair: int, failure: Failure, facts: SourceFacts | None = None) -> None:
-        row = self._row(pair, facts)
-        row |= {"status": FAILED, "finished_at": datetime.now(UTC), "seconds": {}, **asdict(failure)}
-        self._progress.failed += 1
-        metrics.pair_failed(failure.stage, failure.error_class)
-        self.errors[failure.error_class] = self.errors.get(failure.error_class, 0) + 1
-        self._keep(row)
+    def _ended_row(self, pair: int, failure: Failure, facts: SourceFacts | None = None) -> ResultRow:
+        """Return the row of a pair that has no result."""
+        if failure.status == FAILED:
+            metrics.pair_failed(failure.stage, failure.error_class)
+            self.errors[failure.error_class] = self.errors.get(failure.error_class, 0) + 1
+        return self._row(pair, facts) | {
+            "status": failure.status,
+            "stage": failure.stage,
+            "error_class": failure.error_class or None,
+            "error": failure.error,
+            "score": failure.score,
+            "finished_at": datetime.now(UTC),
+            "seconds": {},
+        }
 
     def _row(self, pair: int, facts: SourceFacts | None) -> ResultRow:
-        """What is known of a pair before its result is; a failed pair's row holds nothing more."""
+        """What is known of a pair before its result is; the row of one that ended early holds little more."""
         plan = self._plan
+        source, driving = plan.source(pair), plan.driving(pair)
         return {
             "pair_id": plan.pair_id(pair),
             "source_id": plan.source_id(pair),
             "driving_id": plan.driving_id(pair),
+            "source_uri": storage.redact(source.uri),
+            "source_version": source.version,
+            "driving_uri": storage.redact(driving.uri),
+            "driving_version": driving.version,
             "source_width": facts and facts.width,
             "source_height": facts and facts.height,
             "engine": self._engine,
             "engine_digest": self._identity.engine_digest,
-            "licences": self._identity.licences(plan.source(pair), plan.driving(pair), plan.options(pair)),
+            "licences": self._identity.licences(source, driving, plan.options(pair)),
             "options": plan.option_texts[int(plan.pairs.option_index[pair])],
+            "options_without_effect": plan.without_effect(pair) or None,
             "attempts": int(plan.attempts[pair]) + 1,
             "started_at": self._started,
+            "lp_ray_version": __version__,
             **plan.meta(pair),
         }
 
@@ -231,14 +251,18 @@ class PairsJob:
             "template_uri": self._store.template(driving.template_key),
             "frames_without_face": templates.missing(driving),
             "source_frames_without_face": None if source is None else templates.missing(source),
-            "seconds": {"template": templates.seconds.get(driving.template_key), **seconds},
+            "seconds": {
+                "template": templates.seconds.get(driving.template_key),
+                **{stage.name: seconds.get(stage.name) for stage in self._graph.stages},
+            },
         }
 
-    def _keep(self, row: ResultRow) -> None:
+    def _settle(self, row: ResultRow) -> None:
+        self._progress.count(row["status"])
         self._unwritten.append(row)
         metrics.pair_settled(row["status"])
         metrics.video_finished(row.get("bytes") or 0)
-        metrics.queue_depth("open_pairs", self._progress.total - self._progress.done - self._progress.failed)
+        metrics.queue_depth("open_pairs", self._progress.left)
         metrics.queue_depth("unwritten_rows", len(self._unwritten))
         self._reporter.settled(row)
         if len(self._unwritten) >= FLUSH_ROWS:
@@ -249,7 +273,7 @@ class PairsJob:
         if self._unwritten:
             self._lease.check()
             with table(self._output):
-                results.flush(self._output, self._unwritten)
+                results.flush(self._output, self._unwritten, self._plan.meta_schema)
             self._unwritten = []
             metrics.queue_depth("unwritten_rows", 0)
 
@@ -257,13 +281,13 @@ class PairsJob:
 def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tuple[int, int]:
     """Count the frames of the pairs still to be made whose templates are known, and those pairs."""
     pairs, chosen = plan.pairs, plan.startable()
-    films = np.where(plan.sources.videos[pairs.source_index[chosen]], pairs.source_index[chosen], -1)
-    columns = [films, pairs.driving_index[chosen], pairs.option_index[chosen]]
+    videos = np.where(plan.sources.videos[pairs.source_index[chosen]], pairs.source_index[chosen], -1)
+    columns = [videos, pairs.driving_index[chosen], pairs.option_index[chosen]]
     n_frames = n_pairs = 0
-    for (film, driving, options), count in zip(*_counted(columns), strict=True):
+    for (video, driving, options), count in zip(*_counted(columns), strict=True):
         chosen_options = pairs.option_sets[options]
         clip = identity.driving_clip(plan.drivings[driving], chosen_options)
-        own = None if film < 0 else identity.source_clip(plan.sources[film], chosen_options)
+        own = None if video < 0 else identity.source_clip(plan.sources[video], chosen_options)
         if templates.knows(clip) and (own is None or templates.knows(own)):
             length = output_length(
                 None if own is None else templates.length(own), templates.length(clip), chosen_options.driving_length
@@ -276,10 +300,3 @@ def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tu
 def _counted(columns: Sequence[NDArray[np.int64]]) -> tuple[list[list[int]], list[int]]:
     rows, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
     return rows.tolist(), counts.tolist()
-
-
-def _kind(options: PairOptions, is_still: bool) -> str:
-    """Return what a pair is made into."""
-    if options.format == "auto":
-        return IMAGE if is_still else VIDEO
-    return {"mp4": VIDEO, "gif": GIF, "frames": FRAMES}[options.format]

@@ -18,6 +18,21 @@ class Progress:
     failed: int = 0
     frames: int = 0
     total_frames: int = 0
+    filtered: int = 0
+
+    @property
+    def settled(self) -> int:
+        """How many have ended."""
+        return self.done + self.failed + self.filtered
+
+    @property
+    def left(self) -> int:
+        """How many have not."""
+        return self.total - self.settled
+
+    def count(self, status: str) -> None:
+        """One more has ended: done, failed or filtered."""
+        setattr(self, status, getattr(self, status) + 1)
 
 
 class Reporter(Protocol):
@@ -50,6 +65,8 @@ class Summary:
     templates_reused: int = 0
     frames: int = 0
     seconds: float = 0.0
+    unexpected: int = 0
+    """Errors that no input is to blame for."""
 
     @property
     def failed(self) -> int:

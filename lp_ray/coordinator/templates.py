@@ -9,12 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
+from typing import Any
 
 from lp_ray import storage
 from lp_ray.base import metrics
-from lp_ray.base.errors import LpRayError, TemplateError
-from lp_ray.contract.failure import Failure
+from lp_ray.base.errors import TemplateError
+from lp_ray.contract.failure import STOPPED, Failure
 from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.result_schema import DONE, FAILED
+from lp_ray.coordinator.collector import Collector, Unexpected, stopped
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.motion.rates import Length
 from lp_ray.motion.template import read_header
@@ -24,10 +27,10 @@ from lp_ray.output.occupy import fill
 from lp_ray.plan.planning import Identity
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import ClipRow
-from lp_ray.runtime.assembly import Assembly, Outcome
 from lp_ray.runtime.executor import Executor
-from lp_ray.stages.finalize import finalize_template
-from lp_ray.stages.imported import import_template
+from lp_ray.runtime.graph import graphs_of
+from lp_ray.stages.finalize import FINALIZE_TEMPLATE
+from lp_ray.stages.imported import IMPORT_TEMPLATE
 from lp_ray.stages.rows import StagedMotion
 
 CLIPS_AT_ONCE = 5000
@@ -76,29 +79,36 @@ class TemplatesMade:
 
 
 def make_templates(
-    clips: Iterable[ClipRow], settings: Settings, identity: Identity, executor: Executor, reporter: Reporter
+    clips: Iterable[ClipRow],
+    settings: Settings,
+    identity: Identity,
+    executor: Executor,
+    reporter: Reporter,
+    unexpected: Unexpected | None = None,
 ) -> TemplatesMade:
     """Make the templates, of drivings and of source videos, that the store does not hold yet.
 
     Each key stands once among `clips`. A clip that fails is reported and keeps no other from being made.
     """
-    made = TemplatesMade()
+    made, unexpected = TemplatesMade(), unexpected or Unexpected(settings.max_unexpected)
     missing = take_stock(clips, settings, made)
     while batch := list(islice(missing, CLIPS_AT_ONCE)):
         for clip in batch:
             if made.failures.pop(clip.template_key, None):  # a damaged template is made again
                 storage.delete(settings.template_layout.template(clip.template_key))
-        _import([clip for clip in batch if is_template(clip.clip.uri)], settings, executor, made)
-        films = [clip for clip in batch if not is_template(clip.clip.uri)]
-        if films:
+        _import([clip for clip in batch if is_template(clip.clip.uri)], settings, executor, made, unexpected)
+        tracked = [clip for clip in batch if not is_template(clip.clip.uri)]
+        if tracked:
             with fill(settings.template_layout) as lease:
-                _make(films, settings, identity, executor, reporter, made, lease)
+                _Making(tracked, settings, identity, reporter, made).run(executor, unexpected, lease)
     return made
 
 
-def _import(files: list[ClipRow], settings: Settings, executor: Executor, made: TemplatesMade) -> None:
+def _import(
+    files: list[ClipRow], settings: Settings, executor: Executor, made: TemplatesMade, unexpected: Unexpected
+) -> None:
     """Take template files over as they are, several at a time."""
-    finishers = executor.finishers(import_template)
+    finishers = executor.finishers(IMPORT_TEMPLATE)
     started = time.perf_counter()
     ended: Iterable[tuple[str, Failure | None]] = itertools.chain.from_iterable(
         [*(finishers.start(clip.template_key, settings, clip.template_key, clip.clip) for clip in files)]
@@ -106,7 +116,11 @@ def _import(files: list[ClipRow], settings: Settings, executor: Executor, made: 
     for key, failure in itertools.chain(ended, finishers.rest()):
         if failure is None:
             made.seconds[key] = time.perf_counter() - started
+        elif failure.status == STOPPED:
+            raise stopped(failure)
         _take_note(settings.template_layout, key, made, failure)
+        if failure is not None:
+            unexpected.note(failure)
 
 
 def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade) -> Iterator[ClipRow]:
@@ -149,50 +163,49 @@ def _take_note(layout: TemplateLayout, key: str, made: TemplatesMade, failure: F
     metrics.template_settled("failed" if key in made.failures else "made")
 
 
-def _make(
-    clips: list[ClipRow],
-    settings: Settings,
-    identity: Identity,
-    executor: Executor,
-    reporter: Reporter,
-    made: TemplatesMade,
-    lease: Lease,
-) -> None:
-    layout = settings.template_layout
-    assembly, finishers = Assembly(), executor.finishers(finalize_template)
-    progress = Progress("templates", len(clips))
-    before = len(made.facts)
-    digests = (identity.engine_digest, identity.landmarker_digest)
-    unsettled = {clip.template_key for clip in clips}
-    for piece in executor.stream_templates(clips):
-        lease.heed()
-        key = piece.template_key
-        outcome = _take_in(assembly, piece) if key in unsettled else Outcome.OPEN
-        if outcome in (Outcome.WHOLE, Outcome.FAILED):
-            unsettled.discard(key)
-        if outcome is Outcome.FAILED and piece.failure is not None:
-            _take_note(layout, key, made, piece.failure)
-            progress.failed += 1
-        elif outcome is Outcome.WHOLE and piece.facts is not None:
-            made.seconds[key] = assembly.settle(key)["template"]
-            progress.frames += piece.facts.n_frames
-            for ended, failure in finishers.start(key, settings, settings.engine.name, digests, key, piece.facts):
-                _take_note(layout, ended, made, failure)
-        for ended, failure in finishers.ended():
-            _take_note(layout, ended, made, failure)
-        progress.done = len(made.facts) - before
-        reporter.update(progress)
-    for ended, failure in finishers.rest():
-        _take_note(layout, ended, made, failure)
-    if made.failures:
-        lease.check()  # else what was staged may have been swept away as a dead run's, and nobody's clip is to blame
-    progress.done = len(made.facts) - before
-    progress.failed = len(clips) - progress.done
-    reporter.update(progress)
-    if unsettled:
-        raise LpRayError(f"{len(unsettled)} templates came back neither made nor failed: {sorted(unsettled)[:3]}")
+class _Making:
+    """Clips on their way to templates. Implements `lp_ray.coordinator.collector.Handler`."""
 
+    def __init__(
+        self, clips: list[ClipRow], settings: Settings, identity: Identity, reporter: Reporter, made: TemplatesMade
+    ) -> None:
+        self._clips = clips
+        self._settings = settings
+        self._layout = settings.template_layout
+        self._digests = (identity.engine_digest, identity.landmarker_digest)
+        self._reporter = reporter
+        self._made = made
+        self._progress = Progress("templates", len(clips))
 
-def _take_in(assembly: Assembly, piece: StagedMotion) -> Outcome:
-    assembly.expect(piece.template_key, 1 if piece.facts is None else piece.facts.n_chunks)
-    return assembly.add(piece.template_key, piece.index, {"template": piece.seconds}, piece.failure)
+    def run(self, executor: Executor, unexpected: Unexpected, lease: Lease) -> None:
+        graph = graphs_of(self._settings).templates
+        finishers = executor.finishers(FINALIZE_TEMPLATE)
+        collector = Collector[ClipRow, StagedMotion](graph, finishers, self, unexpected, lease.heed)
+        collector.run(executor, self._clips, self._show)
+        if self._progress.failed:
+            lease.check()  # else what was staged may have been swept away as a dead run's, and no clip is to blame
+        self._show()
+
+    def expected(self, piece: StagedMotion) -> int:
+        return 1 if piece.facts is None else piece.facts.n_chunks
+
+    def taken(self, piece: StagedMotion) -> None:
+        """Frames are counted when a template is whole."""
+
+    def task_arguments(self, piece: StagedMotion, seconds: dict[str, float]) -> tuple[Any, ...]:
+        self._made.seconds[piece.template_key] = sum(seconds.values())
+        if piece.facts is not None:
+            self._progress.frames += piece.facts.n_frames
+        return self._settings, self._settings.engine.name, self._digests, piece.template_key, piece.facts
+
+    def done(self, key: str, answer: Any) -> None:
+        _take_note(self._layout, key, self._made, None)
+        self._progress.count(FAILED if key in self._made.failures else DONE)
+
+    def ended(self, key: str, failure: Failure) -> None:
+        self._made.seconds.pop(key, None)
+        _take_note(self._layout, key, self._made, failure)
+        self._progress.count(FAILED)
+
+    def _show(self) -> None:
+        self._reporter.update(self._progress)

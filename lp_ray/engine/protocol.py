@@ -7,8 +7,8 @@ run any piece again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +23,40 @@ FRAME_SIZE = 512
 
 CROP_SIZE = 256
 """Side of the square driving crop that motion is extracted from, pixels."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """Which engine, on which device, with which weights. Small, picklable, comparable.
+
+    `settings` are those that only this engine has, by name, where they are given.
+    """
+
+    name: str
+    device: str = "cpu"
+    precision: str = "float32"
+    weights: str = ""
+    """URI of a weight store, or `seeded`; empty for an engine without weights."""
+    size: str = "full"
+    variant: str = "human"
+    settings: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineIdentity:
+    """What the driver must know of an engine without loading it.
+
+    `label` is what the results' `engine` column shows: weights that are not the published ones are named there.
+    """
+
+    label: str
+    digest: str
+    needs_crops: bool
+    source_size: int
+    n_points: int | None = None
+    """Landmarks of a face that the engine is made for; None if any known number will do."""
+    licences: tuple[str, ...] = ()
+    """Terms of its weights, where it has any."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +99,18 @@ class Span:
             yield start, min(start + self.chunk, self.stop)
 
 
+@dataclass(frozen=True)
+class Frames:
+    """A chunk of animated frames, and what the engine says of each.
+
+    `images` n x FRAME_SIZE x FRAME_SIZE x 3 RGB; `facts` arrays of n rows each: the motion as it was asked for.
+    Sidecars (`lp_ray.output.sidecars`) are written from them; every frame of a pair has the same ones.
+    """
+
+    images: NDArray[np.uint8]
+    facts: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
 class Engine(Protocol):
     """Turns frames into motion, and motion plus a source into frames. One per actor."""
 
@@ -97,10 +143,31 @@ class Engine(Protocol):
         """
         ...
 
-    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of each chunk of `span`: n x FRAME_SIZE x FRAME_SIZE x 3 RGB.
+    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
+        """Yield the frames of each chunk of `span`.
 
         `source` is what `prepare` gave, of a video for exactly the frames of `span`; `direction` what `direct` gave.
         Raises EngineOutputError for a black or non-finite picture.
+        """
+        ...
+
+
+class EnginePlugin(Protocol):
+    """An engine as the registry holds it."""
+
+    defaults: Mapping[str, object]
+    """Its settings with their defaults: those of `EngineSpec` that it heeds, and its own."""
+
+    def identify(self, spec: EngineSpec) -> EngineIdentity:
+        """Describe the engine that `create` would build, reading a weight store's lock at most.
+
+        Raises RefusedError (or WeightsError) for a wrong setting, or weights that are not there.
+        """
+        ...
+
+    def create(self, spec: EngineSpec) -> Engine:
+        """Build the engine, weights loaded, ready to run.
+
+        Raises RefusedError (or WeightsError) when its device or its weights are not to be had.
         """
         ...

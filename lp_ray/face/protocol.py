@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from lp_ray.base.arrays import Box, Image, Points
+from lp_ray.contract.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -49,4 +51,60 @@ class Landmarker(Protocol):
 
     def follow(self, image: Image, previous: Face) -> Face | None:
         """Return the face of the last frame in this one, or None when it is lost."""
+        ...
+
+
+@dataclass(frozen=True)
+class LandmarkerSpec:
+    """Which landmarker, on which device, with which models. Small, picklable, comparable.
+
+    `settings` are those that only this landmarker has, by name, where they are given.
+    """
+
+    name: str = "mediapipe"
+    weights: str = ""
+    """URI of a weight store; empty for a landmarker whose models the package carries."""
+    device: str = "cpu"
+    settings: tuple[tuple[str, object], ...] = ()
+
+    def given(self) -> dict[str, object]:
+        """Return the landmarker's own settings by name."""
+        return dict(self.settings)
+
+
+@dataclass(frozen=True)
+class LandmarkerIdentity:
+    """What the driver must know of a landmarker without loading it: see `Landmarker` for the first three fields."""
+
+    name: str
+    digest: str
+    n_points: int
+    licences: tuple[str, ...] = ()
+    subject: Variant = "human"
+    """Whose faces it finds."""
+    remembers: bool = False
+    """Whether a look costs so much that what was found in a source's picture is kept beside the motion templates."""
+    not_found: str = ""
+    """What decides that there is no face, for messages."""
+
+
+class LandmarkerPlugin(Protocol):
+    """A landmarker as the registry holds it."""
+
+    defaults: Mapping[str, object]
+    """Its settings with their defaults: those of `LandmarkerSpec` that it heeds, and its own."""
+
+    def identify(self, spec: LandmarkerSpec) -> LandmarkerIdentity:
+        """Describe what `create` would build, reading a weight store's lock at most.
+
+        Whether the device is there is not asked: the driver's machine need not be one that detects. Raises RefusedError
+        (or WeightsError) for a wrong setting, or models that are not there.
+        """
+        ...
+
+    def create(self, spec: LandmarkerSpec) -> Landmarker:
+        """Build the landmarker, models loaded, ready to look.
+
+        Raises RefusedError (or WeightsError) when the device or the models are not to be had.
+        """
         ...

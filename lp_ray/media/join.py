@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from lp_ray.base.errors import EngineOutputError
+from lp_ray.base.errors import EngineOutputError, UnreadableMediaError
 from lp_ray.media import ffmpeg
 from lp_ray.media.facts import VideoFacts, video_facts
-from lp_ray.media.soundtrack import SoundArgs, open_soundtrack
+from lp_ray.media.repeat import RAW, SAMPLE_RATE, Repeat, repeat_sound, samples_needed
+from lp_ray.media.soundtrack import SoundCut, open_soundtrack
 
 _TIMEOUT_S = 3600.0
 _AUDIO_RATE = "128k"
@@ -21,14 +22,15 @@ _AUDIO_RATE = "128k"
 class AudioCut:
     """Sound of a video from `start_s` on, counted from its first picture.
 
-    `duration_s` None: for as long as the joined pictures last. `track` is the place of the sound track among the
-    file's sound tracks, from 0 (see `VideoInfo.audio_tracks`); None: the one that the file flags as default, which
-    a player would take, else the first.
+    `duration_s` None: for as long as the joined pictures last. With `repeat` it goes again as the pictures do; there
+    must be sound then. `track` is the place of the sound track among the file's sound tracks, from 0 (see
+    `VideoInfo.audio_tracks`); None: the one that the file flags as default, which a player would take, else the first.
     """
 
     path: Path
     start_s: float = 0.0
     duration_s: float | None = None
+    repeat: Repeat | None = None
     track: int | None = None
 
 
@@ -50,10 +52,10 @@ def join_segments(
         raise ValueError("no segments to join")
     try:
         with tempfile.TemporaryDirectory(prefix="lp_ray-join-") as folder:
-            sound = _sound_args(audio, float(n_frames / fps))
-            args = [*_picture_args(paths, Path(folder)), *sound.opened, "-map", "0:v:0", *sound.taken]
-            args += ["-c:v", "copy", "-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.file_url(output)]
-            ffmpeg.run([*args, *sound.beside], _TIMEOUT_S, f"joining {output.name}")
+            opened, taken, beside = _sound_args(audio, n_frames, fps, Path(folder))
+            args = [*_picture_args(paths, Path(folder)), *opened, "-map", "0:v:0", *taken, "-c:v", "copy"]
+            args += ["-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.file_url(output), *beside]
+            ffmpeg.run(args, _TIMEOUT_S, f"joining {output.name}")
         facts = video_facts(output)
         if (facts.n_frames, facts.fps) != (n_frames, fps):
             raise EngineOutputError(
@@ -76,9 +78,36 @@ def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
     return [*safe, "-f", "concat", "-safe", "1", "-i", str(script)]
 
 
-def _sound_args(audio: AudioCut | None, pictures_s: float) -> SoundArgs:
+def _sound_args(
+    audio: AudioCut | None, n_frames: int, fps: Fraction, folder: Path
+) -> tuple[list[str], list[str], list[str]]:
+    """Return what opens the sound as the second input, what takes it, and what stands after the output."""
     if audio is None:
-        return SoundArgs([], [], [])
+        return [], [], []
+    coded = ["-c:a", "aac", "-b:a", _AUDIO_RATE]
+    if audio.repeat is not None and audio.repeat.frames < n_frames:
+        again = _repeated(audio, audio.repeat, n_frames, fps, folder)
+        return ffmpeg.input_args(again, "s16le", *RAW), ["-map", "1:a:0", *coded], []
+    cut = _cut(audio, float(n_frames / fps))
+    if cut is None:
+        return [], [], []
+    return cut.opened, ["-map", f"1:a:{cut.track}", "-af", cut.filters, *coded], cut.beside(1)
+
+
+def _repeated(audio: AudioCut, repeat: Repeat, n_frames: int, fps: Fraction, folder: Path) -> Path:
+    """Write the sound of all passes to a file of `media.repeat`'s format."""
+    once, again = folder / "once.s16", folder / "again.s16"
+    cut = _cut(audio, float(repeat.frames / fps))
+    if cut is None:
+        raise UnreadableMediaError(f"{audio.path.name}: holds no sound that could be repeated")
+    n = samples_needed(repeat.frames, fps)
+    whole = f"{cut.filters},aresample={SAMPLE_RATE},apad=whole_len={n},atrim=end_sample={n}"
+    args = [*cut.opened, "-map", f"0:a:{cut.track}", "-af", whole, *RAW, "-y", ffmpeg.file_url(once), *cut.beside(0)]
+    ffmpeg.run(args, _TIMEOUT_S, f"reading the sound of {audio.path.name}")
+    repeat_sound(once, again, repeat, n_frames, fps)
+    return again
+
+
+def _cut(audio: AudioCut, pictures_s: float) -> SoundCut | None:
     duration_s = min(pictures_s, audio.duration_s or pictures_s)
-    sound = open_soundtrack(audio.path).cut(audio.start_s, duration_s, audio.track)
-    return replace(sound, taken=[*sound.taken, "-c:a", "aac", "-b:a", _AUDIO_RATE])
+    return open_soundtrack(audio.path).cut(audio.start_s, duration_s, audio.track)

@@ -19,32 +19,37 @@ _TICK = Fraction(1, 1_000_000)
 
 
 @dataclass(frozen=True)
-class SoundArgs:
-    """Arguments that open a file, those of the output that takes its sound, and those of one more output."""
+class SoundCut:
+    """A cut of a sound track for ffmpeg: arguments that open the file, the track, filters that cut it."""
 
     opened: list[str]
-    taken: list[str]
-    beside: list[str]
+    track: int
+    filters: str
+    restarting: bool
+
+    def beside(self, number: int) -> list[str]:
+        """One more output that must stand after the others; `number` is the file's among the inputs."""
+        return _everything(number) if self.restarting else []
 
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """The sound of a local file as ffmpeg must open it: see `open_soundtrack`."""
+    """The sound tracks of a local file; see `open_soundtrack`."""
 
     path: Path
     demuxer: str
     tracks: tuple[AudioTrack, ...]
     first_picture_s: float
 
-    def cut(self, start_s: float, duration_s: float, track: int | None) -> SoundArgs:
-        """Return ffmpeg's arguments for a cut of the sound, the file being the second input.
+    def cut(self, start_s: float, duration_s: float, track: int | None) -> SoundCut | None:
+        """Return a cut of the sound that begins `start_s` after the first picture; None where there is no sound.
 
-        The cut begins `start_s` after the first picture. `track` counts from 0; None takes the one that the file
-        flags as default, else the first. Raises UnsupportedError for a track that is not there.
+        `track` counts from 0; None takes the one that the file flags as default, else the first. Raises
+        UnsupportedError for a track that is not there.
         """
         chosen = default_track(self.tracks) if track is None else track
         if chosen is None:
-            return SoundArgs(self._opened(), [], [])
+            return None
         if not 0 <= chosen < len(self.tracks):
             raise UnsupportedError(
                 f"{self.path.name}: there is no sound track {chosen}; it has {len(self.tracks)}, counted from 0"
@@ -56,12 +61,9 @@ class Soundtrack:
             seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{begin_s - _SEEK_EARLY_S:.6f}"]
         # Cut by the file's own clock: without -copyts ffmpeg moves the sound of some containers to 0. Sound that
         # begins after the picture is led in by silence, so that it keeps its place.
-        cut = f"atrim=start={begin_s:.6f}:duration={duration_s:.6f},asetpts=PTS-({begin_s:.6f})/TB"
-        taken = ["-map", f"1:a:{chosen}", "-af", f"{cut},aresample=async=1:first_pts=0"]
-        return SoundArgs(self._opened(*seek), taken, _everything(1) if self.demuxer in _RESTARTING else [])
-
-    def _opened(self, *seek: str) -> list[str]:
-        return [*_clock(self.demuxer), *ffmpeg.input_args(self.path, self.demuxer, *seek)]
+        opened = [*_clock(self.demuxer), *ffmpeg.input_args(self.path, self.demuxer, *seek)]
+        filters = f"atrim=start={begin_s:.6f}:duration={duration_s:.6f},asetpts=PTS-({begin_s:.6f})/TB"
+        return SoundCut(opened, chosen, f"{filters},aresample=async=1:first_pts=0", self.demuxer in _RESTARTING)
 
 
 def open_soundtrack(path: Path) -> Soundtrack:

@@ -1,6 +1,6 @@
 """Which files make up LivePortrait's weights: official name, name in a store, hash, licence.
 
-Layout: hub repository KlingTeam/LivePortrait (formerly KwaiVGI/LivePortrait).
+Layout: hub repository KlingTeam/LivePortrait (KwaiVGI/LivePortrait before).
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.contract.variants import Variant
 
 HUB_REPOSITORY = "KlingTeam/LivePortrait"
+HUB_REVISION = "82a4fa6735ca58432b6ce39301b4b9ee066dea47"
+"""The commit that is pulled unless another is asked for: a branch's content may change under its name."""
 
-CODE_REPOSITORY = "https://raw.githubusercontent.com/KwaiVGI/LivePortrait/main"
-"""Where the files lie that are in the code's repository and not in the hub's."""
+CODE_REPOSITORY = (
+    "https://raw.githubusercontent.com/KlingAIResearch/LivePortrait/9b294b3d0536135442ea73cb01e6cb3ca7029dd3"
+)
+"""Where the files lie that are in the code's repository (its owner was KwaiVGI before) and not in the hub's."""
 
 Kind = Literal["network", "stitching", "xpose", "onnx", "prompts"]
 Licence = Literal["LivePortrait", "insightface", "X-Pose", "prompts"]
@@ -126,7 +130,8 @@ PINS: dict[str, Pin] = {
 }
 """By path in the official layout. Source: git-lfs pointers of a public copy of the hub repository.
 
-None are known for the animals' networks: a store's lock records their hashes when they first come in.
+None are known for the animals' networks and X-Pose: a store's lock records their hashes when they first come in, and
+other files are refused from then on.
 """
 
 

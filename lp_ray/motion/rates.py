@@ -33,7 +33,7 @@ def output_length(source: Length | None, driving: Length, policy: LengthPolicy) 
     """Return how many frames a pair has and at which rate, without listing them; see `schedule`."""
     if source is None:
         return driving
-    n_driving = _resampled_length(driving.n_frames, driving.fps / source.fps)
+    n_driving = resampled_length(driving, source.fps)
     shortened = policy == "min" and driving.n_frames > 1
     return Length(min(source.n_frames, n_driving) if shortened else source.n_frames, source.fps)
 
@@ -49,6 +49,11 @@ def schedule(source: Length | None, driving: Length, policy: LengthPolicy) -> Sc
     still = driving.n_frames == 1
     frames = np.zeros(1, np.intp) if still else resample(driving.n_frames, driving.fps, source.fps)
     return drive_video(output_length(source, driving, policy).n_frames, frames, "hold" if still else policy)
+
+
+def resampled_length(clip: Length, rate_out: Fraction) -> int:
+    """Return how many frames at `rate_out` a clip lasts: as many as `resample` lists."""
+    return _resampled_length(clip.n_frames, clip.fps / rate_out)
 
 
 def resample(n_frames: int, rate_in: Fraction, rate_out: Fraction) -> Indices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.contract.driving_reference import FIRST, NEUTRAL, parse_reference
 from lp_ray.motion.keypoints import F32
+from lp_ray.motion.neutral import NEUTRAL_LIP
+from lp_ray.motion.records import DrivingMotion
 from lp_ray.motion.template import TemplateReader
 
 LIP_UNIT = 0.1
@@ -40,6 +43,15 @@ def find_reference(template: TemplateReader, text: str) -> int:
         judged = template.read(names=template.names & JUDGED.keys())
         return reference_index(choice, {JUDGED[name]: rows for name, rows in judged.items()})
     return reference_index(choice, template.read(0, 1), len(template))
+
+
+def neutral_face(picture: DrivingMotion) -> DrivingMotion:
+    """Return what an animal's driving of one frame is measured from: the same head, its face at rest.
+
+    A clip is measured from one of its frames; one picture has no other frame, and measured from itself it would
+    move nothing. So an animal takes from it what a person takes from a picture: the expression, and no pose.
+    """
+    return replace(picture, exp=np.broadcast_to(NEUTRAL_LIP, picture.exp.shape))
 
 
 def reference_index(choice: str | int, frames: Mapping[str, F32], n_frames: int | None = None) -> int:

@@ -9,11 +9,6 @@ from dataclasses import dataclass
 
 from lp_ray import storage
 
-SUFFIXES = {"video": ".mp4", "gif": ".gif", "frames": ".zip", "image": ".png"}
-"""Kind of a result -> ending of its name."""
-
-_SEGMENT_SUFFIXES = {"gif": ".mp4"}
-
 
 @dataclass(frozen=True)
 class OutputLayout:
@@ -83,6 +78,11 @@ class OutputLayout:
         return storage.join(self.root, ".lp_ray", "compaction")
 
     @property
+    def history(self) -> str:
+        """Rows of what input files held before they were replaced; see reconcile.py."""
+        return storage.join(self.root, "history")
+
+    @property
     def summary(self) -> str:
         """How a run went, as JSON; see report/summary.py."""
         return storage.join(self.root, "summaries", f"{self.run}.json")
@@ -92,12 +92,24 @@ class OutputLayout:
         """Drivings, sources and results side by side."""
         return storage.join(self.root, "comparisons")
 
-    def result(self, pair_id: str, kind: str) -> str:
-        """What a pair is made into: a video, GIF, archive of frames or picture."""
-        return storage.join(self.videos, pair_id + SUFFIXES[kind])
+    @property
+    def tracebacks(self) -> str:
+        """Where unexpected errors came from, a text for each pair that met one."""
+        return storage.join(self.root, "tracebacks")
 
-    def comparison(self, pair_id: str, kind: str) -> str:
-        return storage.join(self.comparisons, pair_id + _compared(kind))
+    def result(self, pair_id: str, suffix: str) -> str:
+        """What a pair is made into; `suffix` is its format's."""
+        return storage.join(self.videos, pair_id + suffix)
+
+    def comparison(self, pair_id: str, suffix: str) -> str:
+        return storage.join(self.comparisons, pair_id + suffix)
+
+    def sidecar(self, name: str, pair_id: str, suffix: str) -> str:
+        """What a sidecar keeps of a pair."""
+        return storage.join(self.root, name, pair_id + suffix)
+
+    def traceback(self, pair_id: str) -> str:
+        return storage.join(self.tracebacks, f"{pair_id}.txt")
 
     def row(self, pair_id: str) -> str:
         return storage.join(self.rows, f"{pair_id}.arrow")
@@ -105,15 +117,14 @@ class OutputLayout:
     def staged(self, pair_id: str) -> str:
         return storage.join(self.own_staging, pair_id)
 
-    def segment(self, pair_id: str, index: int, kind: str) -> str:
-        return storage.join(self.staged(pair_id), f"{index:07d}{_SEGMENT_SUFFIXES.get(kind, SUFFIXES[kind])}")
+    def segment(self, pair_id: str, index: int, suffix: str) -> str:
+        return storage.join(self.staged(pair_id), f"{index:07d}{suffix}")
 
-    def compared_segment(self, pair_id: str, index: int, kind: str) -> str:
-        return storage.join(self.staged(pair_id), f"{index:07d}.comparison{_compared(kind)}")
+    def compared_segment(self, pair_id: str, index: int, suffix: str) -> str:
+        return storage.join(self.staged(pair_id), f"{index:07d}.comparison{suffix}")
 
-
-def _compared(kind: str) -> str:
-    return SUFFIXES["image" if kind == "image" else "video"]
+    def sidecar_part(self, name: str, pair_id: str, index: int, suffix: str) -> str:
+        return storage.join(self.staged(pair_id), f"{index:07d}.{name}{suffix}")
 
 
 @dataclass(frozen=True)

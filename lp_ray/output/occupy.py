@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+import pyarrow as pa
+
 from lp_ray import storage
 from lp_ray.base.errors import LeaseHeldError, LpRayError
 from lp_ray.output import leftovers, results
@@ -21,16 +23,22 @@ from lp_ray.output.lease import Lease, LeaseTimes, Told, acquire, await_end, cur
 
 
 @contextmanager
-def occupy(layout: OutputLayout, times: LeaseTimes | None = None, told: Told | None = None) -> Iterator[Lease]:
+def occupy(
+    layout: OutputLayout,
+    times: LeaseTimes | None = None,
+    told: Told | None = None,
+    meta: pa.Schema | None = None,
+) -> Iterator[Lease]:
     """Hold the lease on a job's output, with its results table in order and no staging but the job's own.
 
-    `times` and `told` as in `lp_ray.output.lease.acquire`. Raises LeaseHeldError naming the holder.
+    `times` and `told` as in `lp_ray.output.lease.acquire`; `meta` holds the types of the manifests' `meta_*` columns.
+    Raises LeaseHeldError naming the holder.
     """
     with hold(layout, times, told) as lease:
         try:
             leftovers.sweep(layout)
             with table(layout):
-                results.gather_loose_rows(layout)
+                results.gather_loose_rows(layout, meta)
             yield lease
         finally:
             _drop(layout)

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from lp_ray import storage
 from lp_ray.contract.manifest import META_PREFIX
-from lp_ray.contract.result_schema import RESULT_SCHEMA
+from lp_ray.contract.result_schema import RESULT_SCHEMA, SECONDS_TYPE
 from lp_ray.output.layout import OutputLayout
 from lp_ray.storage.guard import guarded
 
@@ -62,9 +62,12 @@ def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
     Of two types the wider one; types that have nothing in common become text.
     """
     types: dict[str, pa.DataType] = {field.name: field.type for field in RESULT_SCHEMA}
+    types["seconds"] = pa.null()  # it has the fields that rows have, in their order
     for schema in schemas:
         for field in schema:
             types[field.name] = _wider(types.get(field.name, pa.null()), field.type)
+    if pa.types.is_null(types["seconds"]):
+        types["seconds"] = SECONDS_TYPE
     return pa.schema(list(types.items()))
 
 
@@ -127,15 +130,20 @@ def align(layout: OutputLayout, schema: pa.Schema | None = None) -> None:
             _put(uri, fit(read_part(uri), wanted))
 
 
+def replace_part(uri: str, rows: pa.Table) -> None:
+    """Put other rows in a part's place; a part without rows is removed."""
+    if len(rows):
+        _put(uri, rows)
+    else:
+        storage.delete(uri)
+
+
 def drop_rows(layout: OutputLayout, doomed: pa.Array) -> None:
     """Remove the rows of some pairs; parts that hold none of them are not touched."""
     for uri in part_uris(layout):
         hit = pc.is_in(read_part(uri, ["pair_id"])["pair_id"], doomed)
-        n_hits = pc.sum(hit).as_py() or 0
-        if n_hits == len(hit):
-            storage.delete(uri)
-        elif n_hits:
-            _put(uri, read_part(uri).filter(pc.invert(hit)))
+        if pc.sum(hit).as_py():
+            replace_part(uri, read_part(uri).filter(pc.invert(hit)))
 
 
 def merge_small(layout: OutputLayout) -> None:

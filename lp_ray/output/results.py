@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.contract.result_schema import DONE, RESULT_SCHEMA, SECONDS_TYPE
-from lp_ray.output import parts as result_parts
+from lp_ray.contract.result_schema import DONE, FILTERED, RESULT_SCHEMA, seconds_type
+from lp_ray.output import parts as table_parts
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.parts import append, common_schema, fit, meta_schema, part_uris, read_part
+from lp_ray.output.reconcile import IDENTITY
 
 __all__ = [
     "ResultRow",
@@ -28,6 +29,7 @@ __all__ = [
     "append",
     "discard",
     "done_pairs",
+    "find_row",
     "flush",
     "gather_loose_rows",
     "mend",
@@ -36,13 +38,9 @@ __all__ = [
     "read_row",
     "seconds_per_frame",
     "settled",
-    "standing",
     "to_table",
     "write_row",
 ]
-
-VIDEO, GIF, FRAMES, IMAGE = "video", "gif", "frames", "image"
-"""What a result can be: an mp4, a GIF, a zip of PNG frames, one PNG."""
 
 ResultRow = dict[str, Any]
 """Column name -> value; columns absent from it are null. `meta_*` columns ride along."""
@@ -55,24 +53,26 @@ _SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at")
 class Settled:
     """What an output already settles, one entry per pair, as arrays: a million pairs are 40 MB.
 
-    `done` pairs have a row that says so and a video of the size it states; the `others` have a row that says
-    something else, with the number of `attempts`. Pairs whose video is missing are in neither.
+    `done` pairs have a row that says so and a video of the size it states; `failed` and `filtered` ones have a row that
+    says that. Pairs whose video is missing are in none. `attempts` is how often each was tried.
     """
 
     pair_ids: pa.Array
     done: NDArray[np.bool_]
-    others: NDArray[np.bool_]
+    failed: NDArray[np.bool_]
+    filtered: NDArray[np.bool_]
     attempts: NDArray[np.int64]
 
-    def look_up(self, pair_ids: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
-        """Return, for each of `pair_ids`, whether it is done, whether it has another row, and its attempts."""
+    def look_up(self, pair_ids: pa.Array) -> Settled:
+        """Return what is settled of each of `pair_ids`; of those that have no row nothing is."""
         at = pc.index_in(pair_ids, self.pair_ids)
         known = at.is_valid().to_numpy(zero_copy_only=False)
         where = at.fill_null(0).to_numpy(zero_copy_only=False)
         if not len(self.pair_ids):
             none = np.zeros(len(known), np.bool_)
-            return none, none, np.zeros(len(known), np.int64)
-        return known & self.done[where], known & self.others[where], np.where(known, self.attempts[where], 0)
+            return Settled(pair_ids, none, none, none, np.zeros(len(known), np.int64))
+        done, failed, filtered = (known & marks[where] for marks in (self.done, self.failed, self.filtered))
+        return Settled(pair_ids, done, failed, filtered, np.where(known, self.attempts[where], 0))
 
 
 def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Table:
@@ -81,6 +81,7 @@ def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Tab
     `meta` holds their types (`meta_schema` of the manifests); types it does not name are told by the values.
     """
     known = {field.name: field.type for field in (*RESULT_SCHEMA, *(meta or ()))}
+    known["seconds"] = seconds_type(stage for row in rows for stage in row.get("seconds") or ())
     names = dict.fromkeys([*RESULT_SCHEMA.names, *(name for row in rows for name in row)])
     return pa.table({name: pa.array([row.get(name) for row in rows], known.get(name)) for name in names})
 
@@ -115,12 +116,19 @@ def read_results(output: str) -> pa.Table:
     return _latest(pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)]))
 
 
+def find_row(output: str, pair_id: str, source_id: str, driving_id: str) -> ResultRow:
+    """Return the row of one pair that is settled."""
+    wanted = pc.field("pair_id") == pair_id
+    found: list[ResultRow] = read_results(output).filter(wanted).to_pylist()
+    return next((row for row in found if (row["source_id"], row["driving_id"]) == (source_id, driving_id)), found[0])
+
+
 def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> int:
     """Put the table in order after a stopped job: finish a merge, take in loose rows, one schema for all parts.
 
     `meta` as in `to_table`. Returns how many rows were taken in.
     """
-    result_parts.finish_merge(layout)
+    table_parts.finish_merge(layout)
     uris = _loose_rows(layout)
     if uris:
         rows = [row for table in _loose_tables(uris) for row in table.to_pylist()]
@@ -128,14 +136,14 @@ def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> in
         discard(layout, table["pair_id"])  # a job stopped between appending and deleting left both
         append(layout, table)
         storage.delete_many(uris)
-    result_parts.align(layout)
+    table_parts.align(layout)
     return len(uris)
 
 
 def mend(layout: OutputLayout) -> None:
     """Finish what a job that died while it changed the table has begun."""
-    result_parts.finish_merge(layout)
-    result_parts.align(layout)
+    table_parts.finish_merge(layout)
+    table_parts.align(layout)
 
 
 def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa.Array) -> None:
@@ -145,7 +153,7 @@ def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa
     else:
         doomed = pair_ids if isinstance(pair_ids, pa.Array) else pa.array(list(pair_ids), pa.string())
     if len(doomed):
-        result_parts.drop_rows(layout, doomed)
+        table_parts.drop_rows(layout, doomed)
 
 
 def settled(layout: OutputLayout) -> Settled:
@@ -161,7 +169,8 @@ def settled(layout: OutputLayout) -> Settled:
         whole = pc.is_in(stated, _videos(layout)).to_numpy()
     attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
     ids = table["pair_id"].combine_chunks()
-    return Settled(ids, says_done & whole, ~says_done, np.maximum(attempts, 1))
+    says_filtered = pc.fill_null(pc.equal(table["status"], FILTERED), False).to_numpy()
+    return Settled(ids, says_done & whole, ~(says_done | says_filtered), says_filtered, np.maximum(attempts, 1))
 
 
 def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
@@ -181,18 +190,10 @@ def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
         part = read_part(uri, ("status", "engine", "n_frames", "seconds"))
         chosen = part.filter(pc.and_(pc.equal(part["status"], DONE), pc.equal(part["engine"], engine)))
         n_frames += pc.sum(chosen["n_frames"]).as_py() or 0
-        for field in SECONDS_TYPE:
+        for field in chosen["seconds"].type:
             spent = pc.sum(pc.struct_field(chosen["seconds"], field.name)).as_py() or 0.0
             seconds[field.name] = seconds.get(field.name, 0.0) + spent
     return {stage: spent / n_frames for stage, spent in seconds.items()} if n_frames else {}
-
-
-def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
-    """Return `settled` as the set of done pairs, and the other rows with their attempts."""
-    found = settled(layout)
-    others = found.pair_ids.filter(pa.array(found.others)).to_pylist()
-    attempts = found.attempts[found.others].tolist()
-    return set(found.pair_ids.filter(pa.array(found.done)).to_pylist()), dict(zip(others, attempts, strict=True))
 
 
 def _videos(layout: OutputLayout) -> pa.ChunkedArray:
@@ -215,7 +216,7 @@ def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | Non
 
 
 def _merging(layout: OutputLayout) -> list[str]:
-    return [uri for uri, _ in result_parts.pending_merges(layout)]
+    return [uri for uri, _ in table_parts.pending_merges(layout)]
 
 
 def _loose_rows(layout: OutputLayout) -> list[str]:
@@ -239,11 +240,20 @@ def _parse_row(data: bytes) -> pa.Table:
 
 
 def _latest(table: pa.Table) -> pa.Table:
-    """Keep each pair's newest row (the later one of equally new ones), in the order of the table."""
+    """Keep each pair's newest row (the later one of equally new ones), in the order of the table.
+
+    Work that is done once for several ids has a row for each.
+    """
     if table.num_rows < 2:
         return table
-    codes = table["pair_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    identity = _identities(table)
+    codes = identity.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     times = pc.fill_null(table["finished_at"].cast(pa.int64()), 0).to_numpy()
     order = np.lexsort((times, codes))  # stable
     last = order[np.append(np.diff(codes[order]) != 0, True)]
     return table if len(last) == table.num_rows else table.take(np.sort(last))
+
+
+def _identities(table: pa.Table) -> pa.ChunkedArray:
+    names = [name for name in IDENTITY if name in table.column_names]
+    return pc.binary_join_element_wise(*(pc.fill_null(table[name].cast(pa.string()), "") for name in names), "\0")

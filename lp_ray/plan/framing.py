@@ -1,9 +1,9 @@
-"""From a pair's options to how its source is cropped."""
+"""From a pair's options to how its source and its driving are cropped."""
 
 from __future__ import annotations
 
 from lp_ray.contract.options import PairOptions
-from lp_ray.face.framing import SourceFraming
+from lp_ray.face.framing import DrivingFraming, SourceFraming
 
 
 def source_framing(options: PairOptions) -> SourceFraming:
@@ -16,4 +16,15 @@ def source_framing(options: PairOptions) -> SourceFraming:
         scale=options.crop_scale,
         vx=options.crop_vx,
         vy=options.crop_vy,
+    )
+
+
+def driving_framing(options: PairOptions, variant: str) -> DrivingFraming:
+    """Return those of a pair's options that say which part of its driving is looked at, for people or animals."""
+    return DrivingFraming(
+        track=variant == "human" or options.flag_crop_driving_video,
+        crop_square=options.flag_crop_driving_video,
+        scale=options.driving_crop_scale,
+        vx=options.driving_crop_vx,
+        vy=options.driving_crop_vy,
     )

@@ -27,6 +27,8 @@ STAGE = "plan"
 
 _AT_ONCE = 1 << 16
 """Rows that are Python objects at a time."""
+_CLOSELY = 20
+"""Missing inputs whose neighbours are looked at for what was meant: a listing or a request each."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Sources:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def boxed(self) -> NDArray[np.bool_]:
+        """Which sources have a box."""
+        return np.asarray(self.boxes.is_valid().to_numpy(zero_copy_only=False), np.bool_)
 
     def __getitem__(self, row: int) -> SourceRef:
         box = self.boxes[row].as_py()
@@ -152,9 +159,10 @@ def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> 
     found = storage.version_tags(uris.take(pa.array(asked, pa.int64())).to_pylist())
     tags = np.full(len(uris), "absent", object)
     tags[asked] = found
-    for row in np.asarray(asked, np.int64)[[tag is None for tag in found]].tolist():
+    for n, row in enumerate(np.asarray(asked, np.int64)[[tag is None for tag in found]].tolist()):
         tags[row] = "absent"
-        failures[row] = Failure.of(STAGE, MissingInputError(f"nothing at {table['uri'][row].as_py()}"))
+        reason = storage.absence(table["uri"][row].as_py(), closely=n < _CLOSELY)
+        failures[row] = Failure.of(STAGE, MissingInputError(reason))
     return pc.if_else(pa.array(lacking), pa.array(tags, pa.string()), given)
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.columns import distinct
 from lp_ray.contract.manifest import option_columns
 from lp_ray.contract.options import PairOptions, override
 
@@ -83,7 +84,7 @@ def pairs_from_manifest(
     columns = option_columns(pairs)
     if not columns:
         return Pairs(source, driving, np.zeros(len(source), np.int64), (options,))
-    first, combination = _distinct([pairs[name] for name in columns])
+    first, combination = distinct([pairs[name] for name in columns])
     sets: dict[PairOptions, int] = {}
     index = np.zeros(len(first), np.int64)
     for code in np.argsort(first).tolist():  # as they first appear, so that the first bad row is named
@@ -91,28 +92,6 @@ def pairs_from_manifest(
         values = {name: pairs[name][row].as_py() for name in columns}
         index[code] = sets.setdefault(override(options, values, f"pairs manifest row {row}"), len(sets))
     return Pairs(source, driving, index[combination], tuple(sets))
-
-
-def _distinct(columns: Sequence[pa.ChunkedArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the distinct combinations of values: the first row of each, and each row's combination."""
-    first, combination = np.zeros(1, np.int64), np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        codes = _codes(column)
-        both = combination * (int(codes.max(initial=0)) + 1) + codes
-        _, first, combination = np.unique(both, return_index=True, return_inverse=True)
-    return first, combination
-
-
-def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Number the values of a column from 1, null is 0; of nested values each is its own."""
-    if pa.types.is_nested(column.type):
-        return np.arange(1, len(column) + 1)
-    if pa.types.is_dictionary(column.type):
-        encoded = column.unify_dictionaries().combine_chunks()
-    else:
-        encoded = column.combine_chunks().dictionary_encode()
-    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return np.asarray(indices, np.int64) + 1
 
 
 def _random(n_sources: int, n_drivings: int, per_source: int, seed: int) -> tuple[NDArray[np.int64], ...]:

@@ -7,8 +7,9 @@ array: a million pairs are a few hundred MB (`python -m benchmarks.plan`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -17,41 +18,50 @@ from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.effects import PairFacts
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.manifest import check_meta_names, meta_columns
 from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.normalise import ineffective
 from lp_ray.contract.options import PairOptions, check_faces
 from lp_ray.contract.variants import AUTO
 from lp_ray.face.framing import DrivingFraming, SourceFraming
-from lp_ray.output.results import Settled
+from lp_ray.output.results import Settled, meta_schema
 from lp_ray.plan import keys
-from lp_ray.plan.framing import source_framing
+from lp_ray.plan.effects import normalise_pairs
+from lp_ray.plan.framing import driving_framing, source_framing
 from lp_ray.plan.inputs import Drivings, Sources, resolve_drivings, resolve_sources
 from lp_ray.plan.pairing import Pairs
 from lp_ray.plan.subjects import searched_pairs
 from lp_ray.plan.work import ClipRef, ClipRow, DrivingRef, SourceRef
 
+_NAMED = 10
+"""Repeats that a refusal names."""
 _AT_ONCE = 1 << 16
 """Pairs that are Python objects at a time."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What all pairs of a job share, as it enters the keys; `variant` is the engine's, human or animal."""
+    """What all pairs of a job share, as it enters the keys; `variant` is the engine's, human or animal.
+
+    `clips` and `pairs` hold the settings that change templates, and results, where they differ from their defaults.
+    """
 
     engine_digest: str
     landmarker_digest: str
-    settings: Mapping[str, object]
+    clips: Mapping[str, object] = field(default_factory=dict)
+    pairs: Mapping[str, object] = field(default_factory=dict)
     variant: str = "human"
-    xpose_digest: str = ""
+    animals_digest: str = ""
     """Of what finds animals: in the keys of the pairs it finds the source of. Empty where no pair needs it."""
     terms: Terms = field(default_factory=Terms)
 
     def work_digest(self, searched: bool = False) -> str:
         """Return the digest of a pair, `searched` if its animal is looked for."""
-        settings = {**self.settings, "xpose": self.xpose_digest} if searched else self.settings
+        settings = {**self.clips, **self.pairs} | ({"animals": self.animals_digest} if searched else {})
         return keys.work_digest(self.engine_digest, self.landmarker_digest, settings)
 
     def licences(self, source: SourceRef, driving: DrivingRef, options: PairOptions) -> list[str]:
@@ -60,11 +70,11 @@ class Identity:
         tracked = clip is not None and clip.track and not is_template(driving.uri)
         found = self.variant == "animal" and source.is_searched and options.flag_do_crop
         looked = self.variant == "human" or (found and source.subject == AUTO)
-        return self.terms.of(detector=tracked or looked, xpose=found)
+        return self.terms.of(detector=tracked or looked, animals=found)
 
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
         """Return what the motion template of a driving is made from, under its key."""
-        framing = DrivingFraming() if is_template(driving.uri) else self._driving_framing(options)
+        framing = DrivingFraming() if is_template(driving.uri) else driving_framing(options, self.variant)
         clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s, driving.version)
         return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
 
@@ -76,18 +86,8 @@ class Identity:
         clip = ClipRef(source.uri, source.face, source.box, version=source.version)
         return ClipRow(self._template_key(source.key, "source", framing), clip, None, framing)
 
-    def _driving_framing(self, options: PairOptions) -> DrivingFraming:
-        return DrivingFraming(
-            track=self.variant == "human" or options.flag_crop_driving_video,
-            crop_square=options.flag_crop_driving_video,
-            scale=options.driving_crop_scale,
-            vx=options.driving_crop_vx,
-            vy=options.driving_crop_vy,
-        )
-
     def _template_key(self, clip: str, role: str, framing: DrivingFraming | SourceFraming) -> str:
-        settings = {**self.settings, "role": role, "framing": asdict(framing)}
-        return keys.template_key(clip, self.engine_digest, self.landmarker_digest, settings)
+        return keys.template_key(clip, role, framing, self.engine_digest, self.landmarker_digest, self.clips)
 
 
 @dataclass
@@ -111,6 +111,13 @@ class Plan:
     attempts: NDArray[np.int64]
     n_done: int = 0
     n_failed_before: int = 0
+    n_filtered_before: int = 0
+    idle: Counter[str] = field(default_factory=Counter)
+    """What options were taken out of how many pairs, since they have no effect there, with the reasons."""
+    animal: bool = False
+    """Whether the engine's variant is the animals'."""
+    asked: Pairs | None = None
+    """The pairs with the options that were asked for; those of `pairs` are without what has no effect."""
 
     def __len__(self) -> int:
         return len(self.pair_ids)
@@ -143,8 +150,21 @@ class Plan:
             rows.append((self.pair_table, pair))
         return {name: table[name][row].as_py() for table, row in rows for name in meta_columns(table)}
 
+    @property
+    def meta_schema(self) -> pa.Schema:
+        """The `meta_*` columns of the manifests with their types: those that results carry."""
+        return meta_schema(self.source_table, self.driving_table, self.pair_table)
+
     def options(self, pair: int) -> PairOptions:
         return self.pairs.option_sets[int(self.pairs.option_index[pair])]
+
+    def without_effect(self, pair: int) -> list[str]:
+        """Return the options of a pair that were asked for and have no effect, with the reasons."""
+        if self.asked is None:
+            return []
+        source, driving = self.source(pair), self.driving(pair)
+        facts = PairFacts(source.is_video, source.box is not None, is_template(driving.uri), self.animal)
+        return ineffective(self.asked.option_sets[int(self.asked.option_index[pair])], facts)
 
     def source(self, pair: int) -> SourceRef:
         return self.sources[int(self.pairs.source_index[pair])]
@@ -174,7 +194,7 @@ def make_plan(
     policy: storage.Policy,
     engine: str,
 ) -> Plan:
-    """Key every pair. Raises RefusedError when two pairs are the same work, or a pair's options exclude its face."""
+    """Key every pair. Raises RefusedError when a pair stands twice, or its options exclude its face."""
     check_meta_names(*(t for t in (source_table, driving_table, pair_table) if t is not None))
     source_table, source_index = _used(source_table, pairs.source_index)
     driving_table, driving_index = _used(driving_table, pairs.driving_index)
@@ -182,10 +202,13 @@ def make_plan(
     sources = resolve_sources(source_table, policy, engine, identity.variant)
     _check_faces(sources, pairs)
     drivings = resolve_drivings(driving_table, policy)
+    asked, templates = pairs, np.array([is_template(uri) for uri in drivings.uris.to_pylist()], np.bool_)
+    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, templates, identity.variant == "animal")
     texts = [keys.options_json(options) for options in pairs.option_sets]
+    digests = [keys.options_digest(options) for options in pairs.option_sets]
     works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
     works = works[searched_pairs(source_table, pairs, identity.variant).astype(np.int64)]
-    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, texts, works), pa.string())
+    ids = pa.chunked_array(_pair_ids(sources, drivings, pairs, digests, works), pa.string())
     todo, attempts = _by_source(pairs, np.arange(len(pairs))), np.zeros(len(pairs), np.int64)
     plan = Plan(
         sources,
@@ -198,8 +221,12 @@ def make_plan(
         texts,
         todo,
         attempts,
+        idle=idle,
+        animal=identity.variant == "animal",
+        asked=asked,
     )
-    _refuse_twins(plan)
+    _refuse_repeats(plan)
+    plan.todo = _each_once(plan, plan.todo)
     return plan
 
 
@@ -213,7 +240,7 @@ def _used(table: pa.Table, index: NDArray[np.int64]) -> tuple[pa.Table, NDArray[
 
 
 def _pair_ids(
-    sources: Sources, drivings: Drivings, pairs: Pairs, texts: list[str], works: NDArray[np.object_]
+    sources: Sources, drivings: Drivings, pairs: Pairs, digests: list[str], works: NDArray[np.object_]
 ) -> Iterator[pa.Array]:
     for first in range(0, len(pairs), _AT_ONCE):
         window = slice(first, first + _AT_ONCE)
@@ -224,7 +251,7 @@ def _pair_ids(
             works[window].tolist(),
             strict=True,
         )
-        yield pa.array([keys.pair_key(source, driving, texts[o], work) for source, driving, o, work in parts])
+        yield pa.array([keys.pair_key(source, driving, digests[o], work) for source, driving, o, work in parts])
 
 
 def _check_faces(sources: Sources, pairs: Pairs) -> None:
@@ -238,27 +265,69 @@ def _check_faces(sources: Sources, pairs: Pairs) -> None:
         check_faces(ALL_FACES, pairs.option_sets[index], f"pair {suspects[at]}")
 
 
-def _refuse_twins(plan: Plan) -> None:
-    distinct = pc.value_counts(plan.pair_ids)
-    if len(distinct) == len(plan):
+def _refuse_repeats(plan: Plan) -> None:
+    """Refuse pairs that stand twice, all at once. The same work under other ids is no repeat: it is done once."""
+    pairs = plan.asked or plan.pairs
+    size = len(plan.drivings), len(pairs.option_sets)
+    codes = (pairs.source_index * size[0] + pairs.driving_index) * size[1] + pairs.option_index
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    repeated = np.sort(first[counts > 1])
+    if not len(repeated):
         return
-    twin = distinct.field("values")[int(np.argmax(distinct.field("counts").to_numpy() > 1))]
-    first, second = np.flatnonzero(pc.equal(plan.pair_ids, twin).to_numpy(zero_copy_only=False))[:2].tolist()
+    named = [
+        f"{plan.source_id(pair)!r} with {plan.driving_id(pair)!r} in rows "
+        + " and ".join(map(str, np.flatnonzero(codes == codes[pair])[:3].tolist()))
+        for pair in repeated[:_NAMED].tolist()
+    ]
+    more = f", and {len(repeated) - _NAMED} more" if len(repeated) > _NAMED else ""
     raise RefusedError(
-        f"pairs {first} and {second} are the same work ({plan.source_id(first)!r} with {plan.driving_id(first)!r} "
-        f"and {plan.source_id(second)!r} with {plan.driving_id(second)!r}): same inputs, same options; "
-        "remove one of the two rows"
+        f"{len(repeated)} pairs stand more than once with the same options: {'; '.join(named)}{more}; remove the "
+        "further rows"
     )
+
+
+def _each_once(plan: Plan, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of pairs that are the same work, several ids of one file, keep the first."""
+    codes = plan.pair_ids.take(pa.array(chosen)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    _, first = np.unique(codes, return_index=True)
+    return chosen[np.sort(first)]
 
 
 def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
     """Set `plan.todo` to the pairs without a standing result, ordered by source so that caches hit."""
-    done, others, attempts = settled.look_up(plan.pair_ids)
-    left = ~done if retry_failed else ~(done | others)
-    plan.n_done = int(done.sum())
-    plan.n_failed_before = 0 if retry_failed else int(others.sum())
-    plan.attempts = np.where(others, attempts, 0)
-    plan.todo = _by_source(plan.pairs, np.flatnonzero(left))
+    found = settled.look_up(plan.pair_ids)
+    left = ~(found.done | found.filtered) if retry_failed else ~(found.done | found.filtered | found.failed)
+    plan.n_done, plan.n_filtered_before = int(found.done.sum()), int(found.filtered.sum())
+    plan.n_failed_before = 0 if retry_failed else int(found.failed.sum())
+    plan.attempts = np.where(found.failed, found.attempts, 0)
+    plan.todo = _by_source(plan.pairs, _each_once(plan, np.flatnonzero(left)))
+
+
+def wanted_rows(plan: Plan, engine: str) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
+    """Return what the results table must hold a row for: see `lp_ray.output.reconcile.reconcile`."""
+    pairs = plan.pairs
+    source, driving = pa.array(pairs.source_index), pa.array(pairs.driving_index)
+    table = pa.table(
+        {
+            "pair_id": plan.pair_ids,
+            "source_id": plan.source_table["source_id"].take(source),
+            "driving_id": plan.driving_table["driving_id"].take(driving),
+            "options": pa.array(plan.option_texts, pa.string()).take(pa.array(pairs.option_index)),
+            "engine": pa.repeat(engine, len(plan)),
+            "source_uri": _shown(plan.sources.uris).take(source),
+            "source_version": plan.sources.versions.take(source),
+            "driving_uri": _shown(plan.drivings.uris).take(driving),
+            "driving_version": plan.drivings.versions.take(driving),
+        }
+    )
+    rows = [(plan.source_table, source), (plan.driving_table, driving)]
+    if plan.pair_table is not None:
+        rows.append((plan.pair_table, pa.array(np.arange(len(plan)))))
+    return table, {name: of[name].take(index) for of, index in rows for name in meta_columns(of)}
+
+
+def _shown(uris: pa.Array) -> pa.Array:
+    return pa.array([storage.redact(uri) for uri in uris.to_pylist()], pa.string())
 
 
 def _by_source(pairs: Pairs, chosen: NDArray[np.int64]) -> NDArray[np.int64]:

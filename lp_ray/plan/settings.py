@@ -8,8 +8,15 @@ from dataclasses import dataclass, field
 from lp_ray.base.limits import Limits
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.factory import LandmarkerSpec
-from lp_ray.face.xpose.identity import XPoseSpec
 from lp_ray.output.layout import OutputLayout, TemplateLayout
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """A stage that the job adds, with its parameters."""
+
+    name: str
+    parameters: tuple[tuple[str, object], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class Settings:
     """Normalised URI of the template store."""
     engine: EngineSpec
     landmarker: LandmarkerSpec = field(default_factory=LandmarkerSpec)
-    xpose: XPoseSpec = field(default_factory=XPoseSpec)
+    animal_detector: LandmarkerSpec = field(default_factory=lambda: LandmarkerSpec("xpose"))
     """What finds animals that have no box."""
     subject: str = ""
     """What sources are whose row does not say: human, animal or auto; empty: what the engine's variant is for."""
@@ -35,10 +42,20 @@ class Settings:
     """Chunks of one pair that one actor makes in a row: the unit of retry."""
     source_cache: int = 4
     """Sources kept ready by each actor."""
+    max_unexpected: int = 20
+    """Pairs and clips that may meet an error which no input is to blame for, before the job stops."""
+    stages: tuple[StageSpec, ...] = ()
+    """Stages that stand between the job's own: filters, and what other packages bring."""
+    sidecars: tuple[str, ...] = ()
+    """Names of the files that are written beside every result."""
     shard: str = ""
     """Name of the part of the manifest that this run works on; empty: the whole."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Names this run in leases and staging: what two runs stage, one of them taken for dead, is never mixed."""
+
+    def parameters(self, stage: str) -> dict[str, object]:
+        """Return the parameters of a stage that the job adds."""
+        return next((dict(spec.parameters) for spec in self.stages if spec.name == stage), {})
 
     @property
     def output_layout(self) -> OutputLayout:

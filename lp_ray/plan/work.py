@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-from lp_ray.base.rows import Row
+from lp_ray.contract.formats import MOVING, STILL
+from lp_ray.contract.options import PairOptions
+from lp_ray.contract.rows import Row
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 
 
@@ -62,13 +63,23 @@ class ClipRow(Row):
     driving: DrivingFraming | None
     source: SourceFraming | None
 
+    @property
+    def key(self) -> str:
+        """What its pieces are collected under."""
+        return self.template_key
+
+    @property
+    def pieces(self) -> range | None:
+        """The pieces that it becomes; None: they say themselves how many there are."""
+        return None
+
 
 @dataclass(frozen=True)
 class PairWork:
     """All that is fixed about a pair before it is animated; rides along with its rows.
 
     `source_template` is the key of a source video's own motion, empty for a picture; `chunk` the number of
-    frames animated and encoded at a time; `kind` what the result is (see `lp_ray.contract.manifest.RESULT_SCHEMA`).
+    frames animated and encoded at a time; `format` the name of what the result is written as (`lp_ray.media.formats`).
     """
 
     pair_id: str
@@ -76,12 +87,12 @@ class PairWork:
     driving: DrivingRef
     template_key: str
     source_template: str
-    options: dict[str, Any]
+    options: PairOptions
     fps_numerator: int
     fps_denominator: int
     n_frames: int
     chunk: int
-    kind: str
+    format: str
 
     @property
     def fps(self) -> Fraction:
@@ -91,6 +102,11 @@ class PairWork:
     def n_chunks(self) -> int:
         return -(-self.n_frames // self.chunk)
 
+    @property
+    def comparison_format(self) -> str:
+        """What its comparison is written as, if it has one."""
+        return STILL if self.format == STILL else MOVING
+
 
 @dataclass(frozen=True)
 class SourceFacts:
@@ -98,3 +114,27 @@ class SourceFacts:
 
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class SpanRow(Row):
+    """Frames [start, stop) of one pair, to be animated by one actor."""
+
+    work: PairWork
+    start: int
+    stop: int
+
+    @property
+    def key(self) -> str:
+        """What its pieces are collected under."""
+        return self.work.pair_id
+
+    @property
+    def index(self) -> int:
+        """Its first chunk."""
+        return self.start // self.work.chunk
+
+    @property
+    def pieces(self) -> range:
+        """The chunks that it becomes."""
+        return range(self.index, -(-self.stop // self.work.chunk))

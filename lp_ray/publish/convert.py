@@ -69,14 +69,13 @@ def _choose(folder: str, rules: ImportRules, say: Say) -> dict[Artefact, str]:
     for variant in rules.variants:
         artefacts = artefacts_of(variant)
         present = {artefact: place for artefact in artefacts if (place := _find(folder, artefact, rules, say))}
-        for artefact in artefacts:
-            if artefact in present:
-                continue
-            if artefact.required:
-                raise WeightsError(
-                    f"{storage.display(folder)} lacks {artefact.source} of the {variant} weights: give the folder that "
-                    f"holds liveportrait/ in the official layout, or leave {variant} out of variants"
-                )
+        lacking = [artefact for artefact in artefacts if artefact not in present]
+        if needed := [artefact.source for artefact in lacking if artefact.required]:
+            raise WeightsError(
+                f"{storage.display(folder)} lacks {', '.join(needed)} of the {variant} weights: give the folder that "
+                f"holds liveportrait/ in the official layout, or leave {variant} out of variants"
+            )
+        for artefact in lacking:
             say(f"not there, left out: {artefact.source}")
         chosen |= present
     return chosen
@@ -138,6 +137,10 @@ def _convert_all(arrived: Sequence[_Arrived], say: Say) -> Iterator[tuple[str, b
             ),
         )
         say(f"{artefact.source} -> {artefact.name}")
+        if file.origin == "unpinned":
+            say(
+                f"{artefact.source}: no hash is published, so sha256 {file.sha256} is recorded and compared from now on"
+            )
 
 
 def _origin(source: str, digest: str, size: int, rules: ImportRules) -> Origin:

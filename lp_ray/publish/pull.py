@@ -9,17 +9,20 @@ from huggingface_hub import snapshot_download
 
 from lp_ray.base.errors import WeightsError
 from lp_ray.contract.variants import Variant
-from lp_ray.models.artefacts import HUB_REPOSITORY, artefacts_of
+from lp_ray.models.artefacts import HUB_REPOSITORY, HUB_REVISION, artefacts_of
 
 
 def download_official(
-    variants: Sequence[Variant], folder: Path | None = None, revision: str = "main", endpoint: str | None = None
+    variants: Sequence[Variant],
+    folder: Path | None = None,
+    revision: str = HUB_REVISION,
+    endpoint: str | None = None,
 ) -> Path:
     """Download the official files of some variants and return the folder that holds them.
 
     They come into `folder`, or into the hub's own cache. Broken downloads resume where they stopped; files that
-    are there are not fetched again. `endpoint` is the address of a mirror. Raises WeightsError when the hub
-    cannot be reached or refuses.
+    are there are not fetched again. A file that the hub does not have is left out. `endpoint` is the address of a
+    mirror. Raises WeightsError when the hub cannot be reached, refuses or knows no such revision.
     """
     sources = sorted({artefact.source for variant in variants for artefact in artefacts_of(variant) if artefact.in_hub})
     try:
@@ -31,6 +34,7 @@ def download_official(
     except (OSError, ValueError) as error:  # the hub's own errors are OSErrors
         reason = str(error).partition("\n")[0]
         raise WeightsError(
-            f"cannot download {HUB_REPOSITORY} ({type(error).__name__}: {reason}): without a way to the hub, download "
-            "it on another machine, copy it over and run python -m jobs.weights import input=FOLDER store=…"
+            f"cannot download {HUB_REPOSITORY} at {revision} ({type(error).__name__}: {reason}): without a way to "
+            "the hub, download it on another machine, copy it over and run python -m jobs.weights import input=FOLDER "
+            "store=…"
         ) from error

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from lp_ray.contract.rows import Row
 from lp_ray.media.encode import Encoder
-from lp_ray.plan.work import ClipRow
-from lp_ray.stages.rows import SpanRow, StagedMotion, StagedSegment
+from lp_ray.runtime.graph import Graph
+from lp_ray.stages.contract import Task
+
+
+class NodesLostError(Exception):
+    """A graph has come to a standstill since nodes are gone. It can begin anew on what is left."""
 
 
 class Finishers(Protocol):
-    """Runs finalize tasks, each under its key; a task that fails for good raises what it raised."""
+    """Runs a task for each key; an answer is what the task returned, or the `Failure` that it met."""
 
     def start(self, key: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Start a task; yield (key, answer) of those that had to end first to make room."""
+        """Start the task; yield (key, answer) of those that had to end first to make room."""
         ...
 
     def ended(self) -> Iterator[tuple[str, Any]]:
@@ -31,23 +36,23 @@ class Finishers(Protocol):
 
 
 class Executor(Protocol):
-    """Runs the two graphs of `lp_ray.runtime.ray_executor`."""
+    """Runs graphs and tasks."""
 
     def check_encoder(self, encoder: Encoder) -> None:
         """Raise RefusedError if the encoder does not work where pairs are written."""
         ...
 
-    def stream_templates(self, clips: Sequence[ClipRow]) -> Iterator[StagedMotion]:
-        """Track and extract every clip; yield one tiny row per staged chunk of motion, in any order."""
+    def wave(self, graph: Graph) -> int:
+        """Return how many rows are to be run at a time, so that what waits is bounded however many there are."""
         ...
 
-    def stream_pairs(self, spans: Iterable[SpanRow]) -> Iterator[StagedSegment]:
-        """Animate and encode every span, ordered by source; yield one tiny row per staged segment, in any order.
+    def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
+        """Put rows through a graph and yield what comes out, in any order, some of it twice.
 
-        Spans are taken from the iterable as there is room for them.
+        Raises NodesLostError, after which the rows that are not whole may be run again, and StalledError.
         """
         ...
 
-    def finishers(self, task: Callable[..., Any]) -> Finishers:
+    def finishers(self, task: Task) -> Finishers:
         """Return what runs `task` once for each key."""
         ...

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import ray
-from ray.exceptions import RayTaskError
 
-from lp_ray.base.errors import RefusedError
+from lp_ray.runtime.worker import finish
+from lp_ray.stages.contract import Task
 
 MAX_IN_FLIGHT = 32
-
-
-def _answer(reference: Any) -> Any:
-    """Return what a task returned; what stops the whole job is raised as the task raised it, without a traceback."""
-    try:
-        return ray.get(reference)
-    except RayTaskError as error:
-        if isinstance(error.cause, RefusedError):
-            raise error.cause from None
-        raise
 
 
 class RayFinishers:
@@ -29,25 +19,26 @@ class RayFinishers:
     The tasks reserve no CPU: they copy streams and wait for storage, and the pools hold all CPUs already.
     """
 
-    def __init__(self, task: Callable[..., Any]) -> None:
-        self._task = ray.remote(num_cpus=0, max_retries=3)(task)
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._remote = ray.remote(num_cpus=0, max_retries=3)(finish).options(name=task.run.__name__)
         self._running: dict[Any, str] = {}
 
     def start(self, key: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Start a task; yield (key, answer) of those that had to end first to make room."""
-        self._running[self._task.remote(*arguments)] = key
+        """Start the task; yield (key, answer) of those that had to end first to make room."""
+        self._running[self._remote.remote(self._task, *arguments)] = key
         while len(self._running) > MAX_IN_FLIGHT:
             yield from self.ended(timeout=1.0)
 
     def ended(self, timeout: float = 0.0) -> Iterator[tuple[str, Any]]:
-        """Yield (key, answer) of the tasks that have ended. Raises what a task raised."""
+        """Yield (key, answer) of the tasks that have ended."""
         if not self._running:
             return
         if timeout:
             ray.wait(list(self._running), num_returns=1, timeout=timeout)
         ready, _ = ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
         for reference in ready:
-            yield self._running.pop(reference), _answer(reference)
+            yield self._running.pop(reference), ray.get(reference)
 
     def count(self) -> int:
         """Return how many tasks have been started and not been collected."""

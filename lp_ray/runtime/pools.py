@@ -7,16 +7,13 @@ cannot be scheduled.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from lp_ray.base.errors import RefusedError
-
-ENGINE_STAGES = ("extract", "animate")
-DETECTOR_STAGES = ("track", "source")
-XPOSE_STAGES = ("source",)
-ENCODER_STAGES = ("write",)
-PHASES = {"templates": ("track", "extract"), "pairs": ("source", "animate", "write")}
+from lp_ray.base.names import nearest
+from lp_ray.plan.devices import ON_CPU, Devices, Part
+from lp_ray.runtime.graph import Graph, StageType
 
 # Ray may put all guests (detectors, NVENC's encoders) on one GPU, or spread them over all, before or after the
 # engine's actors. With these shares every such choice leaves room for the rest, and no GPU gets two engine actors.
@@ -26,13 +23,17 @@ GUEST_GPUS = 0.05
 MAX_GUESTS = 8
 """Guests of one phase: what one GPU carries beside an engine, about 1 GB each."""
 
-
 RAY_GRAINS = 10_000
 """Parts of a CPU that Ray counts in."""
 
-
 GROWTH = 8
 """How many times its size a cluster is thought to grow to, where nobody says what it may grow to."""
+
+KNOBS = ("actors", "cpus", "gpus")
+"""What may be set of a pool."""
+
+Overrides = Mapping[str, Mapping[str, float | None]]
+"""Stage name -> what the user sets of its pool; None is derived."""
 
 
 @dataclass(frozen=True)
@@ -59,49 +60,28 @@ Pools = dict[str, Pool]
 
 
 def derive_pools(
-    cpus: float,
-    gpus: float,
-    device: str,
-    overrides: Mapping[str, Mapping[str, float | None]] | None = None,
-    detector_device: str = "cpu",
-    encoder: str = "x264",
-    xpose_device: str = "cpu",
+    phases: Sequence[Graph], cpus: float, gpus: float, devices: Devices, overrides: Overrides | None = None
 ) -> Pools:
-    """Size the pools from the cluster's totals; `device` is the engine's.
+    """Size the pools from the cluster's totals and from what the stages declare.
 
-    On a GPU device engine stages get one actor per GPU; on CPU the engine and the stages around it share the
-    cores. Detectors on a GPU, X-Pose (in the source stage) on one, and the writers where any pair's encoder is nvenc,
-    share one with the engine.
+    On a GPU engine stages get one actor per GPU; on CPUs the engine and the stages around it share the cores. Other
+    parts of a stage that run on a GPU are guests there: they share one with the engine.
     `overrides[stage]` may set `actors`, `cpus` and `gpus`.
-    Raises RefusedError when a phase cannot fit.
+    Raises RefusedError when a GPU is missing or a phase cannot fit.
     """
-    if detector_device == "cuda" and gpus <= 0:
-        raise RefusedError("detector.device=cuda asks for a GPU, the cluster has none: use detector.device=cpu")
-    if xpose_device == "cuda" and gpus <= 0:
-        raise RefusedError("xpose.device=cuda asks for a GPU, the cluster has none: use xpose.device=cpu")
-    if encoder == "nvenc" and gpus <= 0:
-        raise RefusedError("encoder=nvenc asks for a GPU, the cluster has none: use encoder=x264")
-    asked = {
-        DETECTOR_STAGES: detector_device == "cuda",
-        XPOSE_STAGES: xpose_device == "cuda",
-        ENCODER_STAGES: encoder == "nvenc",
-    }
-    guests = {stage for stages, here in asked.items() if here for stage in stages}
+    _check_gpus(gpus, devices)
     pools: Pools = {}
-    for phase in PHASES.values():
-        counts, here = _counts(phase, cpus, gpus, device), guests & set(phase)
-        counts |= {stage: min(counts[stage], MAX_GUESTS // len(here)) for stage in here}
+    for phase in phases:
+        guests = {stage.name for stage in phase.stages if _is_guest(stage, devices)}
+        counts = {stage.name: _count(stage, cpus, gpus, devices) for stage in phase.stages}
+        counts |= {name: min(counts[name], max(1, MAX_GUESTS // len(guests))) for name in guests}
         share = min(1.0, math.floor(cpus * 0.9 / sum(counts.values()) * RAY_GRAINS) / RAY_GRAINS)
-        for stage, actors in counts.items():
-            pools[stage] = Pool(actors, share, _gpus(stage, device, guests))
-    for stage, values in (overrides or {}).items():
-        if stage not in pools:
-            raise RefusedError(f"pools.{stage}: no such stage (stages: {', '.join(pools)})")
-        given = {name: value for name, value in values.items() if value is not None}
-        if unknown := set(given) - {"actors", "cpus", "gpus"}:
-            raise RefusedError(f"pools.{stage}.{min(unknown)}: a pool has actors, cpus and gpus")
-        pools[stage] = replace(pools[stage], **given)  # type: ignore[arg-type]
-    _check_fit(pools, cpus, gpus)
+        anywhere = _has_guests(phases, devices)
+        for stage in phase.stages:
+            pools[stage.name] = Pool(counts[stage.name], share, _gpus(stage, devices, anywhere))
+    pools = _overridden(pools, overrides or {})
+    for phase in phases:
+        _check_fit(phase, pools, cpus, gpus)
     return pools
 
 
@@ -122,44 +102,77 @@ def one_of_each(pools: Pools, fixed: Collection[str] = ()) -> Pools:
     return {stage: pool if stage in fixed else replace(pool, actors=1) for stage, pool in pools.items()}
 
 
-def _gpus(stage: str, device: str, guests: set[str]) -> float:
-    if stage in ENGINE_STAGES and device == "cuda":
+def _check_gpus(gpus: float, devices: Devices) -> None:
+    for part, device in devices.items():
+        if device.is_gpu and gpus <= 0:
+            setting = "nvenc" if part is Part.ENCODER else device
+            raise RefusedError(
+                f"{part}={setting} asks for a GPU, the cluster has none: use {part}={ON_CPU.get(part, 'cpu')}"
+            )
+
+
+def _on_gpu(stage: StageType, devices: Devices) -> set[Part]:
+    return {part for part in stage.uses if part in devices and devices[part].is_gpu}
+
+
+def _is_guest(stage: StageType, devices: Devices) -> bool:
+    return bool(_on_gpu(stage, devices) - {Part.ENGINE})
+
+
+def _has_guests(phases: Sequence[Graph], devices: Devices) -> bool:
+    return any(_is_guest(stage, devices) for phase in phases for stage in phase.stages)
+
+
+def _gpus(stage: StageType, devices: Devices, guests: bool) -> float:
+    if Part.ENGINE in _on_gpu(stage, devices):
         return ENGINE_GPUS_BESIDE if guests else 1.0
-    return GUEST_GPUS if stage in guests else 0.0
+    return GUEST_GPUS if _is_guest(stage, devices) else 0.0
 
 
-def _counts(stages: tuple[str, ...], cpus: float, gpus: float, device: str) -> dict[str, int]:
-    """Actors per stage: the heavy CPU stages share what the engine leaves."""
+def _count(stage: StageType, cpus: float, gpus: float, devices: Devices) -> int:
+    """Actors of a stage: the heavy CPU stages share what the engine leaves."""
     whole = max(1, int(cpus))
-    if device == "cuda":
-        engine = max(1, int(gpus))
-        spare = max(1, whole - engine)
-        weights = {"track": 1.0, "source": 0.25, "write": 0.75}
-        return {s: engine if s in ENGINE_STAGES else max(1, int(spare * weights[s])) for s in stages}
-    weights = {"track": 0.9, "extract": 0.1, "source": 0.1, "animate": 0.5, "write": 0.4}
-    return {s: max(1, int(whole * weights[s])) for s in stages}
+    if not devices[Part.ENGINE].is_gpu:
+        return max(1, int(whole * stage.share.on_cpu))
+    engines = max(1, int(gpus))
+    if Part.ENGINE in stage.uses:
+        return engines
+    return max(1, int(max(1, whole - engines) * stage.share.beside_gpus))
 
 
-def _check_fit(pools: Pools, cpus: float, gpus: float) -> None:
-    for phase, stages in PHASES.items():
-        for name, available in (("cpus", cpus), ("gpus", gpus)):
-            needed = sum(pools[s].actors * asdict(pools[s])[name] for s in stages)
-            if needed > available + 1e-6:
-                asked = ", ".join(f"{s} {pools[s].actors} x {asdict(pools[s])[name]:g}" for s in stages)
-                raise RefusedError(
-                    f"the {phase} phase asks for {needed:g} {name} ({asked}), the cluster has {available:g}: "
-                    f"lower pools.<stage>.actors or pools.<stage>.{name}"
-                )
-        if any(pools[s].actors < 1 for s in stages):
-            raise RefusedError(f"the {phase} phase has a pool without actors")
-        _check_beside(pools, stages)
+def _overridden(pools: Pools, overrides: Overrides) -> Pools:
+    for stage, values in overrides.items():
+        given = {name: value for name, value in values.items() if value is not None}
+        if stage not in pools:
+            if not given:  # a stage that other jobs add
+                continue
+            raise RefusedError(f"pools.{stage}: no such stage{nearest(stage, pools)} (stages: {', '.join(pools)})")
+        if unknown := set(given) - set(KNOBS):
+            raise RefusedError(f"pools.{stage}.{min(unknown)}: a pool has {', '.join(KNOBS)}")
+        pools = pools | {stage: replace(pools[stage], **given)}  # type: ignore[arg-type]
+    return pools
 
 
-def _check_beside(pools: Pools, stages: tuple[str, ...]) -> None:
+def _check_fit(phase: Graph, pools: Pools, cpus: float, gpus: float) -> None:
+    names = [stage.name for stage in phase.stages]
+    for knob, available in (("cpus", cpus), ("gpus", gpus)):
+        needed = sum(pools[name].actors * asdict(pools[name])[knob] for name in names)
+        if needed > available + 1e-6:
+            asked = ", ".join(f"{name} {pools[name].actors} x {asdict(pools[name])[knob]:g}" for name in names)
+            raise RefusedError(
+                f"the {phase.name} phase asks for {needed:g} {knob} ({asked}), the cluster has {available:g}: "
+                f"lower pools.<stage>.actors or pools.<stage>.{knob}"
+            )
+    if any(pools[name].actors < 1 for name in names):
+        raise RefusedError(f"the {phase.name} phase has a pool without actors")
+    _check_beside(phase, pools)
+
+
+def _check_beside(phase: Graph, pools: Pools) -> None:
     """Refuse shares of GPUs that fit in sum but, as Ray may place them, leave no GPU with room for the engine."""
-    engine = next(stage for stage in stages if stage in ENGINE_STAGES)
-    guests = [stage for stage in stages if stage != engine and pools[stage].gpus]
-    taken, wanted = sum(pools[stage].actors * pools[stage].gpus for stage in guests), pools[engine].gpus
+    engine = phase.engine_stage
+    guests = [stage.name for stage in phase.stages if stage.name != engine and pools[stage.name].gpus]
+    taken, wanted = sum(pools[name].actors * pools[name].gpus for name in guests), pools[engine].gpus
     if taken and taken + wanted > 1 + 1e-6:
         names = " and ".join(guests)
         raise RefusedError(

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
 
 from lp_ray import storage
-from lp_ray.base import metrics
-from lp_ray.base.errors import RefusedError
-from lp_ray.base.rows import Batch
-from lp_ray.contract.failure import Failure
-from lp_ray.engine.factory import CreateEngine, create_engine
 from lp_ray.motion.template import MotionFrames, pack_part
-from lp_ray.plan.settings import Settings
+from lp_ray.plan.devices import Part
+from lp_ray.stages.contract import Bench, Share, Stage
 from lp_ray.stages.rows import StagedMotion, TrackedChunk
-
-STAGE = "extract"
 
 TO_CROP = "to_crop"
 """Array of a source video's template: the 2 x 3 matrix from each frame to its crop of 512."""
@@ -25,42 +18,23 @@ CROP_POINTS = "crop_points"
 """Array of a source video's template: its landmarks in each crop, K x D."""
 
 
-class ExtractMotion:
-    """Ray Data callable: TrackedChunk -> StagedMotion, one for one."""
+class ExtractMotion(Stage[TrackedChunk, StagedMotion]):
+    """One staged chunk of motion for each tracked chunk."""
 
-    def __init__(self, settings: Settings, create: CreateEngine = create_engine) -> None:
-        self._layout = settings.template_layout
-        self._engine = create(settings.engine)
-        self._device = settings.engine.device
+    name = "extract"
+    takes, gives = TrackedChunk, StagedMotion
+    uses = frozenset({Part.ENGINE})
+    share = Share(on_cpu=0.1)
 
-    def __call__(self, batch: Batch) -> Iterator[Batch]:
-        for chunk in TrackedChunk.from_batch(batch):
-            yield self._extract(chunk).to_batch()
+    def __init__(self, bench: Bench) -> None:
+        self._layout = bench.settings.template_layout
+        self._engine = bench.make_engine()
 
-    def _extract(self, chunk: TrackedChunk) -> StagedMotion:
-        started = time.perf_counter()
-        failure = chunk.failure
-        if failure is None:
-            try:
-                motion = self._motion(chunk)
-            except RefusedError:
-                raise
-            except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
-                failure = Failure.of(STAGE, error)
-            else:
-                storage.put_bytes(self._layout.part(chunk.template_key, chunk.index), pack_part(motion))
-        spent = time.perf_counter() - started
-        metrics.stage_worked(STAGE, spent)
-        seconds = chunk.seconds + spent
-        return StagedMotion(chunk.template_key, chunk.index, chunk.facts, seconds, failure)
+    def work(self, row: TrackedChunk) -> Iterator[StagedMotion]:
+        storage.put_bytes(self._layout.part(row.template_key, row.index), pack_part(self._motion(row)))
+        yield StagedMotion(row.template_key, row.index, row.facts)
 
     def _motion(self, chunk: TrackedChunk) -> MotionFrames:
-        started = time.perf_counter()
-        motion = self._extracted(chunk)
-        metrics.engine_busy(STAGE, self._device, time.perf_counter() - started)
-        return motion
-
-    def _extracted(self, chunk: TrackedChunk) -> MotionFrames:
         crops = chunk.crops if self._engine.needs_crops else None
         if not len(chunk.to_crop):
             return self._engine.extract(crops, chunk.points)

@@ -10,9 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from lp_ray import storage
-from lp_ray.base.errors import RefusedError, TemplateError, UnsupportedError
+from lp_ray.base.errors import TemplateError, UnsupportedError
 from lp_ray.base.limits import Limits
-from lp_ray.contract.failure import Failure
 from lp_ray.contract.media_kinds import suffix_of
 from lp_ray.media.timing import cut
 from lp_ray.motion.pickle_io import import_pickle
@@ -20,35 +19,34 @@ from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader,
 from lp_ray.output.layout import TemplateLayout
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import ClipRef
-
-STAGE = "template"
+from lp_ray.stages.contract import Task
 
 PART_FRAMES = 256
 """Frames copied at a time: a long template is never whole in memory."""
 
 
-def import_template(settings: Settings, key: str, driving: ClipRef) -> Failure | None:
-    """Read a template file safely and store it under a key of ours; return why not, if it cannot be."""
-    try:
-        with (
-            storage.local_copy(driving.uri, settings.limits, driving.version) as path,
-            TemporaryDirectory(prefix="lp_ray-t-") as folder,
-        ):
-            header, parts = _read(path, driving, settings.limits)
-            if header.engine != settings.engine.name:
-                raise UnsupportedError(
-                    f"this template holds the motion of engine={header.engine}, which engine={settings.engine.name} "
-                    f"cannot use: give the clip itself, or engine={header.engine}"
-                )
-            file = Path(folder) / "template.npz"
-            write_template(file, header, parts)
-            storage.check_version(driving.uri, driving.version)
-            storage.put_if_absent(TemplateLayout(settings.templates).template(key), file)
-    except RefusedError:
-        raise
-    except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
-        return Failure.of(STAGE, error)
-    return None
+def import_template(settings: Settings, key: str, driving: ClipRef) -> None:
+    """Read a template file safely and store it under a key of ours.
+
+    Raises InputError, UnsupportedError for another engine's motion.
+    """
+    with (
+        storage.local_copy(driving.uri, settings.limits, driving.version) as path,
+        TemporaryDirectory(prefix="lp_ray-t-") as folder,
+    ):
+        header, parts = _read(path, driving, settings.limits)
+        if header.engine != settings.engine.name:
+            raise UnsupportedError(
+                f"this template holds the motion of engine={header.engine}, which engine={settings.engine.name} "
+                f"cannot use: give the clip itself, or engine={header.engine}"
+            )
+        file = Path(folder) / "template.npz"
+        write_template(file, header, parts)
+        storage.check_version(driving.uri, driving.version)
+        storage.put_if_absent(TemplateLayout(settings.templates).template(key), file)
+
+
+IMPORT_TEMPLATE = Task("template", import_template)
 
 
 def _read(path: Path, driving: ClipRef, limits: Limits) -> tuple[TemplateHeader, Iterator[MotionFrames]]:

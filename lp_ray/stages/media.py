@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lp_ray import storage
-from lp_ray.base import metrics
 from lp_ray.base.arrays import Image
+from lp_ray.base.caching import Cache
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.base.limits import OURS, Limits
-from lp_ray.contract.options import PairOptions
 from lp_ray.face.framing import SourceFraming
 from lp_ray.media.clip import Clip, Still, open_footage
 from lp_ray.media.isolated import read_image
@@ -88,14 +86,11 @@ class TemplateCache:
 
     def __init__(self, root: str) -> None:
         self._layout = TemplateLayout(root)
-        self._cached = lru_cache(TEMPLATE_CACHE)(self._fetch)
+        self._cached = Cache[TemplateReader]("template", TEMPLATE_CACHE)
 
     def get(self, key: str) -> TemplateReader:
         """Return the template of a key. Raises InputError when it is gone."""
-        hits = self._cached.cache_info().hits
-        template = self._cached(key)
-        metrics.cache_looked_up("template", hit=self._cached.cache_info().hits > hits)
-        return template
+        return self._cached.get(key, lambda: self._fetch(key))
 
     def of_pair(self, work: PairWork) -> tuple[TemplateReader, TemplateReader | None]:
         """Return a pair's driving motion, and a source video's own."""
@@ -108,10 +103,8 @@ class TemplateCache:
             return TemplateReader(path)  # it holds the file open: the name may go, and the space with the cache's entry
 
 
-def driving_frames(
-    work: PairWork, options: PairOptions, source: TemplateReader | None, driving: TemplateReader
-) -> Indices:
+def driving_frames(work: PairWork, source: TemplateReader | None, driving: TemplateReader) -> Indices:
     """Return which driving frame every frame of a pair takes."""
     own = None if source is None else Length(len(source), source.header.fps)
-    whole = schedule(own, Length(len(driving), driving.header.fps), options.driving_length)
+    whole = schedule(own, Length(len(driving), driving.header.fps), work.options.driving_length)
     return whole.driving[: work.n_frames]

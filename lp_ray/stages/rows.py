@@ -1,6 +1,6 @@
-"""What travels between the stages: one dataclass per kind of row, and how it becomes Ray Data columns.
+"""What travels between the stages: one dataclass for each kind of row.
 
-A row that met an error carries a `Failure` and empty arrays; later stages pass it on, so that nothing is lost.
+The rows that go in, `ClipRow` and `SpanRow`, are the plan's (`lp_ray.plan.work`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.base.rows import Row
-from lp_ray.contract.failure import Failure
+from lp_ray.contract.rows import Arrays, Row, array
 from lp_ray.plan.work import PairWork, SourceFacts
 
 
@@ -31,20 +30,18 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class TrackedChunk(Row):
-    """Consecutive frames: landmarks n x K x D, crops n x 256 x 256 x 3 (n = 0 where unused).
+    """Consecutive frames of a clip: their landmarks, and their crops for engines that look at pictures.
 
-    Of a source video the landmarks are in pixels of its crop, `to_crop` is n x 2 x 3; of a driving they are in
-    pixels of the frame, and `to_crop` has no rows.
+    Of a source video the landmarks are in pixels of its crop, and every frame has a matrix to it; of a driving they
+    are in pixels of the frame, and there are no matrices.
     """
 
     template_key: str
     index: int
     facts: ClipFacts | None
-    points: NDArray[np.float64]
-    to_crop: NDArray[np.float64]
-    crops: NDArray[np.uint8]
-    seconds: float
-    failure: Failure | None
+    points: NDArray[np.float64] = array("n", "K", "D")
+    to_crop: NDArray[np.float64] = array("n", 2, 3)
+    crops: NDArray[np.uint8] = array("n", 256, 256, 3)
 
 
 @dataclass(frozen=True)
@@ -54,23 +51,16 @@ class StagedMotion(Row):
     template_key: str
     index: int
     facts: ClipFacts | None
-    seconds: float
-    failure: Failure | None
 
-
-@dataclass(frozen=True)
-class SpanRow(Row):
-    """Frames [start, stop) of one pair, to be animated by one actor."""
-
-    work: PairWork
-    start: int
-    stop: int
+    @property
+    def key(self) -> str:
+        """What pieces are collected under."""
+        return self.template_key
 
 
 @dataclass(frozen=True)
 class SourcedSpan(Row):
-    """A span with its source: crops F x S x S x 3, landmarks in them F x K x D (in a crop of 512), and F
-    original -> crop matrices.
+    """A span with its source: crops, landmarks in them (in a crop of 512), and matrices from the picture to the crop.
 
     Of a picture there is one row for each face, of a video one for each of the span's frames (one chunk then).
     """
@@ -78,26 +68,40 @@ class SourcedSpan(Row):
     work: PairWork
     start: int
     stop: int
-    crops: NDArray[np.uint8]
-    points: NDArray[np.float64]
-    to_crop: NDArray[np.float64]
     facts: SourceFacts | None
-    seconds_source: float
-    failure: Failure | None
+    crops: NDArray[np.uint8] = array("F", "S", "S", 3)
+    points: NDArray[np.float64] = array("F", "K", "D")
+    to_crop: NDArray[np.float64] = array("F", 2, 3)
+
+    @property
+    def pair_id(self) -> str:
+        """The pair it is of."""
+        return self.work.pair_id
+
+    @property
+    def index(self) -> int:
+        """Its first chunk."""
+        return self.start // self.work.chunk
 
 
 @dataclass(frozen=True)
 class AnimatedChunk(Row):
-    """Animated crops of one chunk, faces x n x 512 x 512 x 3; `to_crop` as in SourcedSpan."""
+    """Animated crops of one chunk, and what the engine says of each frame; `to_crop` as in SourcedSpan.
+
+    `frame_facts` are arrays of faces x n x ... (`lp_ray.engine.protocol.Frames`).
+    """
 
     work: PairWork
     index: int
-    frames: NDArray[np.uint8]
-    to_crop: NDArray[np.float64]
     facts: SourceFacts | None
-    seconds_source: float
-    seconds_animate: float
-    failure: Failure | None
+    frame_facts: Arrays
+    frames: NDArray[np.uint8] = array("faces", "n", 512, 512, 3)
+    to_crop: NDArray[np.float64] = array("F", 2, 3)
+
+    @property
+    def pair_id(self) -> str:
+        """The pair it is of."""
+        return self.work.pair_id
 
     @property
     def n_frames(self) -> int:
@@ -106,13 +110,14 @@ class AnimatedChunk(Row):
 
 @dataclass(frozen=True)
 class StagedSegment(Row):
-    """A chunk lies encoded in the output's staging, or the pair failed."""
+    """A chunk lies encoded in the output's staging, or the pair ended early."""
 
     pair_id: str
     index: int
     n_frames: int
     facts: SourceFacts | None
-    seconds_source: float
-    seconds_animate: float
-    seconds_write: float
-    failure: Failure | None
+
+    @property
+    def key(self) -> str:
+        """What pieces are collected under."""
+        return self.pair_id

@@ -6,36 +6,30 @@ the source's own template says.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.base import metrics
 from lp_ray.base.arrays import Box, Image
-from lp_ray.base.errors import NoFaceError, RefusedError, UnsupportedError
-from lp_ray.base.rows import Batch, empty
+from lp_ray.base.caching import Cache
+from lp_ray.base.errors import NoFaceError, UnsupportedError
 from lp_ray.contract.face_rules import ALL_FACES
-from lp_ray.contract.failure import Failure
-from lp_ray.contract.options import make_options
 from lp_ray.contract.variants import AUTO
 from lp_ray.engine.protocol import FRAME_SIZE, Span
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import Portrait, crop_box, crop_face, crop_portrait, crop_portraits, crop_whole
 from lp_ray.face.select import select_face
+from lp_ray.plan.devices import Part
 from lp_ray.plan.framing import source_framing
-from lp_ray.plan.settings import Settings
-from lp_ray.plan.work import PairWork, SourceFacts, SourceRef
+from lp_ray.plan.work import PairWork, SourceFacts, SourceRef, SpanRow
 from lp_ray.stages.animals import AnimalFinder
+from lp_ray.stages.contract import Bench, Share, Stage
 from lp_ray.stages.extract import CROP_POINTS, TO_CROP
 from lp_ray.stages.media import OpenClips, Picture, TemplateCache, read_picture
-from lp_ray.stages.rows import SourcedSpan, SpanRow
-
-STAGE = "source"
+from lp_ray.stages.rows import SourcedSpan
 
 
 @dataclass(frozen=True)
@@ -48,53 +42,42 @@ class _Crops:
     facts: SourceFacts
 
 
-class CropSources:
-    """Ray Data callable: SpanRow -> SourcedSpan, one for one, or one per chunk of a source video."""
+class CropSources(Stage[SpanRow, SourcedSpan]):
+    """One row for each span, or one for each chunk of a source video."""
 
-    def __init__(self, settings: Settings, source_size: int) -> None:
-        """`source_size` is the side of the crops that the engine reads."""
-        self._settings = settings
-        self._size = source_size
+    name = "source"
+    takes, gives = SpanRow, SourcedSpan
+    uses = frozenset({Part.DETECTOR, Part.ANIMAL_DETECTOR})
+    share = Share(on_cpu=0.1, beside_gpus=0.25)
+    sheltered = True
+
+    def __init__(self, bench: Bench) -> None:
+        settings = bench.settings
+        self._limits = settings.limits
+        self._size = bench.engine.source_size
         self._variant = settings.engine.variant
         self._landmarker = create_landmarker(settings.landmarker)
         self._animal_finder = AnimalFinder(settings)
-        self._portraits = lru_cache(settings.source_cache)(self._find_portraits)
+        self._portraits = Cache[_Crops]("source", settings.source_cache)
         self._clips = OpenClips(settings.limits)
         self._templates = TemplateCache(settings.templates)
 
-    def __call__(self, batch: Batch) -> Iterator[Batch]:
-        for row in SpanRow.from_batch(batch):
-            for sourced in self._source(row):
-                yield sourced.to_batch()
+    @classmethod
+    def input_of(cls, row: SpanRow) -> str:
+        return row.work.source.key
 
-    def _source(self, row: SpanRow) -> Iterator[SourcedSpan]:
-        work = row.work
-        framing = source_framing(make_options(work.options, f"pair {work.pair_id}"))
-        if work.source.is_video:
+    def work(self, row: SpanRow) -> Iterator[SourcedSpan]:
+        framing = source_framing(row.work.options)
+        if row.work.source.is_video:
             yield from self._video(row, framing)
             return
-        started = time.perf_counter()
-        hits = self._portraits.cache_info().hits
-        found = self._portraits(work.source, framing)
-        metrics.cache_looked_up("source", hit=self._portraits.cache_info().hits > hits)
-        yield self._sourced(work, row.start, row.stop, found, time.perf_counter() - started)
+        source = row.work.source
+        found = self._portraits.get((source, framing), lambda: self._find_portraits(source, framing))
+        yield _sourced(row.work, row.start, row.stop, found)
 
     def _video(self, row: SpanRow, framing: SourceFraming) -> Iterator[SourcedSpan]:
-        """Go through the span's frames once, a chunk at a time; the first error ends it."""
-        work, started = row.work, time.perf_counter()
-        start, stop = row.start, row.stop
-        try:
-            for (start, stop), crops in self._video_crops(work, framing, Span(row.start, row.stop, work.chunk)):
-                yield self._sourced(work, start, stop, crops, time.perf_counter() - started)
-                started = time.perf_counter()
-        except RefusedError:
-            raise
-        except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
-            yield self._sourced(work, start, stop, Failure.of(STAGE, error), time.perf_counter() - started)
-
-    def _video_crops(
-        self, work: PairWork, framing: SourceFraming, span: Span
-    ) -> Iterator[tuple[tuple[int, int], _Crops]]:
+        """Go through the span's frames once, a chunk at a time, cropped as the source's own template says."""
+        work, span = row.work, Span(row.start, row.stop, row.work.chunk)
         clip = self._clips.video(work.source.uri, work.source.version)
         template = self._templates.get(work.source_template)
         frames = clip.frames(span.start, span.stop - span.start)
@@ -103,24 +86,13 @@ class CropSources:
             kept = template.read(start, stop, (TO_CROP, CROP_POINTS))
             matrices = kept[TO_CROP].astype(np.float64)
             images = [framing.cut(framing.limit(next(frames)), matrix, FRAME_SIZE, self._size) for matrix in matrices]
-            yield (start, stop), _Crops(np.stack(images), kept[CROP_POINTS].astype(np.float64), matrices, facts)
+            crops = _Crops(np.stack(images), kept[CROP_POINTS].astype(np.float64), matrices, facts)
+            yield _sourced(work, start, stop, crops)
         frames.close()
 
-    def _sourced(self, work: PairWork, start: int, stop: int, found: _Crops | Failure, seconds: float) -> SourcedSpan:
-        metrics.stage_worked(STAGE, seconds)
-        if isinstance(found, Failure):
-            return failed_span(work, start, stop, self._size, seconds, found)
-        return SourcedSpan(work, start, stop, found.images, found.points, found.to_crop, found.facts, seconds, None)
-
-    def _find_portraits(self, source: SourceRef, framing: SourceFraming) -> _Crops | Failure:
-        """A failure is an answer too: it is cached, so a bad picture is read once, not once per pair."""
-        try:
-            picture = read_picture(source.uri, framing, self._settings.limits, source.version)
-            portraits = self._faces(picture, source, framing)
-        except RefusedError:
-            raise
-        except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
-            return Failure.of(STAGE, error)
+    def _find_portraits(self, source: SourceRef, framing: SourceFraming) -> _Crops:
+        picture = read_picture(source.uri, framing, self._limits, source.version)
+        portraits = self._faces(picture, source, framing)
         return _Crops(
             np.stack([portrait.crop for portrait in portraits]),
             np.stack([portrait.points for portrait in portraits]),
@@ -159,8 +131,5 @@ class CropSources:
         return [crop_face(image, select_face(faces, source.face), framing, self._size)]
 
 
-def failed_span(work: PairWork, start: int, stop: int, size: int, seconds: float, failure: Failure) -> SourcedSpan:
-    """Return the row of a span whose source cannot be had; `size` is the side of the crops that it lacks."""
-    images = empty(size, size, 3, dtype=np.uint8)
-    nothing = empty(0, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
-    return SourcedSpan(work, start, stop, images, *nothing, None, seconds, failure)
+def _sourced(work: PairWork, start: int, stop: int, found: _Crops) -> SourcedSpan:
+    return SourcedSpan(work, start, stop, found.facts, found.images, found.points, found.to_crop)

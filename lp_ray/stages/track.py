@@ -7,7 +7,6 @@ spools the landmarks to disk, the second (only for engines that look at pictures
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,22 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.base import metrics
 from lp_ray.base.arrays import Box, Image, Matrix
-from lp_ray.base.errors import RefusedError, UnsupportedError
-from lp_ray.base.rows import Batch, empty
-from lp_ray.contract.failure import Failure
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, Span
 from lp_ray.face.crop import PointsOfClip, transform_points
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import ClipCrop, DrivingFraming, SourceFraming
 from lp_ray.face.track import check_missing, fill_gaps, track_clip
 from lp_ray.media.clip import Clip, Footage, Still, open_footage
-from lp_ray.plan.settings import Settings
+from lp_ray.plan.devices import Part
 from lp_ray.plan.work import ClipRef, ClipRow
+from lp_ray.stages.contract import Bench, Share, Stage
 from lp_ray.stages.rows import ClipFacts, TrackedChunk
-
-STAGE = "track"
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ class _Driving:
         frames = clip.frames() if pictures else iter(())
         for start, stop in span.chunks():
             crops = [crop.cut(frame) for frame in islice(frames, stop - start)]
-            yield _Piece(points[start:stop], empty(2, 3, dtype=np.float64), _stack(crops))
+            yield _Piece(points[start:stop], np.empty((0, 2, 3)), _stack(crops))
 
 
 @dataclass(frozen=True)
@@ -127,56 +122,38 @@ class _Track:
     missing: tuple[int, ...]
 
 
-class TrackClips:
-    """Ray Data callable: ClipRow -> TrackedChunk, one per chunk, or one with a failure."""
+class TrackClips(Stage[ClipRow, TrackedChunk]):
+    """One row for each chunk of a clip."""
 
-    def __init__(self, settings: Settings, needs_crops: bool) -> None:
-        self._settings = settings
-        self._needs_crops = needs_crops
-        self._landmarker = create_landmarker(settings.landmarker)
+    name = "track"
+    takes, gives = ClipRow, TrackedChunk
+    uses = frozenset({Part.DETECTOR})
+    share = Share(on_cpu=0.9, beside_gpus=1.0)
+    sheltered = True
 
-    def __call__(self, batch: Batch) -> Iterator[Batch]:
-        for row in ClipRow.from_batch(batch):
-            for chunk in self._guarded(row):
-                yield chunk.to_batch()
+    def __init__(self, bench: Bench) -> None:
+        self._settings = bench.settings
+        self._needs_crops = bench.engine.needs_crops
+        self._landmarker = create_landmarker(bench.settings.landmarker)
 
-    def _guarded(self, row: ClipRow) -> Iterator[TrackedChunk]:
-        """Turn an input's error into its row: nothing another clip does depends on it."""
-        try:
-            yield from self._track(row)
-        except RefusedError:
-            raise
-        except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
-            yield failed_clip(row, self._landmarker.n_points, Failure.of(STAGE, error))
+    @classmethod
+    def input_of(cls, row: ClipRow) -> str:
+        return row.template_key
 
-    def _track(self, row: ClipRow) -> Iterator[TrackedChunk]:
+    def work(self, row: ClipRow) -> Iterator[TrackedChunk]:
         settings, ref = self._settings, row.clip
-        started = time.perf_counter()
         with storage.local_copy(ref.uri, settings.limits, ref.version) as path, TemporaryDirectory() as spool:
             clip = open_footage(path, settings.limits, ref.start_s, ref.end_s)
             role = _role(row, clip)
             track = self._find_faces(role, clip, ref, Path(spool))
             check_missing(track.missing, len(track.points), settings.max_missing_fraction)
             span = Span(0, len(track.points), settings.chunk_frames)
-            crop = role.crop(track.points, clip.size)
-            facts = ClipFacts(
-                clip.fps.numerator,
-                clip.fps.denominator,
-                span.stop,
-                len(list(span.chunks())),
-                track.missing,
-                clip.size,
-                None if crop is None or crop.matrix is None else tuple(crop.matrix.ravel().tolist()),
-            )
+            facts = _facts(clip, track, span, role.crop(track.points, clip.size))
             for index, piece in enumerate(role.pieces(clip, track.points, span, self._needs_crops)):
                 if index == facts.n_chunks - 1:  # with the last chunk the template is whole
                     storage.check_version(ref.uri, ref.version)
-                seconds = time.perf_counter() - started
-                metrics.stage_worked(STAGE, seconds)
-                yield TrackedChunk(
-                    row.template_key, index, facts, piece.points, piece.to_crop, piece.crops, seconds, None
-                )
-                started = time.perf_counter()
+                yield TrackedChunk(row.template_key, index, facts, piece.points, piece.to_crop, piece.crops)
+                del piece  # else it would be held while the next one is made
 
     def _find_faces(self, role: _Driving | _Source, clip: Footage, ref: ClipRef, spool: Path) -> _Track:
         if not role.tracks:
@@ -190,6 +167,18 @@ class TrackClips:
                 shape = frame.points.shape
                 sink.write(np.ascontiguousarray(frame.points, np.float64).tobytes())
         return _Track(_Spool(file, shape), tuple(missing))
+
+
+def _facts(clip: Footage, track: _Track, span: Span, crop: ClipCrop | None) -> ClipFacts:
+    return ClipFacts(
+        clip.fps.numerator,
+        clip.fps.denominator,
+        span.stop,
+        len(list(span.chunks())),
+        track.missing,
+        clip.size,
+        None if crop is None or crop.matrix is None else tuple(crop.matrix.ravel().tolist()),
+    )
 
 
 def _role(row: ClipRow, clip: Clip | Still) -> _Driving | _Source:
@@ -208,11 +197,4 @@ def _stored(matrix: Matrix) -> Matrix:
 
 
 def _stack(crops: list[Image]) -> NDArray[np.uint8]:
-    return np.stack(crops) if crops else empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)
-
-
-def failed_clip(row: ClipRow, n_points: int, failure: Failure) -> TrackedChunk:
-    """Return the row of a clip that cannot be tracked; `n_points` is the landmarker's."""
-    points, to_crop = empty(n_points, 3, dtype=np.float64), empty(2, 3, dtype=np.float64)
-    crops = empty(CROP_SIZE, CROP_SIZE, 3, dtype=np.uint8)
-    return TrackedChunk(row.template_key, 0, None, points, to_crop, crops, 0.0, failure)
+    return np.stack(crops) if crops else np.empty((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)

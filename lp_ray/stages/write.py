@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from lp_ray import storage
-from lp_ray.base import metrics
-from lp_ray.base.arrays import Image
-from lp_ray.base.errors import RefusedError
-from lp_ray.base.rows import Batch
+from lp_ray.base.arrays import Image, Matrix
+from lp_ray.base.caching import Cache
 from lp_ray.contract.face_rules import ALL_FACES
-from lp_ray.contract.failure import Failure
+from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.media_kinds import is_template
-from lp_ray.contract.options import PairOptions, make_options
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.face.compare import fit, side_by_side
 from lp_ray.face.crop import invert
 from lp_ray.face.framing import SourceFraming, crop_of
 from lp_ray.face.paste_back import PasteBack
-from lp_ray.media.encode import encode_segment
-from lp_ray.media.frames_zip import write_frames
+from lp_ray.media.formats.protocol import Encoding
 from lp_ray.media.gather import gather
-from lp_ray.media.images import write_image
+from lp_ray.output.sidecars.protocol import SIDECARS, ChunkFacts
+from lp_ray.plan.devices import Part
 from lp_ray.plan.framing import source_framing
-from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import PairWork, SourceRef
+from lp_ray.stages.contract import Bench, Share, Stage
 from lp_ray.stages.media import OpenClips, Picture, TemplateCache, driving_frames, read_picture
 from lp_ray.stages.rows import AnimatedChunk, StagedSegment
-
-STAGE = "write"
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,6 @@ class _Job:
     """A chunk with what its pair's options say."""
 
     chunk: AnimatedChunk
-    options: PairOptions
     framing: SourceFraming
 
     @property
@@ -55,63 +47,49 @@ class _Job:
         """Output frame that the chunk begins with."""
         return self.chunk.index * self.work.chunk
 
+    @property
+    def encoding(self) -> Encoding:
+        options = self.work.options
+        return Encoding(self.work.fps, self.first, options.crf, options.preset, options.encoder)
 
-class WriteSegments:
-    """Ray Data callable: AnimatedChunk -> StagedSegment, one for one."""
 
-    def __init__(self, settings: Settings) -> None:
+class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
+    """One staged segment for each chunk, with its part of the comparison and of every sidecar."""
+
+    name = "write"
+    takes, gives = AnimatedChunk, StagedSegment
+    uses = frozenset({Part.ENCODER})
+    share = Share(on_cpu=0.4, beside_gpus=0.75)
+
+    def __init__(self, bench: Bench) -> None:
+        settings = bench.settings
         self._limits = settings.limits
         self._layout = settings.output_layout
+        self._sidecars = {name: SIDECARS.get(name) for name in settings.sidecars}
         self._templates = TemplateCache(settings.templates)
         self._clips = OpenClips(settings.limits)
         self._picture = lru_cache(settings.source_cache)(self._read_picture)
-        self._paste_back = lru_cache(4 * settings.source_cache)(_make_paste_back)
+        self._paste_back = Cache[PasteBack]("paste_back", 4 * settings.source_cache)
 
-    def __call__(self, batch: Batch) -> Iterator[Batch]:
-        for chunk in AnimatedChunk.from_batch(batch):
-            yield self._write(chunk).to_batch()
-
-    def _write(self, chunk: AnimatedChunk) -> StagedSegment:
-        started = time.perf_counter()
-        failure = chunk.failure
-        if failure is None:
-            try:
-                self._stage(chunk)
-            except RefusedError:
-                raise
-            except Exception as error:  # whatever a bad input makes a library raise is that input's own failure
-                failure = Failure.of(STAGE, error)
-        seconds = time.perf_counter() - started
-        metrics.stage_worked(STAGE, seconds)
-        return StagedSegment(
-            chunk.work.pair_id,
-            chunk.index,
-            chunk.n_frames,
-            chunk.facts,
-            chunk.seconds_source,
-            chunk.seconds_animate,
-            seconds,
-            failure,
-        )
-
-    def _stage(self, chunk: AnimatedChunk) -> None:
-        options = make_options(chunk.work.options, f"pair {chunk.work.pair_id}")
-        job = _Job(chunk, options, source_framing(options))
-        work = job.work
-        self._put(self._layout.segment(work.pair_id, chunk.index, work.kind), self._pictures(job), job)
-        if options.comparison:
-            self._put(self._layout.compared_segment(work.pair_id, chunk.index, work.kind), self._comparisons(job), job)
-
-    def _put(self, uri: str, pictures: Iterator[Image], job: _Job) -> None:
-        """Write pictures as the ending of `uri` says, and put them there."""
-        with TemporaryDirectory(prefix="lp_ray-segment-") as folder:
-            path = Path(folder) / uri.rpartition("/")[2]
-            _WRITERS[path.suffix](path, pictures, job)
-            storage.put_file(path, uri)
+    def work(self, row: AnimatedChunk) -> Iterator[StagedSegment]:
+        job = _Job(row, source_framing(row.work.options))
+        work, layout = job.work, self._layout
+        made = FORMATS.get(work.format)
+        with _staging(layout.segment(work.pair_id, row.index, made.segment_suffix)) as path:
+            made.write_segment(path, self._pictures(job), job.encoding)
+        if work.options.comparison:
+            shown = FORMATS.get(work.comparison_format)
+            with _staging(layout.compared_segment(work.pair_id, row.index, shown.segment_suffix)) as path:
+                shown.write_segment(path, self._comparisons(job), job.encoding)
+        facts = ChunkFacts(row.frame_facts, job.first, row.n_frames, work.fps)
+        for name, sidecar in self._sidecars.items():
+            with _staging(layout.sidecar_part(name, work.pair_id, row.index, sidecar.suffix)) as path:
+                sidecar.write_part(path, facts)
+        yield StagedSegment(work.pair_id, row.index, row.n_frames, row.facts)
 
     def _pictures(self, job: _Job) -> Iterator[Image]:
         """Yield finished pictures one by one: a chunk of pasted-back frames would be many times its crops."""
-        if not job.options.paste_back:
+        if not job.work.options.paste_back:
             yield from job.chunk.frames[0]
             return
         for i, picture in enumerate(self._sources(job)):
@@ -135,11 +113,10 @@ class WriteSegments:
         shape = (picture.shape[0], picture.shape[1])
         if job.work.source.is_video:
             return [PasteBack(shape, invert(job.chunk.to_crop[frame]))]
-        if frame == 0:
-            hits = self._paste_back.cache_info().hits
-            self._paste_back(shape, tuple(job.chunk.to_crop[0].ravel().tolist()))
-            metrics.cache_looked_up("paste_back", hit=self._paste_back.cache_info().hits > hits)
-        return [self._paste_back(shape, tuple(matrix.ravel().tolist())) for matrix in job.chunk.to_crop]
+        return [self._paste_of(shape, matrix) for matrix in job.chunk.to_crop]
+
+    def _paste_of(self, shape: tuple[int, int], to_crop: Matrix) -> PasteBack:
+        return self._paste_back.get((shape, to_crop.tobytes()), lambda: PasteBack(shape, invert(to_crop)))
 
     def _read_picture(self, source: SourceRef, framing: SourceFraming) -> Picture:
         return read_picture(source.uri, framing, self._limits, source.version)
@@ -166,31 +143,16 @@ class WriteSegments:
         if is_template(work.driving.uri):
             return None
         driving, source = self._templates.of_pair(work)
-        shown = driving_frames(work, job.options, source, driving)[job.first :][: job.chunk.n_frames]
+        shown = driving_frames(work, source, driving)[job.first :][: job.chunk.n_frames]
         driven = work.driving
         clip = self._clips.get(driven.uri, driven.start_s, driven.end_s, driven.version)
         return gather(clip, shown, crop_of(driving.header.matrix, FRAME_SIZE).cut)
 
 
-def _make_paste_back(shape: tuple[int, int], to_crop: tuple[float, ...]) -> PasteBack:
-    return PasteBack(shape, invert(np.reshape(to_crop, (2, 3))))
-
-
-def _write_video(path: Path, pictures: Iterator[Image], job: _Job) -> None:
-    options = job.options
-    encode_segment(path, pictures, job.work.fps, options.crf, options.preset, encoder=options.encoder)
-
-
-def _write_frames(path: Path, pictures: Iterator[Image], job: _Job) -> None:
-    write_frames(path, pictures, job.first)
-
-
-def _write_image(path: Path, pictures: Iterator[Image], job: _Job) -> None:
-    write_image(path, next(pictures))
-
-
-_WRITERS: dict[str, Callable[[Path, Iterator[Image], _Job], None]] = {
-    ".mp4": _write_video,
-    ".zip": _write_frames,
-    ".png": _write_image,
-}
+@contextmanager
+def _staging(uri: str) -> Iterator[Path]:
+    """Give a path to write to, and put what is there to `uri`."""
+    with TemporaryDirectory(prefix="lp_ray-segment-") as folder:
+        path = Path(folder) / uri.rpartition("/")[2]
+        yield path
+        storage.put_file(path, uri)

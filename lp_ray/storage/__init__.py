@@ -1,9 +1,10 @@
 """The one door for every URI: local paths and anything fsspec knows, addressed the same way.
 
-URIs inside the package are normalised: `file:///absolute/path` for local files (as typed, not
+URIs inside the package are normalised: `file:///absolute/path` for local files (only what would read as an escape is
 percent-encoded), `scheme://…` otherwise.
 """
 
+from lp_ray.storage.absence import absence, check_file, check_folder
 from lp_ray.storage.access import (
     exists,
     fetch,
@@ -16,19 +17,24 @@ from lp_ray.storage.access import (
     read_bytes,
     read_many,
 )
-from lp_ray.storage.listing import FileInfo, glob, list_files, pages
+from lp_ray.storage.listing import FileInfo, list_files, pages
 from lp_ray.storage.policy import Policy
 from lp_ray.storage.removal import delete, delete_many, delete_prefix, delete_prefixes, unfinished_writes
+from lp_ray.storage.search import Found, glob, search
 from lp_ray.storage.uploads import Upload, abort_uploads, unfinished_uploads
-from lp_ray.storage.uri import display, is_local, join, normalise, redact
+from lp_ray.storage.uri import display, is_local, is_text, join, local_path, name_of, normalise, redact, shown
 from lp_ray.storage.versions import Version, check_version, version_tags, versions
 
 __all__ = [
     "FileInfo",
+    "Found",
     "Policy",
     "Upload",
     "Version",
     "abort_uploads",
+    "absence",
+    "check_file",
+    "check_folder",
     "check_version",
     "delete",
     "delete_many",
@@ -40,9 +46,12 @@ __all__ = [
     "glob",
     "is_folder",
     "is_local",
+    "is_text",
     "join",
     "list_files",
     "local_copy",
+    "local_path",
+    "name_of",
     "normalise",
     "open_read",
     "pages",
@@ -52,6 +61,8 @@ __all__ = [
     "read_bytes",
     "read_many",
     "redact",
+    "search",
+    "shown",
     "unfinished_uploads",
     "unfinished_writes",
     "version_tags",

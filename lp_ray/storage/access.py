@@ -13,9 +13,16 @@ from typing import Any, BinaryIO, cast
 
 from fsspec.callbacks import Callback
 
-from lp_ray.base.errors import InputTooLargeError, MissingInputError, StorageFullError
+from lp_ray.base.errors import (
+    InputTooLargeError,
+    MissingInputError,
+    StorageError,
+    StorageFullError,
+    StorageReadOnlyError,
+)
 from lp_ray.base.limits import Limits
-from lp_ray.storage.filesystems import filesystem, is_file
+from lp_ray.storage.absence import absence
+from lp_ray.storage.filesystems import filesystem, is_file, is_no_name
 from lp_ray.storage.guard import check_bucket, guarded, guarded_write
 from lp_ray.storage.trouble import FULL_NUMBERS
 from lp_ray.storage.uri import display, local_path, normalise
@@ -139,10 +146,13 @@ def _was_refused(error: OSError) -> bool:
 
 
 @guarded
-def fetch(uri: str, path: Path, limits: Limits) -> None:
-    """Download a file to a local path, whole. Raises MissingInputError, InputTooLargeError."""
+def fetch(uri: str, path: Path, limits: Limits, typed: str = "") -> None:
+    """Download a file to a local path, whole; `typed` is what messages call it.
+
+    Raises MissingInputError, InputTooLargeError.
+    """
     fs, remote = filesystem(uri)
-    check_size(fs, remote, uri, limits)
+    check_size(fs, remote, uri, limits, typed)
     try:
         if local_path(uri) is not None:
             shutil.copyfile(remote, path)
@@ -178,30 +188,32 @@ def local_copy(uri: str, limits: Limits | None = None, version: str = "") -> Ite
     given.
     """
     limits = limits or Limits()
-    uri = normalise(uri)
+    typed, uri = uri, normalise(uri)
     path = local_path(uri)
     if path is not None:
-        check_size(filesystem(uri)[0], path, uri, limits)
+        check_size(filesystem(uri)[0], path, uri, limits, typed)
         check_version(uri, version)
         yield Path(path)
         return
     with TemporaryDirectory(prefix="lp_ray-input-") as folder:
         copy = Path(folder) / "input"
-        fetch(uri, copy, limits)
+        fetch(uri, copy, limits, typed)
         check_version(uri, version)  # afterwards: so it did not change on the way either
         yield copy
 
 
 @guarded
-def check_size(fs: Any, path: str, uri: str, limits: Limits) -> None:
-    """Raise MissingInputError or InputTooLargeError before a byte is read."""
+def check_size(fs: Any, path: str, uri: str, limits: Limits, typed: str = "") -> None:
+    """Raise MissingInputError or InputTooLargeError before a byte is read; `typed` is what messages call it."""
     try:
         info = fs.info(path)
-    except FileNotFoundError as error:
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError) and not is_no_name(error):
+            raise
         check_bucket(error, uri)
-        raise MissingInputError(f"nothing at {display(uri)}") from error
+        raise MissingInputError(absence(typed or uri)) from error
     if info["type"] != "file":
-        raise MissingInputError(f"{display(uri)} is not a file")
+        raise MissingInputError(absence(typed or uri))
     if (info["size"] or 0) > limits.max_bytes:
         raise InputTooLargeError(f"{display(uri)}: {info['size']} bytes, limits.max_bytes is {limits.max_bytes}")
 
@@ -209,9 +221,22 @@ def check_size(fs: Any, path: str, uri: str, limits: Limits) -> None:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Give a temporary name in the target's own folder, so that renaming it there is atomic."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StorageError(f"{path} cannot be written: a part of its path is a file, not a folder") from error
+    except FileNotFoundError as error:  # under /proc
+        raise StorageReadOnlyError(
+            f"{path} cannot be written: its folder cannot be made; choose another place"
+        ) from error
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"  # uri.TEMPORARY
     try:
         yield temporary
+    except IsADirectoryError as error:
+        raise StorageError(f"{path} is a folder, not a file: name a file in it") from error
+    except FileNotFoundError as error:
+        if error.filename == str(temporary) and path.parent.exists():
+            raise StorageReadOnlyError(f"{path} cannot be written: {path.parent} takes no new files") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)

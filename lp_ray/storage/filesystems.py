@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any, cast
 
 from fsspec.core import url_to_fs
@@ -37,3 +38,12 @@ def is_file(fs: Any, path: str, uri: str) -> bool:
     except (FileNotFoundError, NotADirectoryError) as error:
         check_bucket(error, uri)
         return False
+    except OSError as error:
+        if is_no_name(error):
+            return False
+        raise
+
+
+def is_no_name(error: OSError) -> bool:
+    """Whether a local file cannot be there, for no file can have such a name, or for its link leads in a circle."""
+    return error.errno in (errno.ENAMETOOLONG, errno.ELOOP)

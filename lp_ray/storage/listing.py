@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import glob as globbing
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from lp_ray.storage.filesystems import filesystem, is_file
+from lp_ray.storage.filesystems import filesystem
 from lp_ray.storage.guard import check_bucket, guarded
-from lp_ray.storage.uri import local_path, normalise, scheme_of
+from lp_ray.storage.uri import local_path, of_absolute, scheme_of
 
 PAGE = 1000
 """Files of one page: what S3 gives at most."""
@@ -88,7 +86,7 @@ def _local_info(entry: os.DirEntry[str]) -> FileInfo | None:
         status = entry.stat()
     except FileNotFoundError:
         return None
-    return FileInfo("file://" + entry.path, status.st_size, str(status.st_mtime_ns), status.st_mtime)
+    return FileInfo(of_absolute(entry.path), status.st_size, str(status.st_mtime_ns), status.st_mtime)
 
 
 def bucket_and_prefix(path: str) -> tuple[str, str]:
@@ -159,32 +157,3 @@ def _info(uri: str, details: dict[str, Any]) -> FileInfo:
         time.timestamp() if isinstance(time, datetime) else float(time) if isinstance(time, int | float) else None
     )
     return FileInfo(uri, int(details["size"] or 0), tag.strip('"'), modified)
-
-
-@guarded
-def glob(pattern: str) -> list[str]:
-    """Return the files that a typed path, folder or glob means, normalised and sorted.
-
-    A path that exists as typed is taken literally, whatever special characters it holds; a folder means every
-    file under it.
-    """
-    uri = normalise(pattern)
-    fs, path = filesystem(uri)
-    scheme = scheme_of(uri)
-    if is_file(fs, path, uri):
-        return [uri]
-    if fs.isdir(path):
-        return sorted(info.uri for info in list_files(uri, deep=True))
-    if local_path(uri) is not None:
-        return sorted("file://" + name for name in _glob_local(path))
-    return sorted(f"{scheme}://{name}" for name in fs.glob(path) if fs.isfile(name))
-
-
-def _glob_local(pattern: str) -> list[str]:
-    """Expand a pattern whose leading folders, as far as they exist as typed, are taken literally."""
-    parts = Path(pattern).parts
-    n = next(i for i in range(len(parts) - 1, 0, -1) if Path(*parts[:i]).is_dir())
-    base = Path(*parts[:n])
-    # Path.glob would match hidden files too.
-    names = globbing.glob(str(Path(*parts[n:])), root_dir=base, recursive=True)  # noqa: PTH207
-    return [str(base / name) for name in names if (base / name).is_file()]

@@ -13,7 +13,7 @@ from typing import Any
 from lp_ray.storage.filesystems import filesystem
 from lp_ray.storage.guard import guarded, guarded_write
 from lp_ray.storage.listing import PAGE, pages
-from lp_ray.storage.uri import TEMPORARY, display, local_path
+from lp_ray.storage.uri import TEMPORARY, display, join, local_path
 
 
 def delete(*uris: str) -> None:
@@ -84,7 +84,7 @@ def delete_prefixes(root: str, wanted: Callable[[str], bool]) -> list[str]:
     if local_path(root) is not None:
         found = {name for name in _folders(root) if wanted(name)}
         for name in found:
-            _remove_tree(f"{root}/{name}")
+            _remove_tree(join(root, name))
         return sorted(found)
     for page in pages(root, deep=True):
         doomed = [(name, info.uri) for info in page if (name := _folder_of(info.uri, root)) and wanted(name)]

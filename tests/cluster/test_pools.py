@@ -15,9 +15,11 @@ import pytest
 import ray
 from ray.data import ActorPoolStrategy
 
-from lp_ray.runtime.pools import PHASES, Pools, derive_pools, let_grow
+from lp_ray.runtime.graph import PAIRS, Graph
+from lp_ray.runtime.pools import Pools, let_grow
 from lp_ray.runtime.ray_executor import configure_ray_data, strategy
 from tests.cluster.nodes import LocalCluster
+from tests.runtime.test_pools import derive
 
 MakeCluster = Callable[..., LocalCluster]
 Batch = dict[str, Any]
@@ -76,7 +78,7 @@ class Stage:
         return batch
 
 
-def run_phase(phase: str, pools: Pools, rows: int) -> list[dict[str, Any]]:
+def run_phase(phase: Graph, pools: Pools, rows: int) -> list[dict[str, Any]]:
     """Send rows through a phase's stages, pooled as the job pools them, and without a read task, as the job.
 
     Ray Data gives an actor two rows at most before it is done with one: `rows` must be more than that for all of a
@@ -84,7 +86,7 @@ def run_phase(phase: str, pools: Pools, rows: int) -> list[dict[str, Any]]:
     """
     register = Register.remote()
     graph = ray.data.from_arrow([pa.table({"id": [i]}) for i in range(rows)])
-    for stage in PHASES[phase]:
+    for stage in [stage.name for stage in phase.stages]:
         pool = pools[stage]
         graph = graph.map_batches(
             Stage,
@@ -117,9 +119,9 @@ def two_nodes(make_cluster: MakeCluster) -> LocalCluster:
 @pytest.mark.usefixtures("two_nodes")
 def test_every_engine_actor_has_a_gpu_of_its_own() -> None:
     """Three GPUs on two unlike nodes: three engine actors, no two on the same GPU; the other stages have none."""
-    pools = derive_pools(*totals(), "cuda")
+    pools = derive(*totals(), "cuda")
     assert pools["animate"].actors == 3
-    rows = run_phase("pairs", pools, 24)
+    rows = run_phase(PAIRS, pools, 24)
     assert len(rows) == 24
     places = {tuple(row["animate"].split(" ")) for row in rows}
     gpus = {(node, gpu) for node, _, gpu in places}
@@ -133,7 +135,7 @@ def test_every_engine_actor_has_a_gpu_of_its_own() -> None:
 def test_actors_may_share_a_gpu() -> None:
     """With half a GPU each, six engine actors share three GPUs, two on each."""
     halves = {stage: {"actors": 6, "gpus": 0.5, "cpus": 0.1} for stage in ("extract", "animate")}
-    rows = run_phase("pairs", derive_pools(*totals(), "cuda", halves), 36)
+    rows = run_phase(PAIRS, derive(*totals(), "cuda", halves), 36)
     places = {tuple(row["animate"].split(" ")) for row in rows}
     assert len(places) == 6
     assert set(Counter((node, gpu) for node, _, gpu in places).values()) == {2}
@@ -143,16 +145,16 @@ def test_nodes_come_and_go(make_cluster: MakeCluster) -> None:
     """Pools follow what the cluster has: more with a node, the old size without it, however it went."""
     cluster = make_cluster(cpus=2, gpus=1)
     cluster.connect()
-    alone = derive_pools(*totals(), "cuda")
+    alone = derive(*totals(), "cuda")
     for kill in (False, True):
         node = cluster.add_node(cpus=2, gpus=1)
         assert totals() == (4.0, 2.0)
-        assert derive_pools(*totals(), "cuda")["animate"].actors == 2 * alone["animate"].actors
+        assert derive(*totals(), "cuda")["animate"].actors == 2 * alone["animate"].actors
         cluster.remove_node(node, kill=kill)
         deadline = time.monotonic() + 60
         while totals() != (2.0, 1.0) and time.monotonic() < deadline:
             time.sleep(0.25)
-        assert derive_pools(*totals(), "cuda") == alone
+        assert derive(*totals(), "cuda") == alone
 
 
 def test_a_pool_follows_nodes_that_join_and_leave(make_cluster: MakeCluster) -> None:
@@ -161,7 +163,7 @@ def test_a_pool_follows_nodes_that_join_and_leave(make_cluster: MakeCluster) -> 
     cluster.connect()
     configure_ray_data()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    now, full = derive_pools(2, 1, "cuda"), derive_pools(16, 8, "cuda")
+    now, full = derive(2, 1, "cuda"), derive(16, 8, "cuda")
     pool = let_grow(now, full)["animate"]
     assert (pool.least, pool.actors, pool.most) == (1, 1, 8)
     register = Register.remote()

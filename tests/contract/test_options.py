@@ -43,6 +43,20 @@ def test_a_whole_number_may_come_as_a_float() -> None:
     assert isinstance(make_options({"driving_multiplier": 1}, "here").driving_multiplier, float)
 
 
+def test_the_crops_are_the_references() -> None:
+    """Numbers of the reference's command line: changed everywhere at once, every other test would still pass."""
+    options = PairOptions()
+    assert (options.crop_scale, options.crop_vx, options.crop_vy) == (2.3, 0.0, -0.125)
+    assert (options.driving_crop_scale, options.driving_crop_vx, options.driving_crop_vy) == (2.2, 0.0, -0.1)
+
+
+def test_one_meaning_is_written_in_one_way() -> None:
+    """Else the same work would have two keys."""
+    assert make_options({"driving_reference": "0"}, "here") == PairOptions()
+    assert make_options({"driving_reference": "007"}, "here") == PairOptions(driving_reference="7")
+    assert str(make_options({"crop_vx": -0.0}, "here").crop_vx) == "0.0"
+
+
 def test_override_keeps_what_is_not_given() -> None:
     base = PairOptions(crf=22)
     assert override(base, {"crf": None, "audio": "none"}, "row 1") == PairOptions(crf=22, audio="none")

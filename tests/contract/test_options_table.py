@@ -136,10 +136,15 @@ def test_seen_with_a_clip(animals: LivePortraitPipelineAnimal, media: Path, outp
 
 
 def test_comparison_and_picture_drivings(animals: LivePortraitPipelineAnimal, media: Path, output: Path) -> None:
-    inputs = (media / "source" / "s39.jpg", media / "driving" / "d30.jpg", output)
-    row = animals.animate(*inputs, box=BOX, comparison=True)
-    assert (row["kind"], row["n_frames"]) == ("image", 1)
-    assert Path(row["comparison_uri"].removeprefix("file://")).is_file()
+    """Each picture moves the animal in its own way."""
+    rows = [
+        animals.animate(media / "source" / "s39.jpg", media / "driving" / name, output, box=BOX, comparison=True)
+        for name in ("d30.jpg", "d9.jpg")
+    ]
+    for row in rows:
+        assert (row["kind"], row["n_frames"]) == ("image", 1)
+        assert Path(row["comparison_uri"].removeprefix("file://")).is_file()
+    assert rows[0]["sha256"] != rows[1]["sha256"]
 
 
 def test_a_source_video_is_a_failed_row(animals: LivePortraitPipelineAnimal, media: Path, output: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from lp_ray.base.limits import Limits
-from lp_ray.face.xpose.identity import XPoseSpec, create_xpose
+from lp_ray.face.factory import LandmarkerSpec, create_landmarker
 from lp_ray.media.clip import open_footage
 from lp_ray.media.gif import read_gif
 from lp_ray.media.images import read_image
@@ -111,7 +111,7 @@ def test_animals_of_pictures_and_of_boxes(
 
 def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
     """What the job kept of a picture is what X-Pose finds in it here."""
-    faces = create_xpose(XPoseSpec(str(store))).detect(image)
+    faces = create_landmarker(LandmarkerSpec("xpose", str(store))).detect(image)
     answers = [json.loads(path.read_text()) for path in kept]
     assert [] in answers
     best = [np.array(answer[0]["points"]) for answer in answers if answer]

@@ -132,7 +132,6 @@ def test_a_bad_driving_says_why(rows: dict[tuple[str, str], Any], driving: str, 
     [
         ("sources", [{"url": "a.jpg"}], "unknown column 'url' (did you mean 'uri'?)"),
         ("sources", [{"uri": "a", "source_id": "x"}, {"uri": "b", "source_id": "x"}], "rows 0 and 1: duplicate"),
-        ("sources", [{"uri": "a.jpg", "source_id": "x"}, {"uri": "a.jpg", "source_id": "y"}], "are the same work"),
         ("drivings", [{"uri": "a.mp4", "end_s": -1.0}], "row 0: end_s"),
     ],
 )

@@ -98,7 +98,7 @@ def test_a_store_without_the_models_says_how_to_add_them(store: WeightStore, tmp
     ("spec", "words"),
     [
         (LandmarkerSpec("dlib"), "detector='dlib' must be one of mediapipe, insightface"),
-        (LandmarkerSpec("insightface", "x", "tpu"), "detector.device='tpu' must be one of cpu, cuda"),
+        (LandmarkerSpec("insightface", "x", "tpu"), "detector.device='tpu' must be cpu, cuda or cuda:N"),
         (LandmarkerSpec("mediapipe", device="cuda"), "detector.device='cuda': the mediapipe detector runs on cpu"),
         (LandmarkerSpec("insightface"), "detector.weights: .*python -m jobs.weights pull store=FOLDER"),
         (

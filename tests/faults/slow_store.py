@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from lp_ray.base.rows import Batch
+from lp_ray.stages.rows import AnimatedChunk, StagedSegment
 from lp_ray.stages.write import WriteSegments
 
 SECONDS = 0.4
@@ -15,6 +15,6 @@ SECONDS = 0.4
 class SlowWriter(WriteSegments):
     """The real writer, behind a slow store."""
 
-    def __call__(self, batch: Batch) -> Iterator[Batch]:
+    def work(self, row: AnimatedChunk) -> Iterator[StagedSegment]:
         time.sleep(SECONDS)
-        yield from super().__call__(batch)
+        yield from super().work(row)

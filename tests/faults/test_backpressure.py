@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from lp_ray.output import results
 from lp_ray.output.occupy import occupy
 from lp_ray.plan.pairing import pair_up
 from lp_ray.plan.settings import Settings
-from lp_ray.runtime import ray_executor as pipeline
+from lp_ray.runtime import graph
 from lp_ray.runtime.pools import derive_pools
 from lp_ray.runtime.ray_executor import RayExecutor
+from lp_ray.stages.contract import Bench
 from lp_ray.storage import Policy
 from tests.faults.slow_store import SlowWriter
 from tests.running import REPOSITORY, TALK_FRAMES, Performances
@@ -84,7 +86,8 @@ def test_a_slow_store_never_fills_the_object_store(
     cluster: str, tmp_path: Path, media: Path, performances: Performances, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three times what the object store holds passes through it, made faster than it is written."""
-    monkeypatch.setattr(pipeline, "WriteSegments", SlowWriter)
+    stages = (*graph.PAIRS.stages[:-1], SlowWriter)
+    monkeypatch.setattr(graph, "PAIRS", replace(graph.PAIRS, stages=stages))
     rules = ("large-small", "0", "left-right", "top-bottom")
     rows = [
         {"uri": str(media / "source" / name), "source_id": f"{name} {rule}", "face": rule}
@@ -100,11 +103,12 @@ def test_a_slow_store_never_fills_the_object_store(
     assert len(rows) * TALK_FRAMES * 512 * 512 * 3 > 2.9 * STORE_BYTES
     watch = Watch(cluster)
     watch.start()
+    pools = derive_pools(graph.graphs_of(settings).phases, 2, 0, job.devices)
     with occupy(settings.output_layout) as lease:
         jobs.leave_out_standing(job)
-        summary = jobs.run(job, RayExecutor(settings, job.engine, derive_pools(2, 0, "cpu")), _Silent(), lease)
+        summary = jobs.run(job, RayExecutor(Bench(settings, job.engine), pools), _Silent(), lease)
     watch.end()
-    assert summary.by_status == {"done": len(rows), "failed": 0}
+    assert summary.by_status == {"done": len(rows), "failed": 0, "filtered": 0}
     assert results.read_results(output)["n_frames"].to_pylist() == [TALK_FRAMES] * len(rows)
     assert watch.samples > 20 and watch.peak > CHUNK_BYTES, "the watch saw the job at work"
     assert watch.spilled == 0

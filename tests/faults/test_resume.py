@@ -41,5 +41,5 @@ def test_a_job_killed_three_times_makes_every_pair_once(tmp_path: Path, run_job:
     assert {row["attempts"] for row in rows(output)} == {1}
     table = pq.read_table(output / "results")
     assert len(table) == manifests.n_pairs, "plain readers see each row once, too"
-    done, others = results.standing(OutputLayout(normalise(str(output))))
-    assert len(done) == manifests.n_pairs and not others
+    found = results.settled(OutputLayout(normalise(str(output))))
+    assert found.done.sum() == manifests.n_pairs and not found.failed.any()

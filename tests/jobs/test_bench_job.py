@@ -40,7 +40,7 @@ def test_the_three_parts_of_the_jobs_benchmark(tmp_path: Path, run_job: RunJob) 
     assert (row["job"]["prepared"], row["loop"]["prepared"]) == (2, 4)
 
     (row,) = report["parts"]["memory"]["rows"]
-    assert {"driver", "actor ShelteredTrackClips", "actor AnimatePairs", "actor WriteSegments"} <= row["peaks"].keys()
+    assert {"driver", "actor TrackClips", "actor AnimatePairs", "actor WriteSegments"} <= row["peaks"].keys()
     assert all(anonymous > 1 << 20 for anonymous, _ in row["peaks"].values())
 
 

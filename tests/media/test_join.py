@@ -16,6 +16,7 @@ from lp_ray.media.encode import encode_segment
 from lp_ray.media.facts import video_facts
 from lp_ray.media.join import AudioCut, join_segments
 from lp_ray.media.probe import probe_video
+from lp_ray.media.repeat import Repeat
 
 from .cards import LIMITS, RATES, card, make_clip, numbers, remake
 
@@ -60,6 +61,28 @@ def test_a_late_start_of_the_sound_stays_late(tmp_path: Path) -> None:
     output = tmp_path / "joined.mp4"
     join_segments(_segments(tmp_path, fps, (75,)), output, fps, 75, AudioCut(driving))
     assert abs(_onset(output) - (CLICK_S + 0.4)) < 0.020
+
+
+@pytest.mark.parametrize(("back", "clicks"), [(False, [1.5, 4.5, 7.5]), (True, [1.5, 4.45, 7.42])])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_the_sound_of_a_driving_goes_again_with_its_pictures(
+    suffix: str, back: bool, clicks: list[float], tmp_path: Path
+) -> None:
+    """A click at 1.5 s of 3 s: in each pass, on the way back in its place seen from the end."""
+    driving, fps = _with_click(tmp_path, suffix), Fraction(25)
+    output = tmp_path / "joined.mp4"
+    sound = AudioCut(driving, 0.0, 3.003, Repeat(75, back))
+    facts = join_segments(_segments(tmp_path, fps, (100, 125)), output, fps, 225, sound)
+    assert facts.has_audio and facts.n_frames == 225
+    heard = _onsets(output)
+    assert len(heard) == 3 and np.abs(np.array(heard) - clicks).max() < 0.020
+
+
+def test_a_driving_as_long_as_the_pictures_is_heard_once(tmp_path: Path) -> None:
+    driving, fps = _with_click(tmp_path, ".mp4"), Fraction(25)
+    output = tmp_path / "joined.mp4"
+    join_segments(_segments(tmp_path, fps, (75,)), output, fps, 75, AudioCut(driving, 0.0, 3.0, Repeat(75)))
+    assert len(_onsets(output)) == 1 and abs(_onset(output) - CLICK_S) < 0.020
 
 
 def test_a_driving_without_sound_gives_a_video_without_sound(tmp_path: Path) -> None:
@@ -116,10 +139,16 @@ def _with_click(folder: Path, suffix: str, offset_s: float = 0.0) -> Path:
 
 def _onset(path: Path) -> float:
     """Seconds from the start of the file to the first loud sample."""
+    return _onsets(path)[0]
+
+
+def _onsets(path: Path) -> list[float]:
+    """Seconds from the start of the file to each loud sample after half a second without one."""
     command = [ffmpeg.executable(), "-loglevel", "error", "-i", str(path), "-af", "aresample=async=1:first_pts=0"]
     raw = subprocess.run([*command, "-f", "f32le", "-ac", "1", "-ar", "48000", "-"], capture_output=True, check=True)
     samples = np.abs(np.frombuffer(raw.stdout, np.float32))
-    return float(np.argmax(samples > 0.3)) / 48000
+    loud = np.flatnonzero(samples > 0.3)
+    return [float(at) / 48000 for at in loud[np.diff(loud, prepend=-48000) > 24000]]
 
 
 def _banner(path: Path) -> str:

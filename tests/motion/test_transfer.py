@@ -11,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import TemplateError, UnsupportedError
-from lp_ray.motion.keypoints import rotation
+from lp_ray.motion.keypoints import hull_multiplier, keypoints, rotation
+from lp_ray.motion.neutral import NEUTRAL_LIP
 from lp_ray.motion.records import DrivingMotion, SourceMotion
+from lp_ray.motion.reference import neutral_face
 from lp_ray.motion.regions import EYES, LIP, RULES
 from lp_ray.motion.transfer import TransferOptions, carry, transfer
 
@@ -178,6 +180,19 @@ def test_animals_need_a_picture() -> None:
     driving = _driving()
     with pytest.raises(UnsupportedError, match="picture"):
         transfer(_source(True), driving, driving.take(slice(0, 1)), HEADS, _options(variant="animal"))
+
+
+def test_an_animal_takes_the_expression_of_a_picture_and_not_its_pose() -> None:
+    """Each keypoint moves by the picture's expression less the neutral one, at the animal's size."""
+    source, picture = _source(False), _driving(1)
+    options = _options(variant="animal", flag_stitching=False)
+    x_d = transfer(source, picture, neutral_face(picture), HEADS, options)
+    neutral = keypoints(source.kp, source.scale, picture.R, NEUTRAL_LIP[None], picture.t)
+    moved = source.scale[:, None] * (picture.exp - NEUTRAL_LIP) * hull_multiplier(source.x_s[0], neutral[0])
+    np.testing.assert_allclose(x_d, source.x_s + moved, atol=1e-6)
+    assert np.abs(moved).max() > 0.01
+    elsewhere = replace(picture, t=picture.t + 0.3, scale=2 * picture.scale)
+    np.testing.assert_allclose(transfer(source, elsewhere, neutral_face(elsewhere), HEADS, options), x_d, atol=1e-6)
 
 
 def test_lengths_that_disagree_are_a_programming_error() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_ray import storage
-from lp_ray.contract.result_schema import DONE, FAILED, RESULT_SCHEMA
+from lp_ray.contract.result_schema import DONE, FAILED, FILTERED, RESULT_SCHEMA
 from lp_ray.output import parts as result_parts
 from lp_ray.output import results
 from lp_ray.output.layout import OutputLayout
@@ -36,7 +36,7 @@ def row(pair_id: str, status: str = DONE, size: int = 3, **more: object) -> Resu
 def layout_with_videos(folder: Path, *pair_ids: str) -> OutputLayout:
     layout = OutputLayout(storage.normalise(str(folder)))
     for pair_id in pair_ids:
-        storage.put_bytes(layout.result(pair_id, "video"), b"mp4")
+        storage.put_bytes(layout.result(pair_id, ".mp4"), b"mp4")
     return layout
 
 
@@ -94,7 +94,7 @@ def test_parts_of_an_older_version_get_the_new_columns(tmp_path: Path) -> None:
     storage.put_bytes(storage.join(layout.results, "part-x.parquet"), _parquet(old))
     results.gather_loose_rows(layout)
     assert pq.read_table(tmp_path / "results").schema.names == RESULT_SCHEMA.names
-    assert results.standing(layout)[0] == {"old"}
+    assert standing(layout)[0] == {"old"}
 
 
 def _parquet(table: pa.Table) -> bytes:
@@ -103,10 +103,18 @@ def _parquet(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
+def standing(layout: OutputLayout) -> tuple[set[str], dict[str, int]]:
+    """The pairs that are done, and the others with their attempts."""
+    found = results.settled(layout)
+    others = found.pair_ids.filter(pa.array(found.failed)).to_pylist()
+    attempts = dict(zip(others, found.attempts[found.failed].tolist(), strict=True))
+    return set(found.pair_ids.filter(pa.array(found.done)).to_pylist()), attempts
+
+
 def test_done_means_a_row_and_its_video_in_the_stated_size(tmp_path: Path) -> None:
     layout = layout_with_videos(tmp_path, "whole", "short", "rowless")
     results.flush(layout, [row("whole"), row("short", size=4), row("gone"), row("bad", FAILED, attempts=2)])
-    assert results.standing(layout) == ({"whole"}, {"bad": 2})
+    assert standing(layout) == ({"whole"}, {"bad": 2})
 
 
 @pytest.mark.parametrize("ending", [".gif", ".zip", ".png", ""])
@@ -114,19 +122,21 @@ def test_a_video_is_known_by_its_key_whatever_its_name_ends_in(ending: str, tmp_
     layout = layout_with_videos(tmp_path)
     storage.put_bytes(storage.join(layout.videos, "whole" + ending), b"gif")
     results.flush(layout, [row("whole"), row("whol"), row("whole2")])
-    assert results.standing(layout) == ({"whole"}, {})
+    assert standing(layout) == ({"whole"}, {})
 
 
 def test_what_is_settled_is_looked_up_for_all_pairs_at_once(tmp_path: Path) -> None:
     layout = layout_with_videos(tmp_path, "a", "c")
     wanted = pa.array(["c", "new", "b", "gone", "a"])
     nothing = results.settled(layout).look_up(wanted)
-    assert not nothing[0].any() and not nothing[1].any() and not nothing[2].any()
-    results.flush(layout, [row("a", attempts=3), row("b", FAILED, attempts=2), row("c"), row("gone")])
-    done, others, attempts = results.settled(layout).look_up(wanted)
-    assert done.tolist() == [True, False, False, False, True]
-    assert others.tolist() == [False, False, True, False, False]
-    assert attempts.tolist() == [1, 0, 2, 1, 3]
+    assert not nothing.done.any() and not nothing.failed.any() and not nothing.attempts.any()
+    rows = [row("a", attempts=3), row("b", FAILED, attempts=2), row("c"), row("gone"), row("out", FILTERED)]
+    results.flush(layout, rows)
+    found = results.settled(layout).look_up(pa.array([*wanted.to_pylist(), "out"]))
+    assert found.done.tolist() == [True, False, False, False, True, False]
+    assert found.failed.tolist() == [False, False, True, False, False, False]
+    assert found.filtered.tolist() == [False] * 5 + [True]
+    assert found.attempts.tolist() == [1, 0, 2, 1, 3, 1]
 
 
 def test_a_row_written_before_a_crash_is_gathered_once(tmp_path: Path) -> None:
@@ -135,7 +145,7 @@ def test_a_row_written_before_a_crash_is_gathered_once(tmp_path: Path) -> None:
     assert results.read_results(str(tmp_path))["pair_id"].to_pylist() == ["a"]
     assert results.gather_loose_rows(layout) == 1
     assert results.gather_loose_rows(layout) == 0
-    assert results.standing(layout)[0] == {"a"}
+    assert standing(layout)[0] == {"a"}
 
 
 def test_a_crash_between_appending_and_deleting_leaves_one_row(tmp_path: Path) -> None:

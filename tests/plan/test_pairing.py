@@ -72,8 +72,8 @@ def test_an_unknown_id_names_its_row() -> None:
 
 @pytest.mark.parametrize(("column", "value"), [("crf", 99), ("crf", "good"), ("preset", "warp"), ("paste_back", 1)])
 def test_a_bad_option_names_its_row(column: str, value: object) -> None:
-    table = pairs_table(source_id=["a", "a"], driving_id=["x", "y"], **{column: [None, value]})
     with pytest.raises(RefusedError, match=f"row 1: {column}="):
+        table = pairs_table(source_id=["a", "a"], driving_id=["x", "y"], **{column: [None, value]})
         pairs_from_manifest(table, ["a"], ["x", "y"], OPTIONS)
 
 

@@ -16,7 +16,7 @@ from lp_ray.contract.manifest import check_manifest
 from lp_ray.contract.options import PairOptions
 from lp_ray.output.results import Settled
 from lp_ray.plan.pairing import Pairs, pair_up
-from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan
+from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan, wanted_rows
 from lp_ray.storage import Policy
 
 
@@ -28,7 +28,7 @@ def plan_of(folder: Path, n_sources: int = 3, identity: Identity | None = None, 
     sources = check_manifest(pa.table({"uri": uris, **columns}), "source", "s")
     drivings = check_manifest(pa.table({"uri": [str(folder / "d.mp4")], "meta_take": [7]}), "driving", "d")
     pairs = pair_up("cross", n_sources, 1, PairOptions())
-    return make_plan(sources, drivings, None, pairs, identity or Identity("e", "l", {}), Policy(), "preview")
+    return make_plan(sources, drivings, None, pairs, identity or Identity("e", "l"), Policy(), "preview")
 
 
 def ids(plan: Plan) -> list[str]:
@@ -39,13 +39,19 @@ def ids(plan: Plan) -> list[str]:
 def settled(done: list[str], failed: dict[str, int]) -> Settled:
     known = pa.array([*done, *failed], pa.string())
     is_done = np.arange(len(known)) < len(done)
-    return Settled(known, is_done, ~is_done, np.array([1] * len(done) + [*failed.values()], np.int64))
+    return Settled(
+        known,
+        is_done,
+        ~is_done,
+        np.zeros(len(is_done), np.bool_),
+        np.array([1] * len(done) + [*failed.values()], np.int64),
+    )
 
 
 def test_keys_do_not_depend_on_ids_or_row_order_but_on_bytes_and_engine(tmp_path: Path) -> None:
     first = plan_of(tmp_path)
     assert ids(plan_of(tmp_path, source_id=["x", "y", "z"])) == ids(first)
-    assert ids(plan_of(tmp_path, identity=Identity("other", "l", {}))) != ids(first)
+    assert ids(plan_of(tmp_path, identity=Identity("other", "l"))) != ids(first)
     assert set(ids(plan_of(tmp_path, face=["0", None, None]))) & set(ids(first)) == set(ids(first)[1:])
     os.utime(tmp_path / "s1.jpg", ns=(1, 1))
     assert [a == b for a, b in zip(ids(plan_of(tmp_path)), ids(first), strict=True)] == [True, False, True]
@@ -61,15 +67,28 @@ def test_what_cannot_be_reached_fails_alone(tmp_path: Path) -> None:
     assert plan.startable().tolist() == [0, 2]
 
 
-def test_twins_are_refused_by_name(tmp_path: Path) -> None:
+def test_the_same_file_under_two_ids_is_work_that_is_done_once(tmp_path: Path) -> None:
+    """Both pairs stand in the plan under one key, the first is to do, and both want a row."""
     plan_of(tmp_path, 1)
     uri = str(tmp_path / "s0.jpg")
     table = check_manifest(pa.table({"uri": [uri, uri], "source_id": ["a", "b"]}), "source", "s")
     drivings = check_manifest(pa.table({"uri": [str(tmp_path / "d.mp4")], "driving_id": ["d"]}), "driving", "d")
-    with pytest.raises(RefusedError, match=r"pairs 0 and 1 are the same work \('a' with 'd' and 'b' with 'd'\)"):
-        make_plan(
-            table, drivings, None, pair_up("cross", 2, 1, PairOptions()), Identity("e", "l", {}), Policy(), "preview"
-        )
+    pairs = pair_up("cross", 2, 1, PairOptions())
+    plan = make_plan(table, drivings, None, pairs, Identity("e", "l"), Policy(), "preview")
+    assert plan.todo.tolist() == [0] and len(set(ids(plan))) == 1
+    wanted, _ = wanted_rows(plan, "preview")
+    assert wanted["source_id"].to_pylist() == ["a", "b"] and wanted["pair_id"].to_pylist() == ids(plan)
+    leave_out_settled(plan, settled([], {}), retry_failed=False)
+    assert plan.todo.tolist() == [0]
+
+
+def test_pairs_that_stand_twice_are_refused_all_at_once(tmp_path: Path) -> None:
+    plan_of(tmp_path)
+    sources = check_manifest(pa.table({"uri": [str(tmp_path / f"s{i}.jpg") for i in range(3)]}), "source", "s")
+    drivings = check_manifest(pa.table({"uri": [str(tmp_path / "d.mp4")], "driving_id": ["d"]}), "driving", "d")
+    pairs = Pairs(np.array([0, 1, 0, 1, 2]), np.zeros(5, np.int64), np.zeros(5, np.int64), (PairOptions(),))
+    with pytest.raises(RefusedError, match=r"2 pairs stand more than once .*' with 'd' in rows 0 and 2; .*1 and 3"):
+        make_plan(sources, drivings, None, pairs, Identity("e", "l"), Policy(), "preview")
 
 
 def test_settled_pairs_are_left_out_and_attempts_go_on(tmp_path: Path) -> None:
@@ -99,7 +118,7 @@ def test_rows_that_no_pair_uses_are_not_asked_for_and_the_others_keep_theirs(tmp
     )
     drivings = check_manifest(pa.table({"uri": [str(tmp_path / "d.mp4")], "meta_take": [7]}), "driving", "d")
     wanted = Pairs(np.array([3, 2]), np.zeros(2, np.int64), np.zeros(2, np.int64), (PairOptions(),))
-    plan = make_plan(sources, drivings, None, wanted, Identity("e", "l", {}), Policy(), "preview")
+    plan = make_plan(sources, drivings, None, wanted, Identity("e", "l"), Policy(), "preview")
     assert ids(plan) == [ids(whole)[2], ids(whole)[1]]
     assert len(plan.sources) == 2 and plan.startable().tolist() == [1, 0]
     assert [plan.source(pair).uri.rpartition("/")[2] for pair in (0, 1)] == ["s2.jpg", "s1.jpg"]
@@ -139,7 +158,7 @@ def test_versions_of_a_whole_plan_are_one_listing_of_each_prefix(
     def plan(**columns: list[str]) -> Plan:
         sources = check_manifest(pa.table({"uri": uris, **columns}), "source", "s")
         pairs = pair_up("cross", len(uris), 1, PairOptions())
-        return make_plan(sources, drivings, None, pairs, Identity("e", "l", {}), Policy(), "preview")
+        return make_plan(sources, drivings, None, pairs, Identity("e", "l"), Policy(), "preview")
 
     assert len(plan().startable()) == 2000
     assert asked == ["list_objects_v2"] * 3

@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lp_ray.models.artefacts import HUB_REPOSITORY
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+from lp_ray.models.artefacts import HUB_REPOSITORY, HUB_REVISION
 
 
 @dataclass
 class Hub:
-    """Files by path; `cut` names one whose first transfer breaks off half way."""
+    """Files by path; `cut` names one whose first transfer breaks off half way.
+
+    It knows one revision, the commit that lp_ray pulls unless told otherwise.
+    """
 
     files: Mapping[str, bytes]
     cut: str = ""
@@ -52,11 +53,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def _answer(self, body: bool) -> None:
-        prefix = f"/{HUB_REPOSITORY}/resolve/{COMMIT}/"
+        prefix = f"/{HUB_REPOSITORY}/resolve/{HUB_REVISION}/"
         path = self.path.partition("?")[0]
-        if path.startswith("/api/models/"):
+        asked = path.partition("/revision/")[2] or path.partition("/tree/")[2].partition("/")[0]
+        if path.startswith("/api/models/") and asked != HUB_REVISION:
+            self._send(404, b"", {"X-Error-Code": "RevisionNotFound"}, body)
+        elif path.startswith("/api/models/"):
             names = [{"rfilename": name} for name in self.hub.files]
-            info = {"id": HUB_REPOSITORY, "sha": COMMIT, "siblings": names}
+            info = {"id": HUB_REPOSITORY, "sha": HUB_REVISION, "siblings": names}
             if "/tree/" in path:
                 info = [{"type": "file", "path": n, "size": len(d), "oid": "0" * 40} for n, d in self.hub.files.items()]
             self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"}, body)
@@ -68,7 +72,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_file(self, name: str, body: bool) -> None:
         data, asked = self.hub.files[name], self.headers.get("Range")
         self.hub.requests.append((self.command, name, asked))
-        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(data).hexdigest()}"', "Accept-Ranges": "bytes"}
+        headers = {
+            "X-Repo-Commit": HUB_REVISION,
+            "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
+            "Accept-Ranges": "bytes",
+        }
         start = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
         if asked:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"

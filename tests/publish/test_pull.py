@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from lp_ray.base.errors import WeightsError
-from lp_ray.models.artefacts import artefacts_of
+from lp_ray.models.artefacts import CODE_REPOSITORY, HUB_REVISION, artefacts_of
 from lp_ray.publish.pull import download_official
 
 from .hub import Hub, serve
@@ -45,6 +46,21 @@ def test_a_broken_download_resumes_where_it_stopped(tmp_path: Path, files: dict[
         ranges = [asked for method, name, asked in hub.requests if method == "GET" and name == LARGE]
     assert (folder / LARGE).read_bytes() == files[LARGE]
     assert len(ranges) == 2 and ranges[1] is not None and not ranges[1].startswith("bytes=0-")
+
+
+def test_the_pinned_commit_is_asked_for_and_another_on_request(tmp_path: Path, files: dict[str, bytes]) -> None:
+    """The local hub knows the pinned commit alone: a branch's content may change under its name."""
+    assert len(HUB_REVISION) == 40
+    with serve(Hub(files)) as hub:
+        assert download_official(["human"], tmp_path, endpoint=hub.endpoint) == tmp_path
+        with pytest.raises(WeightsError, match=r"cannot download KlingTeam/LivePortrait at main .*RevisionNotFound"):
+            download_official(["human"], tmp_path / "other", "main", endpoint=hub.endpoint)
+
+
+def test_files_of_the_codes_repository_are_pinned_to_a_commit() -> None:
+    assert re.fullmatch(
+        r"https://raw\.githubusercontent\.com/KlingAIResearch/LivePortrait/[0-9a-f]{40}", CODE_REPOSITORY
+    )
 
 
 def test_without_a_way_to_the_hub_the_remedy_is_named(tmp_path: Path) -> None:

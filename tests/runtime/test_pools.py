@@ -8,14 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lp_ray.base.device import Device
 from lp_ray.base.errors import RefusedError
-from lp_ray.runtime.pools import DETECTOR_STAGES, ENCODER_STAGES, ENGINE_STAGES, PHASES, derive_pools
+from lp_ray.plan.devices import NVENC, Devices, Part
+from lp_ray.runtime.graph import PAIRS, TEMPLATES
+from lp_ray.runtime.pools import Overrides, Pools, derive_pools
+
+PHASES = {graph.name: graph for graph in (TEMPLATES, PAIRS)}
+
+
+def devices(engine: str, detector: str = "cpu", encoder: str = "x264") -> Devices:
+    """Where the parts of a job run."""
+    found = {Part.ENGINE: Device(engine), Part.DETECTOR: Device(detector)}
+    return found | ({Part.ENCODER: NVENC} if encoder == "nvenc" else {})
+
+
+def derive(cpus: float, gpus: float, engine: str, overrides: Overrides | None = None, **parts: str) -> Pools:
+    return derive_pools((TEMPLATES, PAIRS), cpus, gpus, devices(engine, **parts), overrides)
 
 
 @given(st.integers(1, 512), st.integers(1, 64), st.sampled_from(["cpu", "cuda"]))
 def test_derived_pools_fit(cpus: int, gpus: int, device: str) -> None:
-    pools = derive_pools(cpus, gpus, device)
-    for stages in PHASES.values():
+    pools = derive(cpus, gpus, device)
+    for graph in PHASES.values():
+        stages = [stage.name for stage in graph.stages]
         assert sum(pools[s].actors * pools[s].cpus for s in stages) <= cpus
         assert sum(pools[s].actors * pools[s].gpus for s in stages) <= gpus
         assert all(pools[s].actors >= 1 for s in stages)
@@ -23,27 +39,27 @@ def test_derived_pools_fit(cpus: int, gpus: int, device: str) -> None:
 
 
 def test_a_gpu_device_without_gpus_is_refused() -> None:
-    with pytest.raises(RefusedError, match=r"asks for 1 gpus .* the cluster has 0"):
-        derive_pools(8, 0, "cuda")
+    with pytest.raises(RefusedError, match=r"engine\.device=cuda asks for a GPU, .* none: use engine\.device=cpu"):
+        derive(8, 0, "cuda")
 
 
 def test_overrides_are_taken_and_checked() -> None:
-    assert derive_pools(8, 0, "cpu", {"write": {"actors": 1, "cpus": None}})["write"].actors == 1
+    assert derive(8, 0, "cpu", {"write": {"actors": 1, "cpus": None}})["write"].actors == 1
     with pytest.raises(RefusedError, match="lower pools"):
-        derive_pools(2, 0, "cpu", {"write": {"actors": 40}})
+        derive(2, 0, "cpu", {"write": {"actors": 40}})
     with pytest.raises(RefusedError, match=r"pools\.wirte: no such stage"):
-        derive_pools(2, 0, "cpu", {"wirte": {"actors": 1}})
+        derive(2, 0, "cpu", {"wirte": {"actors": 1}})
     with pytest.raises(RefusedError, match=r"pools\.write\.size"):
-        derive_pools(2, 0, "cpu", {"write": {"size": 1}})
+        derive(2, 0, "cpu", {"write": {"size": 1}})
     with pytest.raises(RefusedError, match="without actors"):
-        derive_pools(2, 0, "cpu", {"write": {"actors": 0}})
+        derive(2, 0, "cpu", {"write": {"actors": 0}})
 
 
 def test_a_detector_on_a_gpu_without_gpus_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"detector\.device=cuda .* the cluster has none: use detector\.device=cpu"):
-        derive_pools(8, 0, "cpu", detector_device="cuda")
+        derive(8, 0, "cpu", detector="cuda")
     with pytest.raises(RefusedError, match=r"encoder=nvenc .* the cluster has none: use encoder=x264"):
-        derive_pools(8, 0, "cpu", encoder="nvenc")
+        derive(8, 0, "cpu", encoder="nvenc")
 
 
 @given(
@@ -59,11 +75,14 @@ def test_guests_and_engines_share_gpus_in_whatever_order_ray_places_them(
 ) -> None:
     """Every actor finds a GPU with room, and each GPU gets one engine actor, wherever the ones before it went."""
     detector, encoder = guests
-    pools = derive_pools(cpus, gpus, device, detector_device=detector, encoder=encoder)
-    assert sum(pools[s].actors * pools[s].cpus for s in PHASES[phase]) <= cpus
-    actors = [stage for stage in PHASES[phase] for _ in range(pools[stage].actors) if pools[stage].gpus]
-    wanted = {*(DETECTOR_STAGES if detector == "cuda" else ()), *(ENCODER_STAGES if encoder == "nvenc" else ())}
-    assert {stage for stage in actors if stage not in ENGINE_STAGES} == wanted & set(PHASES[phase])
+    pools = derive(cpus, gpus, device, detector=detector, encoder=encoder)
+    names = [stage.name for stage in PHASES[phase].stages]
+    engine_stages = [stage.name for stage in PHASES[phase].stages if Part.ENGINE in stage.uses]
+    assert sum(pools[s].actors * pools[s].cpus for s in names) <= cpus
+    actors = [stage for stage in names for _ in range(pools[stage].actors) if pools[stage].gpus]
+    asked = {Part.DETECTOR: detector == "cuda", Part.ENCODER: encoder == "nvenc"}
+    wanted = {stage.name for stage in PHASES[phase].stages if any(asked.get(part) for part in stage.uses)}
+    assert {stage for stage in actors if stage not in engine_stages} == wanted
     random.shuffle(actors)
     free = [1.0] * gpus
     engines = [0] * gpus
@@ -72,7 +91,7 @@ def test_guests_and_engines_share_gpus_in_whatever_order_ray_places_them(
         assert fitting, (stage, free)
         gpu = random.choice(fitting)
         free[gpu] -= pools[stage].gpus
-        engines[gpu] += stage in ENGINE_STAGES
+        engines[gpu] += stage in engine_stages
     assert engines == [1 if device == "cuda" else 0] * gpus
 
 
@@ -80,6 +99,6 @@ def test_shares_that_may_leave_no_gpu_for_the_engine_are_refused() -> None:
     """2 x 0.4 and 2 x 0.6 fit two GPUs in sum, but not once both detectors have come to the same one."""
     shares = {"track": {"actors": 2, "gpus": 0.4}, "extract": {"gpus": 0.6}}
     with pytest.raises(RefusedError, match=r"track actors ask for 0\.8 gpus and an extract actor for 0\.6.*one GPU"):
-        derive_pools(8, 2, "cuda", shares, "cuda")
-    assert derive_pools(8, 2, "cuda", {"track": {"actors": 2, "gpus": 0.2}}, "cuda")["track"].gpus == 0.2
-    assert derive_pools(8, 2, "cuda", {"extract": {"gpus": 0.5}})["extract"].gpus == 0.5
+        derive(8, 2, "cuda", shares, detector="cuda")
+    assert derive(8, 2, "cuda", {"track": {"actors": 2, "gpus": 0.2}}, detector="cuda")["track"].gpus == 0.2
+    assert derive(8, 2, "cuda", {"extract": {"gpus": 0.5}})["extract"].gpus == 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,19 @@ from lp_ray import storage
 from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.engine.preview.engine import PreviewEngine
-from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops, Span
+from lp_ray.engine.protocol import FRAME_SIZE, EngineIdentity, Frames, SourceCrops, Span
 from lp_ray.motion.template import TemplateHeader, write_template
 from lp_ray.output.layout import TemplateLayout
 from lp_ray.plan.settings import Settings
-from lp_ray.plan.work import DrivingRef, PairWork, SourceRef
+from lp_ray.runtime.worker import Worker
 from lp_ray.stages.animate import AnimatePairs
+from lp_ray.stages.contract import Bench
 from lp_ray.stages.rows import AnimatedChunk, SourcedSpan
 from lp_ray.storage.uri import local_path
+from tests.stages.work import SOURCE, work
 
 N_FRAMES, CHUNK = 6, 2
+IDENTITY = EngineIdentity("watched", "digest", needs_crops=False, source_size=4)
 
 
 class Watched(PreviewEngine):
@@ -42,10 +45,10 @@ class Watched(PreviewEngine):
     def direct(self, motion: Any, options: PairOptions) -> Any:
         return None
 
-    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[NDArray[np.uint8]]:
+    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
         for start, stop in span.chunks():
             self.held.append(sum(made() is not None for made in self._made))
-            yield self._make(stop - start, start)
+            yield Frames(self._make(stop - start, start))
 
     def _make(self, n: int, value: int) -> NDArray[np.uint8]:
         frames = np.full((n, FRAME_SIZE, FRAME_SIZE, 3), value, np.uint8)
@@ -58,21 +61,17 @@ def test_a_chunk_that_is_taken_away_is_gone_before_the_next_is_made(tmp_path: Pa
     root = storage.normalise(str(tmp_path))
     path = Path(local_path(TemplateLayout(root).template("t")) or "")
     write_template(path, TemplateHeader("preview", "", "test", 25, 1, N_FRAMES), [{"scale": np.ones((N_FRAMES, 1))}])
-    source = SourceRef("s", "file:///s.png", "all", None, "human")
-    work = PairWork(
-        *("p", source, DrivingRef("d", "file:///d.mp4", "0", None, None), "t", "", asdict(PairOptions())),
-        *(25, 1, N_FRAMES, CHUNK, "video"),
-    )
+    pair = work(source=replace(SOURCE, face="all"), n_frames=N_FRAMES, chunk=CHUNK)
     crops = np.zeros((n_faces, 4, 4, 3), np.uint8)
-    row = SourcedSpan(work, 0, N_FRAMES, crops, np.zeros((n_faces, 0, 3)), np.zeros((n_faces, 2, 3)), None, 0.0, None)
+    row = SourcedSpan(pair, 0, N_FRAMES, None, crops, np.zeros((n_faces, 0, 3)), np.zeros((n_faces, 2, 3)))
     engine = Watched()
-    stage = AnimatePairs(Settings(root, root, EngineSpec("preview")), create=lambda spec: engine)
+    bench = Bench(Settings(root, root, EngineSpec("preview")), IDENTITY, create=lambda spec: engine)
     taken = []
-    for batch in stage(row.to_batch()):
-        (chunk,) = AnimatedChunk.from_batch(batch)
-        assert chunk.failure is None
+    for chunk in Worker(AnimatePairs, bench).rows(row):
+        assert isinstance(chunk, AnimatedChunk)
+        assert chunk.trace.failure is None
         taken.append((chunk.index, chunk.frames.shape[:2], int(chunk.frames.max())))
-        del batch, chunk
+        del chunk
     assert taken == [(i, (n_faces, CHUNK), CHUNK * i) for i in range(N_FRAMES // CHUNK)]
     others = [face for _ in taken for face in range(n_faces)]  # faces of the same chunk, made just before
     assert engine.held == others

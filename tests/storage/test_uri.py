@@ -20,14 +20,55 @@ def test_local_forms_of_one_file_are_one_uri(tmp_path: Path, monkeypatch: pytest
     assert {storage.normalise(t) for t in typed} == {f"file://{tmp_path}/a b.jpg"}
 
 
-def test_variables_and_percent_signs_are_literal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_and_special_characters_of_paths_are_literal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
-    assert storage.normalise("/x/$HOME/%41*.jpg") == "file:///x/$HOME/%41*.jpg"
-    assert storage.normalise("file:///x/%41.jpg") == "file:///x/%41.jpg"
+    for path in ("/x/$HOME/*.jpg", "/x/a b?c#d.jpg", "/x/100%.jpg"):
+        assert storage.normalise(path) == f"file://{path}"
     assert storage.normalise("~/a.jpg") == "file:///home/someone/a.jpg"
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [
+        ("file:///x/a%20b.jpg", "/x/a b.jpg"),
+        ("file:/x/a%20b.jpg", "/x/a b.jpg"),
+        ("file://localhost/x/%E7%85%A7.jpg", "/x/照.jpg"),
+        ("file:///x/100%.jpg", "/x/100%.jpg"),
+        ("file:///x/%2541.jpg", "/x/%41.jpg"),
+        ("/x/%41.jpg", "/x/%41.jpg"),
+        ("/x/a%20b.jpg", "/x/a%20b.jpg"),
+        ("/x/caf\udce9%41.jpg", "/x/caf\udce9%41.jpg"),
+        ("file:///x/caf%E9.jpg", "/x/caf\udce9.jpg"),
+    ],
+)
+def test_file_uris_are_decoded_and_paths_are_not(typed: str, path: str) -> None:
+    """Whatever its name, a file has one URI, which is text, leads back to it, and stays as it is."""
+    uri = storage.normalise(typed)
+    assert local_path(uri) == path
+    assert storage.normalise(uri) == uri == storage.normalise(path)
+    assert uri.encode() and storage.name_of(uri) == path.rpartition("/")[2]
+
+
+def test_a_joined_name_is_literal() -> None:
+    uri = storage.join("file:///x", "%41.jpg")
+    assert (local_path(uri), storage.name_of(uri)) == ("/x/%41.jpg", "%41.jpg")
+    assert storage.join("s3://b/x", "%41.jpg") == "s3://b/x/%41.jpg"
+
+
+def test_escapes_lead_nowhere_that_a_path_does_not() -> None:
+    with pytest.raises(SchemeNotAllowedError, match="NUL"):
+        storage.normalise("file:///x/%00.jpg")
+    assert storage.normalise("file:///in/%2e%2e/a.jpg") == "file:///a.jpg"
+
+
+def test_what_cannot_be_seen_is_shown() -> None:
+    assert storage.shown("file:///x/a b.jpg") == "/x/a b.jpg"
+    assert storage.shown("file:///x/a.jpg ") == "'/x/a.jpg '"
+    assert storage.shown("file:///x/caf%E9.jpg") == "'/x/caf\\udce9.jpg'"
+    assert storage.shown("s3://b/k?sig=cafe") == "s3://b/k?sig=***"
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1) | st.text("%aA4\udce9"))
 def test_a_normalised_path_stays_as_it_is(name: str) -> None:
     uri = storage.normalise("/folder/" + name)
     assert storage.normalise(uri) == uri

@@ -17,16 +17,16 @@ from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import choose_device, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor, SourceFeatures
 from lp_ray.engine.liveportrait.weights.weight_set import WeightIdentity, WeightSet
-from lp_ray.engine.protocol import CROP_SIZE, PairMotion, SourceCrops, Span
+from lp_ray.engine.protocol import CROP_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
-from lp_ray.motion.reference import find_reference
+from lp_ray.motion.reference import find_reference, neutral_face
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfer
 
 NAME = "liveportrait"
 
-OUTPUT_VERSION = 3
+OUTPUT_VERSION = 4
 """Raised whenever the same template, source and weights would give other frames."""
 
 RATIO_POINTS = (203, 478)
@@ -110,6 +110,8 @@ class LivePortraitEngine:
         driving = motion.driving
         at = find_reference(driving, options.driving_reference)
         reference = _read(driving, at, at + 1)
+        if reference.is_still and self._variant == "animal":
+            reference = neutral_face(reference)
         how = transfer_options(options, self._variant)
         if motion.source is None:
             return Direction(motion, how, reference, None, None)
@@ -119,8 +121,8 @@ class LivePortraitEngine:
         whole = Direction(motion, how, reference, source, None).driving(0, n)
         return Direction(motion, how, reference, source, carry(source, whole, reference, how))
 
-    def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB.
+    def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[Frames]:
+        """Yield the frames of each chunk of `span`; their facts are the driving keypoints asked for, n x 21 x 3.
 
         Raises EngineOutputError for a black or non-finite picture, UnsupportedError for what these inputs cannot
         serve.
@@ -134,7 +136,7 @@ class LivePortraitEngine:
                 raise ValueError("a source video needs the direction of a source video")
             driving = direction.driving(start, stop)
             x_d = transfer(own, driving, direction.reference, self._predictor.heads, direction.options, tracks)
-            yield self._predictor.frames(features, own.x_s, x_d)
+            yield Frames(self._predictor.frames(features, own.x_s, x_d), {"keypoints": np.asarray(x_d, np.float32)})
 
 
 def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:

@@ -18,7 +18,7 @@ from lp_ray.engine.preview.still import neutral_of
 from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.preview.transfer import DriverFrame, FrameMotion, Transfer
 from lp_ray.engine.preview.warp import render
-from lp_ray.engine.protocol import FRAME_SIZE, PairMotion, SourceCrops, Span
+from lp_ray.engine.protocol import FRAME_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.rates import Indices
@@ -97,8 +97,8 @@ class PreviewEngine:
         rest = neutral_of(frame, self.model) if len(driving) == 1 else frame
         return Direction(motion, rest, options.driving_multiplier)
 
-    def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of each chunk of `span`, n x 512 x 512 x 3 RGB.
+    def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[Frames]:
+        """Yield the frames of each chunk of `span`; their facts are what the driving adds (`FrameMotion`).
 
         Raises EngineOutputError for motion that is not finite.
         """
@@ -107,7 +107,17 @@ class PreviewEngine:
         for start, stop in span.chunks():
             frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
             shown = [transfers[0 if len(transfers) == 1 else i - span.start] for i in range(start, stop)]
-            yield _draw([t.source for t in shown], [t.motion(f) for t, f in zip(shown, frames, strict=True)])
+            motions = [t.motion(f) for t, f in zip(shown, frames, strict=True)]
+            yield Frames(_draw([t.source for t in shown], motions), _facts(motions))
+
+
+def _facts(motions: Sequence[FrameMotion]) -> dict[str, NDArray[np.float32]]:
+    """Size factor n, rotation n x 3 x 3 and shift n x 3 (px of the crop, y up) that the driving adds to the source."""
+    return {
+        "scale": np.array([motion.scale for motion in motions], np.float32),
+        "rotation": np.stack([motion.rotation for motion in motions]).astype(np.float32),
+        "shift": np.stack([motion.shift for motion in motions]).astype(np.float32),
+    }
 
 
 def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion]) -> NDArray[np.uint8]:

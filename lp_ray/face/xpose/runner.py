@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from torch import Tensor
 
-from lp_ray.base.arrays import Image
+from lp_ray.base.arrays import Box, Image
 from lp_ray.base.errors import EngineOutputError, RefusedError, UnsupportedError
 from lp_ray.face.protocol import Face
 from lp_ray.face.xpose.identity import CODE_VERSION
@@ -97,7 +97,7 @@ def exact_float32(device: torch.device) -> Iterator[None]:
 
 
 class XPoseDetector:
-    """Finds animals' faces and their landmarks. One per actor; about 0.4 TFLOP a picture.
+    """Finds animals' faces and their landmarks; implements `Landmarker`. One per actor; about 0.4 TFLOP a picture.
 
     `digest` changes with the weights, the prompts, the thresholds and the code. The reference rejects nothing
     and takes its best candidate; `detect(...)[0]` is that one whenever its score is above `min_score`.
@@ -139,6 +139,31 @@ class XPoseDetector:
         size = np.array(image.shape[1::-1], np.float64)
         kept = survivors(boxes, scores, self.min_score, self.max_overlap)
         return [Face(points[i].astype(np.float64) * size, float(scores[i])) for i in kept]
+
+    def detect_in_box(self, image: Image, box: Box) -> Face | None:
+        """Return the face whose middle is nearest to that of `box`, among those whose middle is in it, or None."""
+        return _nearest(box, [face for face in self.detect(image) if _holds(box, _middle(face.box))])
+
+    def follow(self, image: Image, previous: Face) -> Face | None:
+        """Return the face nearest to that of the last frame, no further than its own size, or None."""
+        found = _nearest(previous.box, self.detect(image))
+        size = np.ptp(previous.points, axis=0).max()
+        if found is None or np.hypot(*np.subtract(_middle(found.box), _middle(previous.box))) > size:
+            return None
+        return found
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _holds(box: Box, point: tuple[float, float]) -> bool:
+    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
+
+
+def _nearest(box: Box, faces: list[Face]) -> Face | None:
+    middle = _middle(box)
+    return min(faces, key=lambda face: float(np.hypot(*np.subtract(_middle(face.box), middle))), default=None)
 
 
 def _digest(model: XPose, prompts: TextPrompts, *settings: float) -> str:

@@ -34,7 +34,7 @@ def chunks(
     engine: Engine, prepared: PreparedSource, template: TemplateReader, span: Span, options: PairOptions = OPTIONS
 ) -> Iterator[NDArray[np.uint8]]:
     direction = engine.direct(PairMotion(template, np.arange(len(template))), options)
-    return engine.animate(prepared, direction, span)
+    return (made.images for made in engine.animate(prepared, direction, span))
 
 
 def test_motion_has_the_templates_arrays(motion: MotionFrames) -> None:
@@ -109,6 +109,20 @@ def test_the_animals_engine_takes_their_nine_points_and_rescales(
     assert motion.keys() == TAILS.keys() - {"eye_ratio", "lip_ratio"}
     prepared = animals.prepare(SourceCrops(source.images, np.zeros((1, 9, 2))))
     assert frames(animals, prepared, make_template(motion), Span(0, 2, 2)).shape == (2, 512, 512, 3)
+
+
+def test_an_animal_driven_by_a_picture_moves_as_the_picture_says(
+    source: SourceCrops, crops: NDArray[np.uint8], make_template: MakeTemplate
+) -> None:
+    """Two pictures give two frames, and neither is the animal at rest; the same picture gives the same frame."""
+    animals = LivePortraitEngine(load_weights("seeded", "tiny", "animal"))
+    prepared = animals.prepare(SourceCrops(source.images, np.zeros((1, 9, 2))))
+    pictures = [make_template(animals.extract(crops[i : i + 1], np.zeros((1, 0, 2)))) for i in (0, 9, 0)]
+    first, second, again = (frames(animals, prepared, picture, Span(0, 1, 1)) for picture in pictures)
+    rest = frames(animals, prepared, pictures[0], Span(0, 1, 1), PairOptions(driving_multiplier=0.0))
+    np.testing.assert_array_equal(first, again)
+    for one, other in ((first, second), (first, rest), (second, rest)):
+        assert np.abs(one.astype(int) - other).mean() > 0.05
 
 
 def test_inputs_of_another_form_are_refused(

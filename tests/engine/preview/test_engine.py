@@ -28,7 +28,7 @@ def _chunks(
     engine: Engine, prepared: list[PreparedSource], template: TemplateReader, span: Span, options: PairOptions
 ) -> Iterator[np.ndarray]:
     direction = engine.direct(PairMotion(template, np.arange(len(template))), options)
-    return engine.animate(prepared, direction, span)
+    return (made.images for made in engine.animate(prepared, direction, span))
 
 
 def test_extract_gives_float32_rows(motion: MotionFrames) -> None:

@@ -1,0 +1,135 @@
+"""Rows: dataclasses that travel between processes as columns of a Ray Data batch.
+
+Scalars and arrays are columns of their own; arrays by name share one, as safetensors; all else is JSON text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from lp_ray.contract.failure import Failure
+
+Batch = dict[str, NDArray[Any]]
+"""A Ray Data batch in numpy format."""
+
+Arrays = dict[str, NDArray[Any]]
+"""Arrays by name, in a row."""
+
+_SCALARS = (str, int, float, bool)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the runtime notes of a row on its way; stages do not look at it.
+
+    `seconds`: what stages took for this row, by stage, where no earlier row of theirs counted it; `failure`: why the
+    row carries nothing.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+def array(*shape: int | str) -> Any:
+    """Declare an array column by its shape: sides that vary are named, the first one is 0 where there is nothing."""
+    return field(metadata={"shape": shape})
+
+
+@dataclass(frozen=True)
+class Row:
+    """Base of the rows. Fields are scalars, arrays (see `array`), `Arrays`, dataclasses, and what may be None."""
+
+    trace: Trace = field(default_factory=Trace, kw_only=True)
+
+    _declared: ClassVar[tuple[_Column, ...]]
+
+    def to_batch(self) -> Batch:
+        """Return this row as a batch of one."""
+        return {column.name: column.encode(getattr(self, column.name)) for column in _columns(type(self))}
+
+    @classmethod
+    def from_batch(cls, batch: Batch) -> Iterator[Self]:
+        """Yield the rows of a batch; arrays stay views of Ray's shared memory, read-only.
+
+        Raises KeyError naming the column that an earlier stage did not provide.
+        """
+        columns = _columns(cls)
+        if missing := [column.name for column in columns if column.name not in batch]:
+            raise KeyError(f"{cls.__name__} has no column {missing[0]!r} among {', '.join(batch)}")
+        for i in range(len(batch["trace"])):
+            yield cls(**{column.name: column.decode(batch[column.name][i]) for column in columns})
+
+    @classmethod
+    def without_content(cls, row: Row, trace: Trace) -> Self:
+        """Return the row that follows `row` where there is nothing to carry: what both name is kept, all else empty."""
+        values = {
+            column.name: getattr(row, column.name) if hasattr(row, column.name) else column.empty()
+            for column in _columns(cls)
+            if column.name != "trace"
+        }
+        for column in _columns(cls):
+            if column.shape is not None:
+                values[column.name] = column.empty()
+        return cls(**values, trace=trace)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """How one field travels; `shape` is an array's."""
+
+    name: str
+    hint: Any
+    shape: tuple[int | str, ...] | None
+
+    def encode(self, value: Any) -> NDArray[Any]:
+        if self.shape is not None:
+            return np.asarray(value)[None]
+        if self.hint == Arrays:
+            return np.frombuffer(_pack(value), np.uint8)[None]
+        if self.hint in _SCALARS:
+            return np.array([value])
+        return np.array([msgspec.json.encode(value).decode()])
+
+    def decode(self, value: Any) -> Any:
+        if self.shape is not None:
+            return value
+        if self.hint == Arrays:
+            return safetensors.numpy.load(value.tobytes())
+        if self.hint in _SCALARS:
+            return self.hint(value)
+        return _decoder(self.hint).decode(str(value))
+
+    def empty(self) -> Any:
+        if self.shape is not None:
+            sides = [0, *(side if isinstance(side, int) else 0 for side in self.shape[1:])]
+            return np.empty(sides, get_args(get_args(self.hint)[1])[0])
+        if type(None) in get_args(self.hint):
+            return None
+        if self.hint is str:  # a key: a row without it would be nobody's
+            raise TypeError(f"the row before does not say {self.name!r}")
+        return (get_origin(self.hint) or self.hint)()
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    return safetensors.numpy.save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()})
+
+
+def _columns(kind: type[Row]) -> tuple[_Column, ...]:
+    if "_declared" not in vars(kind):
+        hints = get_type_hints(kind)
+        columns = tuple(_Column(f.name, hints[f.name], f.metadata.get("shape")) for f in fields(kind))
+        kind._declared = columns
+    return kind._declared
+
+
+@cache
+def _decoder(hint: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(hint)

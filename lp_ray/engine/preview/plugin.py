@@ -1,0 +1,29 @@
+"""The preview engine as a job's engine. It needs no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from lp_ray.base.errors import RefusedError
+from lp_ray.engine.preview.engine import PreviewEngine
+from lp_ray.engine.preview.topology import N_POINTS
+from lp_ray.engine.protocol import EngineIdentity, EngineSpec
+
+
+class PreviewPlugin:
+    """Implements `lp_ray.engine.protocol.EnginePlugin`."""
+
+    defaults: ClassVar[Mapping[str, object]] = {"device": "cpu"}
+
+    def identify(self, spec: EngineSpec) -> EngineIdentity:
+        engine = self.create(spec)
+        return EngineIdentity(engine.name, engine.digest, engine.needs_crops, engine.source_size, N_POINTS)
+
+    def create(self, spec: EngineSpec) -> PreviewEngine:
+        if spec.device != "cpu":
+            raise RefusedError(f"engine.device={spec.device!r}: the preview engine runs on cpu only")
+        return PreviewEngine()
+
+
+PLUGIN = PreviewPlugin()

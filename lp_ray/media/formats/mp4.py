@@ -1,0 +1,32 @@
+"""Videos: H.264 in mp4, with sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from lp_ray.base.arrays import Image
+from lp_ray.media.encode import encode_segment
+from lp_ray.media.facts import MediaFacts
+from lp_ray.media.formats.protocol import Encoding
+from lp_ray.media.join import AudioCut, join_segments
+
+
+class Mp4:
+    """Implements `lp_ray.media.formats.protocol.OutputFormat`."""
+
+    kind = "video"
+    suffix = segment_suffix = ".mp4"
+    has_sound = True
+
+    def write_segment(self, path: Path, pictures: Iterator[Image], how: Encoding) -> None:
+        encode_segment(path, pictures, how.fps, how.crf, how.preset, encoder=how.encoder)
+
+    def join(
+        self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
+    ) -> MediaFacts:
+        return join_segments(segments, output, fps, n_frames, sound)
+
+
+FORMAT = Mp4()

@@ -1,0 +1,36 @@
+"""One picture: what a picture driven by a picture becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from lp_ray.base.arrays import Image
+from lp_ray.base.errors import UnsupportedError
+from lp_ray.media.facts import MediaFacts, still_facts
+from lp_ray.media.formats.protocol import Encoding
+from lp_ray.media.images import write_image
+from lp_ray.media.join import AudioCut
+
+
+class Png:
+    """Implements `lp_ray.media.formats.protocol.OutputFormat`."""
+
+    kind = "image"
+    suffix = segment_suffix = ".png"
+    has_sound = False
+
+    def write_segment(self, path: Path, pictures: Iterator[Image], how: Encoding) -> None:
+        write_image(path, next(pictures))
+
+    def join(
+        self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
+    ) -> MediaFacts:
+        if n_frames != 1:
+            raise UnsupportedError(f"format=png holds one frame, the pair has {n_frames}: use format=mp4 or frames")
+        segments[0].rename(output)
+        return still_facts(output)
+
+
+FORMAT = Png()

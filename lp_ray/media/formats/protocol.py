@@ -1,0 +1,54 @@
+"""What an output format is to the rest of the package.
+
+The write stage encodes a chunk of pictures into a segment; the finalize task joins a pair's segments into the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from lp_ray.base.arrays import Image
+from lp_ray.media.encode import Encoder
+from lp_ray.media.facts import MediaFacts
+from lp_ray.media.join import AudioCut
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How pictures are written: rate, number of the first one in the pair, and the pair's options."""
+
+    fps: Fraction
+    first: int
+    crf: int
+    preset: str
+    encoder: Encoder
+
+
+class OutputFormat(Protocol):
+    """One format. Its methods must give the same bytes for the same pictures: segments may be written twice."""
+
+    kind: str
+    """What the results' column `kind` says."""
+    suffix: str
+    """Ending of the result's name."""
+    segment_suffix: str
+    """Ending of a segment's name."""
+    has_sound: bool
+    """Whether `join` takes a sound track."""
+
+    def write_segment(self, path: Path, pictures: Iterator[Image], how: Encoding) -> None:
+        """Write a chunk of pictures, H x W x 3 RGB uint8 each."""
+        ...
+
+    def join(
+        self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
+    ) -> MediaFacts:
+        """Join the segments of a pair, in order, and return what the written file says of itself.
+
+        Raises EngineOutputError for segments that do not hold `n_frames` frames.
+        """
+        ...

@@ -1,0 +1,45 @@
+"""Options that have no effect in their pairs, taken out of all pairs at once before these get their keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.contract.effects import PairFacts
+from lp_ray.contract.normalise import ineffective, normalise_options
+from lp_ray.contract.options import PairOptions
+from lp_ray.plan.pairing import Pairs
+
+Marks = NDArray[np.bool_]
+
+
+def normalise_pairs(
+    pairs: Pairs, source_videos: Marks, source_boxes: Marks, driving_templates: Marks, animal: bool
+) -> tuple[Pairs, Counter[str]]:
+    """Return the pairs, in their order, under normalised options, and how many pairs each option was taken out of.
+
+    Marks are per row of the two manifests: sources that are videos, sources that have a box, drivings that are motion
+    templates; `animal` is the engine's variant. Counted are the lines of `ineffective`. What the content of a driving
+    decides (one frame, square frames) is not known yet and takes nothing out.
+    """
+    columns = np.stack(
+        [
+            pairs.option_index,
+            source_videos[pairs.source_index],
+            source_boxes[pairs.source_index],
+            driving_templates[pairs.driving_index],
+        ]
+    ).astype(np.int64)
+    kinds, kind_of_pair, n_pairs = np.unique(columns, axis=1, return_inverse=True, return_counts=True)
+    sets: dict[PairOptions, int] = {}
+    index = np.zeros(kinds.shape[1], np.int64)
+    said: Counter[str] = Counter()
+    for kind, (option, video, box, template) in enumerate(kinds.T.tolist()):
+        facts = PairFacts(bool(video), bool(box), bool(template), animal)
+        options = pairs.option_sets[option]
+        index[kind] = sets.setdefault(normalise_options(options, facts), len(sets))
+        for line in ineffective(options, facts):
+            said[line] += int(n_pairs[kind])
+    return Pairs(pairs.source_index, pairs.driving_index, index[kind_of_pair.ravel()], tuple(sets)), said

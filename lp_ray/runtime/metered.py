@@ -1,0 +1,56 @@
+"""An engine whose device's busy seconds are counted, so that the dashboard shows what share of the time it computes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.base import metrics
+from lp_ray.contract.options import PairOptions
+from lp_ray.engine.protocol import Engine, Frames, PairMotion, SourceCrops, Span
+from lp_ray.motion.template import MotionFrames
+
+
+class MeteredEngine:
+    """Implements `lp_ray.engine.protocol.Engine` by another engine. `direct` is not counted: it waits for storage."""
+
+    def __init__(self, engine: Engine, stage: str, device: str) -> None:
+        self._engine = engine
+        self._tags = (stage, device)
+        self.name, self.digest = engine.name, engine.digest
+        self.needs_crops, self.source_size = engine.needs_crops, engine.source_size
+
+    def extract(self, crops: NDArray[np.uint8] | None, points: NDArray[np.float64]) -> MotionFrames:
+        started = time.perf_counter()
+        motion = self._engine.extract(crops, points)
+        self._count(started)
+        return motion
+
+    def prepare(self, source: SourceCrops) -> Any:
+        started = time.perf_counter()
+        prepared = self._engine.prepare(source)
+        self._count(started)
+        return prepared
+
+    def direct(self, motion: PairMotion, options: PairOptions) -> Any:
+        return self._engine.direct(motion, options)
+
+    def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
+        chunks = self._engine.animate(source, direction, span)
+        while made := self._next(chunks):
+            yield made.pop()  # else it would be held here, while another face's chunk is made
+
+    def _next(self, chunks: Iterator[Frames]) -> list[Frames]:
+        """Return the next chunk, alone in a list, or nothing."""
+        started = time.perf_counter()
+        made = list(islice(chunks, 1))
+        self._count(started)
+        return made
+
+    def _count(self, started: float) -> None:
+        metrics.engine_busy(*self._tags, time.perf_counter() - started)
