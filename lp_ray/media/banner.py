@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 UNKNOWN = "unknown"
 
-_STREAM = re.compile(r"^\[info\]   Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (Video|Audio): (\w+)", re.MULTILINE)
+_STREAM = re.compile(
+    r"^\[info\]   Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (Video|Audio): (\w+)", re.MULTILINE
+)
 _CHOSEN = re.compile(r"Stream #0:(\d+) (?:-> #0:0|\([^)]*\) -> )")
 _PIXELS = re.compile(r"Video: [^\n]*?, (\w+)\(([^)\n]*)")
 # ffmpeg's names of pixel formats with alpha; WebM keeps it in a second stream and says so in a tag of the track.
@@ -15,9 +17,7 @@ _ALPHA = re.compile(
     r"Video: [^\n]*, (?:yuva|ya\d|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8)|^\[info\] +alpha_mode +: 1$", re.MULTILINE
 )
 _GREY = re.compile(r"Video: [^\n]*?, gray")
-_DURATION = re.compile(
-    r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)(?:, start: (-?\d+\.\d+))?", re.MULTILINE
-)
+_DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)(?:, start: (-?\d+\.\d+))?", re.MULTILINE)
 _ROTATION = re.compile(r"Display Matrix: rotation of (-?\d+\.\d+) degrees$", re.MULTILINE)
 _DOLBY = re.compile(r"DOVI configuration record: [^\n]*profile: (\d+)[^\n]*compatibility id: (\d+)")
 _FIELDS = ("top ", "bottom ")  # "top first", "bottom coded first (swapped)", ...

@@ -155,7 +155,14 @@ def list_pictures(source: Source, time_base: Fraction, glance: bool = False) -> 
         _check_count(len(cells), source)
 
     few = ["-frames:v", str(_GLANCE)] if glance else []
-    args = [*source.opened(), *source.filtered(_MARKS), *few, *marked(time_base, "pipe:1", " {ptsi}"), "-c:v", "rawvideo"]
+    args = [
+        *source.opened(),
+        *source.filtered(_MARKS),
+        *few,
+        *marked(time_base, "pipe:1", " {ptsi}"),
+        "-c:v",
+        "rawvideo",
+    ]
     _, tail = _run([*args, "-f", "framecrc", "-y", "file:/dev/null"], source, take, "error")
     found = np.array(cells, np.int64)
     return Pictures(found >> 1, np.array(timed, np.bool_), int((found & 1).sum()), tuple(ffmpeg.errors_in(tail)))

@@ -66,7 +66,9 @@ def describe(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "an MP4 or QuickTime film")
     if head[:4] == b"RIFF":
-        return {b"WEBP": "a WebP picture", b"AVI ": "an AVI film", b"WAVE": "a WAV sound"}.get(head[8:12], "a RIFF file")
+        return {b"WEBP": "a WebP picture", b"AVI ": "an AVI film", b"WAVE": "a WAV sound"}.get(
+            head[8:12], "a RIFF file"
+        )
     for magic, words in _MAGIC:
         if head.startswith(magic):
             return words

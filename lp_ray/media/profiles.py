@@ -58,7 +58,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str, to: str) -> bool:
-    levels = np.arange(0, 256, 15, np.uint8)
+    levels = np.arange(0, 256, 15).astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(len(levels), -1, 3)
     colours = PIL.Image.fromarray(cube)
     asked = colours.convert(mode)

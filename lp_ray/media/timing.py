@@ -114,9 +114,7 @@ def anchored(marks: NDArray[np.int64], timed: NDArray[np.bool_], last_ticks: int
     return np.rint(even).astype(np.int64)
 
 
-def straightened(
-    marks: NDArray[np.int64], time_base: Fraction, last_ticks: int, restarts: bool
-) -> NDArray[np.int64]:
+def straightened(marks: NDArray[np.int64], time_base: Fraction, last_ticks: int, restarts: bool) -> NDArray[np.int64]:
     """Return time stamps, in the order in which the pictures come, that only grow.
 
     Where a stamp does not come after the one before, another recording begins, whose clock starts anew: its first
