@@ -225,7 +225,8 @@ class _Reader:
         reasons = decoder.errors()
         reason = f" ({reasons[0]})" if reasons else ""
         raise TruncatedMediaError(
-            f"{self.info.name}: {high - low} frames announced from frame {low} on, only {max(0, reached - low)} decode{reason}"
+            f"{self.info.name}: {high - low} frames announced from frame {low} on, "
+            f"only {max(0, reached - low)} decode{reason}"
         )
 
 

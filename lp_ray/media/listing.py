@@ -77,7 +77,8 @@ class Packets:
     @property
     def seen(self) -> NDArray[np.bool_]:
         """Which packets are to be shown."""
-        return (self.table[:, 3] & (DISCARD | CORRUPT)) == 0
+        mask: NDArray[np.bool_] = (self.table[:, 3] & (DISCARD | CORRUPT)) == 0
+        return mask
 
     def hide_before_zero(self) -> None:
         """Flag what lies before time 0 as not to be shown, unless all does."""
@@ -88,12 +89,14 @@ class Packets:
     @property
     def timed(self) -> NDArray[np.bool_]:
         """Which packets are to be shown at a time of their own."""
-        return self.seen & (self.table[:, 1] != NO_TIME)
+        mask: NDArray[np.bool_] = self.seen & (self.table[:, 1] != NO_TIME)
+        return mask
 
     @property
     def is_key(self) -> NDArray[np.bool_]:
         """Which packets decoding can start at."""
-        return (self.table[:, 3] & (KEY | CORRUPT)) == KEY
+        mask: NDArray[np.bool_] = (self.table[:, 3] & (KEY | CORRUPT)) == KEY
+        return mask
 
     @property
     def keys(self) -> NDArray[np.int64]:
