@@ -18,6 +18,7 @@ _ALPHA = re.compile(
 )
 _GREY = re.compile(r"Video: [^\n]*?, gray")
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)(?:, start: (-?\d+\.\d+))?", re.MULTILINE)
+_RATE = re.compile(r"Video: [^\n]*?, (\d+(?:\.\d+)?) fps")
 _ROTATION = re.compile(r"Display Matrix: rotation of (-?\d+\.\d+) degrees$", re.MULTILINE)
 _DOLBY = re.compile(r"DOVI configuration record: [^\n]*profile: (\d+)[^\n]*compatibility id: (\d+)")
 _FIELDS = ("top ", "bottom ")  # "top first", "bottom coded first (swapped)", ...
@@ -57,6 +58,8 @@ class Banner:
     has_alpha: bool
     rotation: int
     dolby_only: bool
+    fps: float | None
+    """The frame rate as stated, rounded to two decimals; None where it is not told."""
     duration_s: float
     start_s: float
     """When the earliest of all streams begins, on the file's own clock; with `duration_s`, 0 where it is not told."""
@@ -76,7 +79,7 @@ def read_banner(log: str) -> Banner:
     video = {number: text for number, (match, text) in streams.items() if match.group(3) == "Video"}
     text = video.get(index, "")
     said = _said(text)
-    rotation, dolby = _ROTATION.search(text), _DOLBY.search(text)
+    rotation, dolby, rate = _ROTATION.search(text), _DOLBY.search(text), _RATE.search(text)
     return Banner(
         int(index),
         streams[index][0].group(4) if text else UNKNOWN,
@@ -85,6 +88,7 @@ def read_banner(log: str) -> Banner:
         _ALPHA.search(text) is not None,
         round(float(rotation.group(1)) / 90) * 90 % 360 if rotation else 0,
         dolby is not None and dolby.group(2) == "0",
+        float(rate.group(1)) if rate else None,
         *_duration(described),
         read_audio_tracks(log),
         tuple(int(number) for number, about in video.items() if number != index and _GREY.search(about)),

@@ -188,7 +188,7 @@ def _frames(source: Source, about: Banner, packets: Packets) -> _Frames:
     if about.codec not in _SAYS_FIELDS:
         n_interlaced = list_pictures(source, packets.time_base, glance=True).n_interlaced
     ticks = np.sort(packets.table[packets.seen, 1])
-    timeline = make_timeline(ticks, packets.time_base, packets.last_duration)
+    timeline = make_timeline(ticks, packets.time_base, packets.last_duration, hint=about.fps)
     return _Frames(timeline, ticks, packets.keys, n_interlaced=n_interlaced)
 
 
@@ -205,7 +205,7 @@ def _decoded_frames(source: Source, about: Banner, packets: Packets) -> _Frames:
     if len(listed) == len(marks) and not restarts:  # what a decoder makes up for B-frames without a time is poor
         ticks = listed
     stated = 1 / base if source.demuxer == "avi" and base >= Fraction(1, _MAX_AVI_RATE) else None
-    timeline = make_timeline(ticks, base, last_ticks, stated)
+    timeline = make_timeline(ticks, base, last_ticks, stated, about.fps)
     growing = bool((np.diff(marks) > 0).all())
     seekable = source.demuxer in _INDEXED and about.codec in _SEEKABLE and growing
     known = seekable and np.array_equal(marks, np.sort(packets.table[packets.timed, 1]))

@@ -35,6 +35,7 @@ _DEFAULT_RATE = Fraction(25)  # of a clip whose only frame has no duration
 _MAX_RATE = 1000
 _JITTER = 0.25  # of a frame: how far a time stamp may stray from its place at a constant rate
 _ROUNDING = 0.4  # of a frame: on a coarser clock, a frame that was dropped would pass for one that was rounded
+_HINTED = 4e-4  # a rate rounded to two decimals lies so near to the rate that is meant
 _JUMP_S = 10.0  # a longer gap, where clocks may start anew, is a new clock: ffmpeg's -dts_delta_threshold
 
 
@@ -59,20 +60,25 @@ class Timeline:
 
 
 def make_timeline(
-    ticks: NDArray[np.int64], time_base: Fraction, last_ticks: int, stated: Fraction | None = None
+    ticks: NDArray[np.int64],
+    time_base: Fraction,
+    last_ticks: int,
+    stated: Fraction | None = None,
+    hint: float | None = None,
 ) -> Timeline:
     """Find the exact rate of sorted time stamps; `last_ticks` is how long the last frame is shown.
 
     A clip is of constant rate if each frame lies within a tick or a quarter of a frame of its place;
     otherwise its most common gap gives the rate, and frames repeat or drop out to keep their times.
-    A rate that the container states for all of its frames, as AVI does, is not measured.
+    A rate that the container states for all of its frames, as AVI does, is not measured. `hint` is a rate that the
+    file names in passing: it decides between rates that fit, of which a short clip on a coarse clock has several.
     """
     if stated is not None:
         return _on_rate(ticks, time_base, stated, max(1, last_ticks))
     if ticks[0] == ticks[-1]:
         fps = _checked(1 / (last_ticks * time_base)) if last_ticks > 0 else _DEFAULT_RATE
         return Timeline(ticks, time_base, fps, True, np.arange(len(ticks)))
-    constant = _constant_rate(ticks, time_base)
+    constant = _constant_rate(ticks, time_base, hint)
     if constant is not None:
         return Timeline(ticks, time_base, constant, True, np.arange(len(ticks)))
     gaps = np.diff(ticks)
@@ -144,7 +150,7 @@ def _ceil_frames(seconds: float, fps: Fraction) -> int:
     return math.ceil(Fraction(seconds).limit_denominator(1_000_000) * fps)
 
 
-def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction) -> Fraction | None:
+def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction, hint: float | None) -> Fraction | None:
     span = int(ticks[-1]) - int(ticks[0])
     gaps = np.diff(ticks)
     mean = (len(ticks) - 1) / (span * time_base)
@@ -153,7 +159,7 @@ def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction) -> Fraction | 
     if gaps.min() == gaps.max():
         return mean
     near = [r for r in (*STANDARD_RATES, Fraction(round(mean))) if r and abs(r / mean - 1) < Fraction(1, 20)]
-    near.sort(key=lambda rate: abs(rate - mean))
+    near.sort(key=lambda rate: (hint is None or abs(float(rate) / hint - 1) > _HINTED, abs(rate - mean)))
     measured = mean.limit_denominator(1001)
     frame = 1 / float(mean * time_base)
     for stray in (min(1.0, _ROUNDING * frame), _JITTER * frame):  # first as exact as the clock allows, then jitter

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -182,17 +183,17 @@ def _look_like_videos(uris: pa.Array) -> NDArray[np.bool_]:
             window = uris.slice(first, _AT_ONCE).to_pylist()
             videos[first : first + len(window)] = [is_video(uri) for uri in window]
             unsure = [row for row, uri in enumerate(window) if may_move(uri) and storage.is_local(uri)]
-            moving = readers.map(lambda row: _moves(window[row]), unsure)
-            for row, answer in zip(unsure, moving, strict=True):
+            for row, answer in zip(unsure, readers.map(_moves, [window[row] for row in unsure]), strict=True):
                 videos[first + row] = videos[first + row] if answer is None else answer
     return videos
 
 
 def _moves(uri: str) -> bool | None:
     """Whether a local picture moves; None where it cannot be read, which is told later."""
+    path = storage.local_path(uri)
     try:
-        return moves(storage.local_path(uri))
-    except (InputError, OSError):
+        return None if path is None else moves(Path(path))
+    except (InputError, OSError, ValueError):
         return None
 
 
