@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @pytest.fixture(scope="module")
-def faces(goldens: Path) -> Arrays:
+def faces(goldens: Goldens) -> Arrays:
     with np.load(goldens / "blendshapes.npz") as file:
         return dict(file)
 

@@ -26,7 +26,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @pytest.fixture(scope="module")
-def dlib(goldens: Path) -> Arrays:
+def dlib(goldens: Goldens) -> Arrays:
     with np.load(goldens / "identity.npz") as file:
         return dict(file)
 
