@@ -47,11 +47,11 @@ TEXTS: list[tuple[str, bytes]] = [
     ("m.tsv", pd.DataFrame(ROWS).to_csv(index=False, sep="\t").encode()),
     ("m.csv", pd.DataFrame(ROWS).to_csv().encode()),
     ("m.csv", (as_csv(ROWS).replace("uri,source_id", " uri , source_id ,,") + ",,,\n\n").encode()),
-    ("m.csv.gz", gzip.compress(as_csv(ROWS).encode())),
+    ("m.csv.gz", gzip.compress(as_csv(ROWS).encode(), mtime=0)),
     ("m.jsonl", as_lines(ROWS).encode()),
     ("m.ndjson", ("\n" + as_lines(ROWS) + "\n\n").encode()),
     ("m.json", as_lines(ROWS).encode()),
-    ("m.jsonl.gz", gzip.compress(as_lines(ROWS).encode())),
+    ("m.jsonl.gz", gzip.compress(as_lines(ROWS).encode(), mtime=0)),
 ]
 
 
@@ -215,7 +215,7 @@ BAD_TEXTS = [
     ("s.csv", b"x" * (1 << 20) + b"x", "more than 1048576 characters"),
     ("s.csv", b"PK\x03\x04" + bytes(100), "a spreadsheet"),
     ("s.csv", b"\x1f\x8b\x08\x00" + b"no", "end-of-stream"),
-    ("s.csv.gz", gzip.compress(b"uri\na.jpg\n")[:-6], "end-of-stream"),
+    ("s.csv.gz", gzip.compress(b"uri\na.jpg\n", mtime=0)[:-6], "end-of-stream"),
     ("s.jsonl", b'{"uri": "a"}\n{"uri": \n', "line 2 is not JSON"),
     ("s.jsonl", b'[{"uri": "a"}]\n', "line 1 is a list, it must be one JSON object"),
     ("s.jsonl", b"[" * 100_000, "line 1 is not JSON"),
@@ -240,7 +240,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, name: str, data: bytes, wor
 
 
 def test_text_that_unpacks_to_too_much_is_refused_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "s.csv.gz").write_bytes(gzip.compress(b"uri\n" + b"a.jpg\n" * 1000))
+    (tmp_path / "s.csv.gz").write_bytes(gzip.compress(b"uri\n" + b"a.jpg\n" * 1000, mtime=0))
     monkeypatch.setattr("lp_ray.contract.text_tables.MAX_LINES", 1000)
     with pytest.raises(RefusedError, match="more than 1000 lines"):
         read_manifest(str(tmp_path / "s.csv.gz"), "source")
