@@ -13,6 +13,7 @@ from lp_ray.face.mediapipe.blendshapes import INDEX, NAMES, BlendshapeNetwork
 from lp_ray.face.mediapipe.gaze import gaze
 from lp_ray.face.mediapipe.head_pose import head_poses
 from lp_ray.face.pose import angles_of
+from tests.goldens import Goldens
 
 TOLERANCE = 1e-4
 DEGREES = 0.01

@@ -20,6 +20,7 @@ from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.editing import edit_source, make_edit, silenced, video_lips
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.records import SourceMotion
+from tests.goldens import Goldens
 
 TOLERANCE = 1e-5
 
