@@ -122,7 +122,7 @@ def preview_frames(folder: Path) -> Outputs:
         (template(folder, engine.name, {name: rows[2:] for name, rows in motion.items()}), PairOptions()),
     ):
         direction = engine.direct(PairMotion(driving, np.arange(len(driving))), options)
-        outputs += list(engine.animate(prepared, direction, Span(0, len(driving), 2)))
+        outputs += [made.images for made in engine.animate(prepared, direction, Span(0, len(driving), 2))]
     return outputs
 
 
@@ -147,7 +147,7 @@ def liveportrait_frames(folder: Path) -> Outputs:
     picture = people.prepare(SourceCrops(crops[:1], points[:1]))
     film = people.prepare(SourceCrops(crops, points, is_video=True))
     direction = people.direct(PairMotion(driving, np.array([2])), LIVEPORTRAIT_OPTIONS[0])
-    outputs += [frames[:, ::4, ::4] for frames in people.animate(picture, direction, Span(0, 1, 1))]
+    outputs += [made.images[:, ::4, ::4] for made in people.animate(picture, direction, Span(0, 1, 1))]
     with _keypoints_of(people, outputs):
         for options in LIVEPORTRAIT_OPTIONS:
             for prepared, own in ((picture, None), (film, driving)):
