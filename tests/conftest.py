@@ -35,3 +35,12 @@ def media() -> Path:
     folder = SHARED / "media"
     assert folder.is_dir(), f"no test media at {folder}"
     return folder
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Small inputs that were once read wrong."""
+    folder = SHARED / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no cases at {folder}")
+    return folder

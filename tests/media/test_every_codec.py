@@ -96,8 +96,24 @@ CODECS: dict[str, tuple[str, tuple[str, ...]]] = {
 # Encoders of what is no clip, or of none that is read here.
 LEFT_OUT = {
     **dict.fromkeys(
-        "alias_pix bmp dpx exr fits hdr jpegls libjxl libjxl_anim libwebp pam pbm pcx pfm pgm pgmyuv phm ppm qoi sgi "
-        "sunrast targa tiff vbn wbmp xbm xface xwd".split(),
+        [
+            *(
+                "alias_pix",
+                "bmp",
+                "dpx",
+                "exr",
+                "fits",
+                "hdr",
+                "jpegls",
+                "libjxl",
+                "libjxl_anim",
+                "libwebp",
+                "pam",
+                "pbm",
+            ),
+            *("pcx", "pfm", "pgm", "pgmyuv", "phm", "ppm", "qoi", "sgi", "sunrast", "targa", "tiff", "vbn", "wbmp"),
+            *("xbm", "xface", "xwd"),
+        ],
         "still pictures",
     ),
     **dict.fromkeys(("vnull", "wrapped_avframe"), "no codec"),
