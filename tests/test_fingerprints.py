@@ -43,6 +43,10 @@ PINNED: dict[str, tuple[int, Fingerprint]] = {
         1,
         {"floats": (4.57539, 0.99039, -2.62928, -1.66404, 1.36896, -0.54181, 0.56734)},
     ),
+    "lp_ray.face.identity.network.CODE_VERSION": (
+        1,
+        {"floats": (-2.15212, -0.7463, -1.76001, 0.12805, 1.1228, 1.98782, 0.40873)},
+    ),
     "lp_ray.plan.keys.OUTPUT_VERSION": (
         3,
         {
