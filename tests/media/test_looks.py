@@ -59,7 +59,7 @@ def test_an_empty_file_a_folder_and_nothing(tmp_path: Path) -> None:
     for read in (probe_video, read_image):
         with pytest.raises(UnreadableMediaError, match=r"empty\.jpg: the file is empty \(0 bytes\)"):
             read(tmp_path / "empty.jpg", LIMITS)
-        with pytest.raises(UnreadableMediaError, match="cannot be opened .*directory"):
+        with pytest.raises(UnreadableMediaError, match=r"cannot be opened .*directory"):
             read(tmp_path, LIMITS)
         with pytest.raises(MissingInputError, match=r"no\.jpg"):
             read(tmp_path / "no.jpg", LIMITS)
@@ -93,7 +93,7 @@ def _three_floats() -> bytes:
 def test_a_damaged_picture_is_no_strange_kind(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"rubbish" * 30)
-    with pytest.raises((UnreadableMediaError, TruncatedMediaError), match="damaged|ends early"):
+    with pytest.raises((UnreadableMediaError, TruncatedMediaError), match=r"damaged|ends early"):
         read_image(path, LIMITS)
 
 
