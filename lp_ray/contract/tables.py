@@ -60,9 +60,9 @@ _BAD_FILES = (pa.ArrowException, OSError, EOFError, zlib.error, OverflowError)
 
 
 def format_of(name: str) -> Format | None:
-    """Say what kind of table a file's name tells of; None where it does not."""
-    name = name.lower().removesuffix(".gz")
-    return next((form for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), None)
+    """Say what kind of table a file's name, or a signed address, tells of; None where it does not."""
+    names = [name.lower().removesuffix(".gz"), name.lower().partition("?")[0].removesuffix(".gz")]
+    return next((form for name in names for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), None)
 
 
 def read_table(uri: str, where: str) -> pa.Table:

@@ -324,7 +324,7 @@ def test_a_name_that_promises_another_kind_is_not_written(name: str) -> None:
 
 
 def test_names_tell_the_format() -> None:
-    assert [format_of(n) for n in ("a.PARQUET", "a.csv.gz", "a.ndjson", "a.jpg", "a")] == [
-        *("parquet", "csv", "jsonl"),
+    assert [format_of(n) for n in ("a.PARQUET", "a.csv.gz", "a.csv.gz?sig=x.y", "a.ndjson", "a.jpg", "a")] == [
+        *("parquet", "csv", "csv", "jsonl"),
         *(None, None),
     ]
