@@ -249,7 +249,9 @@ class PairsJob:
         """What the row of a whole pair says of its templates, and of the time its stages took."""
         driving, source = self._clips(pair)
         templates = self._templates
+        idle = self._plan.without_effect(pair, templates.length(driving).n_frames == 1, templates.is_square(driving))
         return {
+            "options_without_effect": idle or None,
             "template_uri": self._store.template(driving.template_key),
             "frames_without_face": templates.missing(driving),
             "source_frames_without_face": None if source is None else templates.missing(source),

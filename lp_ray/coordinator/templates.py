@@ -45,6 +45,8 @@ class TemplateFacts:
     n_frames: int
     fps: Fraction
     n_missing: int
+    square: bool | None = None
+    """Whether the clip's frames are as wide as they are high; None: the template does not tell."""
 
 
 @dataclass
@@ -73,6 +75,10 @@ class TemplatesMade:
     def missing(self, clip: ClipRow) -> int:
         """How many frames of a clip are without a face."""
         return self.facts[clip.template_key].n_missing
+
+    def is_square(self, clip: ClipRow) -> bool | None:
+        """Whether a clip's frames are square, as far as its template tells."""
+        return self.facts[clip.template_key].square
 
     def knows(self, clip: ClipRow) -> bool:
         return clip.template_key in self.facts
@@ -150,7 +156,8 @@ def _read_facts(layout: TemplateLayout, key: str) -> TemplateFacts | Failure:
             header = read_header(file)
     except (TemplateError, FileNotFoundError) as error:
         return Failure.of("template", error)
-    return TemplateFacts(header.n_frames, header.fps, len(header.missing_frames))
+    square = None if header.size is None else header.size[0] == header.size[1]
+    return TemplateFacts(header.n_frames, header.fps, len(header.missing_frames), square)
 
 
 def _take_note(layout: TemplateLayout, key: str, made: TemplatesMade, failure: Failure | None) -> None:

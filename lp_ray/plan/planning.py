@@ -158,12 +158,15 @@ class Plan:
     def options(self, pair: int) -> PairOptions:
         return self.pairs.option_sets[int(self.pairs.option_index[pair])]
 
-    def without_effect(self, pair: int) -> list[str]:
-        """Return the options of a pair that were asked for and have no effect, with the reasons."""
+    def without_effect(self, pair: int, still: bool | None = None, square: bool | None = None) -> list[str]:
+        """Return the options of a pair that were asked for and have no effect, with the reasons.
+
+        `still` and `square` say of the driving that it is one frame, and as wide as high, once it has been read.
+        """
         if self.asked is None:
             return []
         source, driving = self.source(pair), self.driving(pair)
-        facts = PairFacts(source.is_video, source.box is not None, is_template(driving.uri), self.animal)
+        facts = PairFacts(source.is_video, source.box is not None, is_template(driving.uri), self.animal, still, square)
         return ineffective(self.asked.option_sets[int(self.asked.option_index[pair])], facts)
 
     def source(self, pair: int) -> SourceRef:

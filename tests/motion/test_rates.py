@@ -88,10 +88,19 @@ def test_a_picture_takes_all_driving_frames() -> None:
     assert schedule.source.tolist() == [0, 0, 0] and schedule.driving.tolist() == [0, 2, 4]
 
 
-@pytest.mark.parametrize(("n", "rate"), [(0, Fraction(25)), (5, Fraction(0))])
-def test_nothing_to_show_is_refused(n: int, rate: Fraction) -> None:
+@pytest.mark.parametrize(
+    ("n", "rate_in", "rate_out"),
+    [(0, Fraction(25), Fraction(25)), (5, Fraction(0), Fraction(25)), (5, Fraction(25), Fraction(0))],
+)
+def test_nothing_to_show_is_refused(n: int, rate_in: Fraction, rate_out: Fraction) -> None:
     with pytest.raises(ValueError, match="cannot be shown"):
-        resample(n, rate, Fraction(25))
+        resample(n, rate_in, rate_out)
+
+
+@pytest.mark.parametrize(("n_source", "n_driving"), [(0, 3), (3, 0)])
+def test_a_video_of_no_frames_is_refused(n_source: int, n_driving: int) -> None:
+    with pytest.raises(ValueError, match=f"{n_source} source frames and {n_driving} driving frames make no video"):
+        drive_video(n_source, np.arange(n_driving), "loop")
 
 
 @given(
