@@ -261,7 +261,7 @@ def test_profiles_of_pictures_are_applied(cases: Path) -> None:
 
 @pytest.mark.parametrize("name", ["pq.avif", "hlg.avif", "pq.png", "p3.avif", "p3.png"])
 def test_still_pictures_of_hdr_and_wide_gamuts_by_number(name: str, bars: Path, tmp_path: Path) -> None:
-    """AVIF and PNG may name their colours by numbers (nclx, cICP) instead of a profile: they are mapped like a film's."""
+    """AVIF and PNG may name their colours by numbers (nclx, cICP), not by a profile: they are mapped like films."""
     kind, suffix = name.split(".")
     transfer = {"pq": "smpte2084", "hlg": "arib-std-b67", "p3": "bt709"}[kind]
     primaries = "smpte432" if kind == "p3" else "bt2020"
