@@ -1,13 +1,20 @@
-"""Whether a picture moves: GIF, PNG and WebP say so in their blocks; no pixel is decoded."""
+"""Which pictures are read as clips: those that move, and those whose colours need what clips' colours get.
+
+GIF, PNG, WebP and AVIF say so in their blocks; no pixel is decoded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_BLOCKS = 100_000  # looked through; the blocks that tell stand before the pictures
+_AVIF_HEADER_BYTES = 1 << 16  # its properties stand before its pictures
+_WIDE = (9, 11, 12)  # ITU-T H.273, table 2: BT.2020, DCI P3, Display P3
+_HDR = (16, 18)  # table 3: PQ, HLG
 _WEBP_ANIMATED = 0x02  # of VP8X's flags
 _GIF_IMAGE, _GIF_EXTENSION = 0x2C, 0x21
 
@@ -15,9 +22,22 @@ _GIF_IMAGE, _GIF_EXTENSION = 0x2C, 0x21
 def demuxer(path: Path, head: bytes) -> str | None:
     """Name the ffmpeg demuxer for a PNG or WebP of more than one frame; None for anything else."""
     if head.startswith(_PNG):
-        return "apng" if _n_png_frames(path) > 1 else None
+        return "apng" if _png(path).n_frames > 1 else None
     if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & _WEBP_ANIMATED:
         return "webp_anim" if _has_two_webp_frames(path) else None
+    return None
+
+
+def coded_demuxer(path: Path, head: bytes) -> str | None:
+    """Name the ffmpeg demuxer for a PNG or AVIF of one frame whose colours are coded as HDR or in a wide gamut by
+    number (ITU-T H.273), not by a profile; None for anything else."""
+    if head.startswith(_PNG):
+        return "png_pipe" if _is_far(_png(path).coded) else None
+    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"mif1"):
+        with path.open("rb") as file:
+            start = file.read(_AVIF_HEADER_BYTES)
+        at = start.find(b"colrnclx")
+        return "mov" if at >= 0 and _is_far(start[at + 9 : at + 13 : 2]) else None
     return None
 
 
@@ -44,16 +64,31 @@ def has_two_images(path: Path) -> bool:
         return images > 1
 
 
-def _n_png_frames(path: Path) -> int:
-    """Number of frames that the chunk acTL announces; it stands before the first picture (PNG, third edition, 11.3)."""
+@dataclass(frozen=True)
+class _Png:
+    """What the chunks acTL and cICP say; they stand before the first picture (PNG, third edition, 11.3)."""
+
+    n_frames: int = 1
+    coded: bytes = b""
+
+
+def _png(path: Path) -> _Png:
+    found = _Png()
     with path.open("rb") as file:
         file.seek(len(_PNG))
         for kind, size in _chunks(file, "big"):
             if kind == b"acTL" and size >= 4:
-                return int.from_bytes(file.read(4), "big")
-            if kind in (b"IDAT", b"IEND"):
+                found = replace(found, n_frames=int.from_bytes(file.read(4), "big"))
+            elif kind == b"cICP" and size == 4:
+                found = replace(found, coded=file.read(4)[:2])
+            elif kind in (b"IDAT", b"IEND"):
                 break
-    return 1
+    return found
+
+
+def _is_far(coded: bytes) -> bool:
+    """Whether primaries and transfer, as H.273 numbers them, are not those of screens."""
+    return len(coded) == 2 and (coded[0] in _WIDE or coded[1] in _HDR)
 
 
 def _has_two_webp_frames(path: Path) -> bool:

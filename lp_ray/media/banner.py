@@ -8,7 +8,7 @@ from dataclasses import dataclass
 UNKNOWN = "unknown"
 
 _STREAM = re.compile(
-    r"^\[info\]   Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (Video|Audio): (\w+)", re.MULTILINE
+    r"^\[info\]   Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\(([^)\n]*)\))?: (Video|Audio): (\w+)", re.MULTILINE
 )
 _CHOSEN = re.compile(r"Stream #0:(\d+) (?:-> #0:0|\([^)]*\) -> )")
 _PIXELS = re.compile(r"Video: [^\n]*?, (\w+)\(([^)\n]*)")
@@ -74,8 +74,8 @@ def read_banner(log: str) -> Banner:
     chosen = _CHOSEN.search(mapping)
     index = chosen.group(1) if chosen else "0"
     found = list(_STREAM.finditer(described))
-    ends = [*(match.start() for match in found[1:]), len(described)]
-    streams = {match.group(1): (match, described[match.start() : end]) for match, end in zip(found, ends, strict=True)}
+    starts = [*(match.start() for match in found), len(described)]
+    streams = {match.group(1): (match, described[starts[i] : starts[i + 1]]) for i, match in enumerate(found)}
     video = {number: text for number, (match, text) in streams.items() if match.group(3) == "Video"}
     text = video.get(index, "")
     said = _said(text)
@@ -102,8 +102,9 @@ def read_audio_tracks(log: str) -> tuple[AudioTrack, ...]:
     for match in _STREAM.finditer(described):
         if match.group(3) == "Audio":
             line = described[match.start() :].partition("\n")[0]
-            language = match.group(2) or ""
-            tracks.append(AudioTrack(len(tracks), "" if language == "und" else language, "(default)" in line))
+            language = match.group(2) or "und"
+            named = language != "und" and language.isascii() and language.isalnum()
+            tracks.append(AudioTrack(len(tracks), language if named else "", "(default)" in line))
     return tuple(tracks)
 
 

@@ -54,7 +54,7 @@ def _to_bt709(colours: Colours, alpha: bool, odd: bool) -> list[str]:
         steps.append("setparams=" + ":".join(said))
     planes = "gbrap" if alpha else "gbrp"
     if not hdr:
-        return [*steps, "zscale=p=bt709:t=bt709:m=gbr:r=full", f"format={planes}"]
+        return [*steps, "zscale=p=bt709:m=gbr:r=full", f"format={planes}"]
     return [
         *steps,
         f"zscale=p=bt709:t=linear:npl={_WHITE_NITS}",

@@ -48,13 +48,14 @@ def sniff_demuxer(head: bytes) -> str | None:
 
 
 def clip_demuxer(path: Path, head: bytes) -> str | None:
-    """Name the ffmpeg demuxer for a film, or for a picture that moves: WebP, PNG or AVIF of several frames."""
+    """Name the ffmpeg demuxer for a film, for a picture that moves (WebP, PNG or AVIF of several frames), or for one of
+    HDR or a wide gamut, whose colours are mapped as a film's are."""
     demuxer = sniff_demuxer(head)
     if demuxer is not None:
         return demuxer
     if is_picture_sequence(head):
         return "mov"
-    return animated.demuxer(path, head)
+    return animated.demuxer(path, head) or animated.coded_demuxer(path, head)
 
 
 def is_picture_sequence(head: bytes) -> bool:
@@ -94,8 +95,10 @@ def moves(path: Path) -> bool:
     A film (MP4, ...) of one frame is taken for a clip here: only listing its packets tells. Raises as `is_video` does.
     """
     head = read_head(path)
-    demuxer = clip_demuxer(path, head)
-    return animated.has_two_images(path) if demuxer == "gif" else demuxer is not None
+    demuxer = sniff_demuxer(head)
+    if demuxer == "gif":
+        return animated.has_two_images(path)
+    return demuxer is not None or is_picture_sequence(head) or animated.demuxer(path, head) is not None
 
 
 def _is_transport_stream(head: bytes) -> bool:

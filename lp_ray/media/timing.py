@@ -163,7 +163,7 @@ def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction, hint: float | 
     measured = mean.limit_denominator(1001)
     frame = 1 / float(mean * time_base)
     for stray in (min(1.0, _ROUNDING * frame), _JITTER * frame):  # first as exact as the clock allows, then jitter
-        for rate in (*near, measured):
+        for rate in filter(None, (*near, measured)):  # a rate of almost nothing rounds to 0
             if _fits(ticks, 1 / (rate * time_base), stray):
                 return rate
     return None

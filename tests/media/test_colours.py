@@ -10,12 +10,13 @@ import pytest
 
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.media import ffmpeg
-from lp_ray.media.clip import open_clip
+from lp_ray.media.clip import open_clip, open_footage
 from lp_ray.media.decode import frames
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.filters import is_hdr
 from lp_ray.media.images import read_image
 from lp_ray.media.probe import probe_video
+from lp_ray.media.sniff import moves
 
 from .cards import LIMITS, Pixels
 from .ranges import check_ranges, make_coded, run_ffmpeg
@@ -256,3 +257,23 @@ def test_profiles_of_pictures_are_applied(cases: Path) -> None:
     shown = read_image(cases / "p3.jpg", LIMITS).mean(axis=(0, 1))
     twin = read_image(cases / "repaired.jpg", LIMITS).mean(axis=(0, 1))
     assert abs(shown.mean() - twin.mean()) < 2
+
+
+@pytest.mark.parametrize("name", ["pq.avif", "hlg.avif", "pq.png", "p3.avif", "p3.png"])
+def test_still_pictures_of_hdr_and_wide_gamuts_by_number(name: str, bars: Path, tmp_path: Path) -> None:
+    """AVIF and PNG may name their colours by numbers (nclx, cICP), not by a profile: they are mapped like films."""
+    kind, suffix = name.split(".")
+    transfer = {"pq": "smpte2084", "hlg": "arib-std-b67", "p3": "bt709"}[kind]
+    primaries = "smpte432" if kind == "p3" else "bt2020"
+    rgb = suffix == "png"
+    matrix, pixels = ("gbr", "gbrp16le") if rgb else ("bt709" if kind == "p3" else "bt2020nc", "yuv444p10le")
+    light = "zscale=tin=bt709:pin=bt709:min=bt709:t=linear:npl=203,format=gbrpf32le"
+    coded = f"zscale=p={primaries}:t={transfer}:m={matrix}:r={'full' if rgb else 'tv'}:npl=203,format={pixels}"
+    codec = ["-c:v", "png", "-pix_fmt", "rgb48be"] if rgb else ["-c:v", "libaom-av1", "-crf", "4", "-cpu-used", "8"]
+    tags = ["-color_primaries", primaries, "-color_trc", transfer]
+    path = tmp_path / name
+    run_ffmpeg("-i", bars, "-vf", f"{light},{coded}", "-frames:v", "1", *codec, *tags, "-y", path)
+    assert not moves(path)
+    footage = open_footage(path, LIMITS)
+    assert footage.n_frames == 1
+    assert np.abs(_seen(path).astype(int) - BARS).max() <= 14

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.media import ffmpeg
 from lp_ray.media.clip import open_clip
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.join import AudioCut, join_segments
+from lp_ray.media.probe import probe_video
 from lp_ray.media.sound import add_sound
 
 from .cards import LIMITS, make_clip, numbers, remake
@@ -216,3 +218,80 @@ def test_pictures_come_one_by_one_from_a_real_clip_with_sound(media: Path, tmp_p
     loudness = [s[:n].reshape(-1, 480).mean(1) for s in (ours, theirs)]
     best = max(range(-20, 21), key=lambda lag: float(np.corrcoef(np.roll(loudness[0], lag), loudness[1])[0, 1]))
     assert abs(best) <= 1  # steps of 10 ms
+
+
+def _tones(path: Path, default: int, languages: tuple[str, ...] = ("eng", "ita", "fra")) -> Path:
+    """A clip of 2 s with a sound track per language, of 300, 600, 1200 Hz; one is flagged default."""
+    cards = make_clip(path.with_name("cards.mp4"), Fraction(25), range(50))
+    inputs, maps, flags = [], ["-map", "0:v"], []
+    for i, language in enumerate(languages):
+        inputs += ["-f", "lavfi", "-i", f"sine={300 * 2**i}:d=2:r=48000"]
+        maps += ["-map", f"{i + 1}:a"]
+        flags += [
+            f"-disposition:a:{i}",
+            "default" if i == default else "0",
+            f"-metadata:s:a:{i}",
+            f"language={language}",
+        ]
+    args = ["-i", ffmpeg.file_url(cards), *inputs, *maps, "-c:v", "copy", "-c:a", "aac", *flags]
+    ffmpeg.run([*args, "-y", ffmpeg.file_url(path)], 60, "tones")
+    return path
+
+
+def _pitch(path: Path) -> float:
+    """The strongest frequency of the first track, Hz."""
+    command = [ffmpeg.executable(), "-loglevel", "error", "-i", str(path), "-map", "0:a:0"]
+    command += ["-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"]
+    samples = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
+    return float(np.argmax(np.abs(np.fft.rfft(samples))) * RATE / len(samples))
+
+
+def _with_sound_of(driving: Path, folder: Path, track: int | None) -> Path:
+    output = folder / f"output-{track}.mp4"
+    segment = make_clip(folder / "segment.mp4", Fraction(25), range(50))
+    join_segments([segment], output, Fraction(25), 50, AudioCut(driving, track=track))
+    return output
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+@pytest.mark.parametrize("default", [0, 1, 2])
+def test_the_sound_track_that_a_player_takes(default: int, suffix: str, tmp_path: Path) -> None:
+    """The one flagged default, or any that is asked for by its number."""
+    film = _tones(tmp_path / f"film{suffix}", default)
+    tracks = probe_video(film, LIMITS).audio_tracks
+    assert [(track.index, track.language) for track in tracks] == [(0, "eng"), (1, "ita"), (2, "fra")]
+    assert [track.default for track in tracks] == [i == default for i in range(3)]
+    assert abs(_pitch(_with_sound_of(film, tmp_path, None)) - 300 * 2**default) < 10
+    assert abs(_pitch(_with_sound_of(film, tmp_path, 1)) - 600) < 10
+
+
+def test_a_sound_track_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    film = _tones(tmp_path / "film.mkv", 0, ("eng", "ita"))
+    with pytest.raises(UnsupportedError, match=r"film\.mkv: there is no sound track 2; it has 2.*0: eng, 1: ita"):
+        _with_sound_of(film, tmp_path, 2)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mpg"])
+def test_sound_of_recordings_joined_with_cat_goes_on(suffix: str, tmp_path: Path) -> None:
+    """In the second recording, whose times start again, clicks still meet their flashes."""
+    coded = ("-c:v", "mpeg2video", "-q:v", "3", "-c:a", "mp2") if suffix == ".mpg" else ("-c", "copy")
+    film = remake(_film(tmp_path / "film.mp4", Fraction(25), 125), tmp_path / f"part{suffix}", *coded)
+    joined = tmp_path / f"joined{suffix}"
+    joined.write_bytes(film.read_bytes() * 2)
+    output = _made(joined, tmp_path / "output.mp4", AudioCut(joined))
+    flashes, clicks = _flash_times(output), _click_times(output)
+    assert len(flashes) == len(clicks) == 8
+    assert np.abs(clicks[:4] - flashes[:4]).max() < 0.02
+    assert np.abs(clicks - flashes).max() < 0.1
+
+
+def test_sound_before_time_0_of_a_matroska_is_hidden_like_its_pictures(tmp_path: Path) -> None:
+    film = _film(tmp_path / "film.mp4", Fraction(25), 150)
+    whole = remake(film, tmp_path / "whole.mkv", "-c:v", "libx264", "-g", "50", "-bf", "2", "-c:a", "copy")
+    options = ("-c", "copy", "-avoid_negative_ts", "disabled")
+    cut = remake(whole, tmp_path / "cut.mkv", *options, before=("-ss", "1.5"))
+    output = _made(cut, tmp_path / "output.mp4", AudioCut(cut))
+    flashes, clicks = _flash_times(output), _click_times(output)
+    assert len(flashes) == len(clicks) == 4
+    assert abs(flashes[0] - 0.5) < 0.05
+    assert np.abs(clicks - flashes).max() < 0.03
