@@ -23,12 +23,16 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/python -m jobs.demo output=demo_output
 
+# Processes that share the tests out: more than the cores, because tests wait. 1: none beside the first.
+JOBS ?= 3
+PYTEST := PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadgroup --no-loadscope-reorder)
+
 test: setup lint
-	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
+	$(PYTEST) $(ARGS)
 
 # What to run before every commit: a few minutes, no Ray.
 check: setup lint
-	$(BIN)/python -m pytest -m unit
+	$(PYTEST) -m unit $(ARGS)
 
 # Part of `make test`; on its own for those who work on the cluster side.
 test-cluster: setup

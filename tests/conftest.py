@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.goldens import CARRIED, SHARED, Goldens
+from tests.goldens import CARRIED, Goldens
 from tests.sorting import HEAVY, group_of, marks_of, weight_of
 
 settings.register_profile("untimed", deadline=None)  # timings on shared machines are noise
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.generated", "tests.s3_server", "tests.running", "tests.official_weights"]
+pytest_plugins = ["tests.side_by_side", "tests.generated", "tests.s3_server", "tests.running", "tests.official_weights"]
 
 NEEDS_SHARED = "needs ../shared/"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=CARRIED,
         help="folder of reference numbers, of the form of tests/golden/data (see its README); may hold part of them",
     )
+    parser.addoption("--shared", type=Path, default=SHARED, help="folder of real media and cases, by default ../shared")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,23 +74,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def goldens(request: pytest.FixtureRequest) -> Goldens:
     """The folder of reference numbers: the option --goldens, by default the carried ones."""
-    return Goldens(request.config.getoption("--goldens"))
+    return Goldens(request.config.getoption("--goldens"), request.config.getoption("--shared"))
 
 
 @pytest.fixture(scope="session")
-def media() -> Path:
+def media(request: pytest.FixtureRequest) -> Path:
     """Real portraits, clips and templates. The repository does not carry them: without them the test is skipped."""
-    return _shared("media")
+    return _shared(request.config, "media")
 
 
 @pytest.fixture(scope="session")
-def cases() -> Path:
+def cases(request: pytest.FixtureRequest) -> Path:
     """Small inputs that went wrong once, with their story in a README; skipped like `media`."""
-    return _shared("cases")
+    return _shared(request.config, "cases")
 
 
-def _shared(name: str) -> Path:
-    folder = SHARED / name
+def _shared(config: pytest.Config, name: str) -> Path:
+    folder: Path = config.getoption("--shared") / name
     if not folder.is_dir():
         pytest.skip(f"{NEEDS_SHARED}{name}: real material that the repository does not carry")
     return folder

@@ -34,6 +34,7 @@ from lp_ray.media.sound import add_sound
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.pickle_io import ENGINE, export_pickle
 from lp_ray.motion.template import TemplateHeader
+from tests.side_by_side import shared_folder
 
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 TALK_FPS, NOD_FPS = Fraction(25), Fraction(30000, 1001)
@@ -136,8 +137,7 @@ class Performances:
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Generated:
     """Portraits, clips and templates made by code."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "generated"
+    folder = shared_folder(request.config, tmp_path_factory.getbasetemp()) / "generated"
     folder.mkdir(exist_ok=True)
     return Generated(folder)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 CARRIED = Path(__file__).parent / "golden" / "data"
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 SEEDLESS = frozenset(
     {
@@ -28,13 +27,14 @@ OF_MEDIA = frozenset({"identity.npz"})
 
 @dataclass(frozen=True)
 class Goldens:
-    """The folder given; `goldens / "kalman.npz"` is the path of a file of it.
+    """The folder given, and ../shared; `goldens / "kalman.npz"` is the path of a file of it.
 
     A file that the folder lacks is the carried one if no seed goes into it; else the test that asks is skipped, and
     the reason names the file.
     """
 
     folder: Path
+    shared: Path
 
     def __truediv__(self, name: str) -> Path:
         if path := self.find(name):
@@ -50,5 +50,5 @@ class Goldens:
         """Return where a file is: in the folder or, if no seed goes into it, among the carried ones; else None."""
         places = [self.folder]
         if name in SEEDLESS:
-            places += [CARRIED, SHARED / "goldens"]
+            places += [CARRIED, self.shared / "goldens"]
         return next((place / name for place in places if (place / name).is_file()), None)

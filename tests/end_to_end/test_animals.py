@@ -74,16 +74,20 @@ def path_of(row: dict[str, Any]) -> Path:
     return Path(row["video_uri"].removeprefix("file://"))
 
 
-def test_animals_of_pictures_and_of_boxes(folder: Path, run_job: RunJob, store: WeightStore, cache: str) -> None:
+def test_animals_of_pictures_and_of_boxes(
+    folder: Path, generated: Generated, run_job: RunJob, call_job: RunJob, store: WeightStore, cache: str
+) -> None:
     """Every animal moves as every template does, found or boxed, as a video and as a GIF; nothing is looked for twice.
 
-    A picture without an animal has a failed row that says so, and a source that says `auto` and shows a person, too.
+    A picture without an animal has a failed row that says so, and so have people and source videos.
     """
     sources = [{"uri": str(folder / f"{name}.jpg"), "source_id": name} for name in BOXES]
     sources += [{"uri": str(folder / f"{n}.jpg"), "source_id": f"{n} boxed", "box": box} for n, box in BOXES.items()]
     sources += [
         {"uri": str(folder / "empty.png"), "source_id": "empty", "subject": "auto"},
         {"uri": str(folder / "person.jpg"), "source_id": "person", "subject": "auto"},
+        {"uri": str(folder / "person.jpg"), "source_id": "said to be human", "subject": "human"},
+        {"uri": str(generated.film), "source_id": "film", "box": CAT_BOX, "subject": "animal"},
     ]
     drivings = [{"uri": str(folder / f"{name}.pkl"), "driving_id": name, "end_s": 0.2} for name in ("wink", "shy")]
     pairs = [
@@ -122,10 +126,14 @@ def test_animals_of_pictures_and_of_boxes(folder: Path, run_job: RunJob, store: 
         assert "no animal's face" in empty["error"] and "xpose.min_score=0.1" in empty["error"]
         assert (person["status"], person["error_class"]) == ("failed", "UnsupportedError")
         assert "engine.variant=human" in person["error"] and "subject=animal" in person["error"]
+        human, film = rows["said to be human", driving], rows["film", driving]
+        assert human["error_class"] == "UnsupportedError"
+        assert (film["stage"], film["error_class"]) == ("plan", "UnsupportedError")
+        assert "one frame of the video" in film["error"]
     kept = sorted((folder / "out" / "templates" / "faces").iterdir())
     assert len(kept) == len(BOXES) + 1, "one answer for each picture, the empty one's too"
     check_kept(kept, read_image(folder / "cat.jpg", Limits()), store)
-    assert "nothing to do" in run_job("animate", *command, LP_RAY_CACHE=cache).output
+    assert "nothing to do" in call_job("animate", *command, LP_RAY_CACHE=cache).output
 
 
 def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:

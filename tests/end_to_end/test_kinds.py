@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -42,14 +43,32 @@ def manifests(folder: Path, generated: Generated) -> tuple[str, ...]:
         {"uri": str(generated.still), "driving_id": "picture"},
         {"uri": str(generated.template), "driving_id": "template", "end_s": CUT_S},
     ]
+    (folder / "evil.pkl").write_bytes(pickle.dumps(_Evil(str(folder / "executed"))))
+    drivings.append({"uri": str(folder / "evil.pkl"), "driving_id": "evil"})
     pairs = [{"source_id": source, "driving_id": driving} for source, driving in EXPECTED]
-    pairs += [{"source_id": "animal", "driving_id": "template"}]
+    pairs += [{"source_id": "animal", "driving_id": "template"}, {"source_id": "picture", "driving_id": "evil"}]
     return (
         f"sources={write_manifest(folder / 's.parquet', sources)}",
         f"drivings={write_manifest(folder / 'd.parquet', drivings)}",
         f"pairs={write_manifest(folder / 'p.parquet', pairs)}",
         f"output={folder / 'out'}",
     )
+
+
+class _Evil:
+    """Unpickling this with plain pickle would create a file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self._path, "w")
+
+
+def check_evil(folder: Path, row: dict[str, Any]) -> None:
+    """A template that would run code fails its own pair, and has run nothing."""
+    assert (row["status"], row["stage"], row["error_class"]) == ("failed", "template", "TemplateError"), row["error"]
+    assert not (folder / "executed").exists()
 
 
 def rows_of(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
@@ -83,6 +102,7 @@ def test_liveportrait(tmp_path: Path, generated: Generated, run_job: RunJob) -> 
     animal = rows["animal", "template"]
     assert (animal["status"], animal["error_class"]) == ("failed", "UnsupportedError")
     assert "engine.variant=animal" in animal["error"]
+    check_evil(tmp_path, rows["picture", "evil"])
 
 
 def test_preview(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
@@ -99,6 +119,7 @@ def test_preview(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
             check_output(rows[pair], expected)
     animal = rows["animal", "template"]
     assert (animal["status"], animal["error_class"]) == ("failed", "UnsupportedError")
+    check_evil(tmp_path, rows["picture", "evil"])
     own = rows["picture", "clip"]["template_uri"].removeprefix("file://")
     ended = run_job(
         "animate", f"source={generated.portrait}", f"driving={own}", "end_s=0.2", f"output={tmp_path / 'own'}"
@@ -107,29 +128,6 @@ def test_preview(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
     (row,) = results.read_results(str(tmp_path / "own")).to_pylist()
     check_output(row, ("video", 6, Fraction(30), False, PORTRAIT_SIZE))
     assert row["video_uri"].removeprefix("file://") in ended.output, "a single pair's result is named"
-
-
-def test_animals(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
-    """A box stands for the landmarks; people and videos need the other variant. X-Pose: see test_animals.py."""
-    sources = [
-        {"uri": str(generated.cat), "source_id": "boxed", "box": CAT_BOX},
-        {"uri": str(generated.film), "source_id": "film", "box": CAT_BOX, "subject": "animal"},
-        {"uri": str(generated.portrait), "source_id": "person", "subject": "human"},
-    ]
-    drivings = [{"uri": str(generated.template), "driving_id": "template", "end_s": CUT_S}]
-    command = (
-        f"sources={write_manifest(tmp_path / 's.parquet', sources)}",
-        f"drivings={write_manifest(tmp_path / 'd.parquet', drivings)}",
-        f"output={tmp_path / 'out'}",
-    )
-    ended = run_job("animate", *command, *SEEDED, "engine.variant=animal")
-    assert ended.code == 3, ended.output
-    rows = rows_of(tmp_path)
-    boxed = rows["boxed", "template"]
-    check_output(boxed, ("video", 12, Fraction(30), False, (boxed["width"], boxed["height"])))
-    assert (rows["film", "template"]["error_class"], rows["film", "template"]["stage"]) == ("UnsupportedError", "plan")
-    assert "one frame of the video" in rows["film", "template"]["error"]
-    assert rows["person", "template"]["error_class"] == "UnsupportedError"
 
 
 @pytest.mark.parametrize(

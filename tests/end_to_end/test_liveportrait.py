@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import pytest
@@ -52,9 +51,7 @@ def test_pairs_with_options_of_their_own(
 def test_the_references_templates_drive_portraits(
     tmp_path: Path, media: Path, generated: Generated, run_job: RunJob
 ) -> None:
-    """Old and new .pkl templates are drivings; a malicious one fails its own pair and is never executed."""
-    proof = tmp_path / "executed"
-    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(_Evil(str(proof))))
+    """Its .pkl files in the old and in the new style are drivings; test_kinds.py has malicious ones."""
     sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(generated.portrait), "source_id": "s"}])
     templates = media / "templates"
     drivings = write_manifest(
@@ -62,33 +59,14 @@ def test_the_references_templates_drive_portraits(
         [
             {"uri": str(templates / "d5.pkl"), "driving_id": "old", "end_s": 1.0},
             {"uri": str(templates / "wink.pkl"), "driving_id": "new"},
-            {"uri": str(tmp_path / "evil.pkl"), "driving_id": "evil"},
         ],
     )
     command = (f"sources={sources}", f"drivings={drivings}", "paste_back=false")
     ended = run_job("animate", *command, f"output={tmp_path / 'o'}", *SEEDED)
-    assert ended.code == 3, ended.output
+    assert ended.code == 0, ended.output
     rows = {row["driving_id"]: row for row in results.read_results(str(tmp_path / "o")).to_pylist()}
-    assert {name: row["status"] for name, row in rows.items()} == {"old": "done", "new": "done", "evil": "failed"}
-    assert (rows["evil"]["stage"], rows["evil"]["error_class"]) == ("template", "TemplateError")
-    assert not proof.exists()
+    assert {name: row["status"] for name, row in rows.items()} == {"old": "done", "new": "done"}
     assert rows["old"]["n_frames"] == 30 and not rows["old"]["has_audio"]
-    ended = run_job("animate", *command, f"output={tmp_path / 'p'}")
-    rows = {row["driving_id"]: row for row in results.read_results(str(tmp_path / "p")).to_pylist()}
-    classes = {name: row["error_class"] for name, row in rows.items()}
-    assert classes == {"old": "UnsupportedError", "new": "UnsupportedError", "evil": "TemplateError"}
-    assert not proof.exists()
-    assert "engine=liveportrait" in rows["old"]["error"]
-
-
-class _Evil:
-    """Unpickling this with plain pickle would create a file."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __reduce__(self) -> tuple[object, tuple[str, str]]:
-        return open, (self._path, "w")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.faults.drivers import driver
 from tests.faults.material import make_numbered, strip_numbers
 from tests.faults.outputs import check_whole, rows
+
+pytestmark = pytest.mark.ray
 
 STAGES = ("TrackClips", "ExtractMotion", "CropSources", "AnimatePairs", "WriteSegments", "finalize_pair")
 """By which Ray names the processes of actors and tasks."""
