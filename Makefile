@@ -23,8 +23,8 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/python -m jobs.demo output=demo_output
 
-# Processes that share the tests out: more than the cores, because tests wait. 1: none beside the first.
-JOBS ?= 3
+# Processes that share the tests out: as many as there are cores; 1: none beside the first.
+JOBS ?= 2
 PYTEST := PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadgroup --no-loadscope-reorder)
 
 test: setup lint

@@ -185,7 +185,7 @@ def webhook_from(config: DictConfig) -> Webhook | None:
 def tell(text: bytes, settings: Settings, webhook: Webhook | None) -> list[str]:
     """Put the summary away, POST it, and return what to say of that: neither makes a job fail."""
     try:
-        lines = [f"summary: {storage.display(write_summary(settings, text)).removeprefix('file://')}"]
+        lines = [f"summary: {storage.shown(write_summary(settings, text))}"]
     except (LpRayError, OSError) as error:
         lines = [f"no summary was written: {error}"]
     return [*lines, webhook.post(text)] if webhook else lines

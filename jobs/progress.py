@@ -11,6 +11,7 @@ from typing import Any, Never, TextIO
 
 from tqdm import tqdm
 
+from lp_ray import storage
 from lp_ray.base.errors import RefusedError
 from lp_ray.contract.result_schema import FILTERED
 from lp_ray.coordinator.reporting import Progress, Reporter, Summary
@@ -156,5 +157,5 @@ def summary_lines(summary: Summary, output: str) -> list[str]:
     lines += [f"  failed with {error}: {count}" for error, count in list(summary.by_error.items())[:5]]
     if summary.unexpected:
         lines.append(f"unexpected errors: {summary.unexpected}; see traceback_uri in the results, and report them")
-    where = output.removeprefix("file://")
-    return [*lines, f"videos:  {where}/videos", f"results: {where}/results"]
+    videos, table = storage.shown(f"{output}/videos"), storage.shown(f"{output}/results")
+    return [*lines, f"videos:  {videos}", f"results: {table}"]

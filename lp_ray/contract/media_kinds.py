@@ -1,19 +1,23 @@
 """What an input is, as far as its name tells: the plan must know it before anything is read.
 
-The content decides in the end: a stage that finds something else fails that input and says so.
+The content decides in the end: a stage that finds something else fails that input and says so. What a sources manifest
+says in its column `media` goes before both.
 """
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".avif", ".bmp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset(
     {
         *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),
         *(".wmv", ".ogv"),
     }
 )
+MAY_MOVE = frozenset({".gif", ".webp", ".apng", ".avif"})
+"""Endings that tell neither a picture nor a film: the content of local files does. PNG is not among them: pictures of
+that name that move are rare, and those that do not come by the million."""
 TEMPLATE_SUFFIXES = frozenset({".pkl", ".npz"})
 """Motion templates: the reference's, and our own."""
 MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES
@@ -46,6 +50,11 @@ def ending_of(uri: str) -> str:
 def is_template(uri: str) -> bool:
     """Whether a driving is a motion template file."""
     return suffix_of(uri) in TEMPLATE_SUFFIXES
+
+
+def may_move(uri: str) -> bool:
+    """Whether the name leaves open if a picture moves."""
+    return suffix_of(uri) in MAY_MOVE
 
 
 def is_video(uri: str) -> bool:

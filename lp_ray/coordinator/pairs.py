@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -22,14 +22,14 @@ from lp_ray.contract.result_schema import FAILED
 from lp_ray.coordinator.collector import Collector, Unexpected
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
-from lp_ray.motion.rates import output_length
+from lp_ray.motion.rates import Length, output_length
 from lp_ray.output import results
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import table
 from lp_ray.output.results import ResultRow
 from lp_ray.plan.planning import Identity, Plan
 from lp_ray.plan.settings import Settings
-from lp_ray.plan.work import ClipRow, PairWork, SourceFacts, SpanRow
+from lp_ray.plan.work import ClipRow, PairWork, SourceFacts, SourceRef, SpanRow
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.graph import Graph
 from lp_ray.stages.finalize import FINALIZE_PAIR
@@ -145,7 +145,9 @@ class PairsJob:
     def _work(self, pair: int, driving: ClipRow, source: ClipRow | None) -> PairWork:
         plan, settings = self._plan, self._settings
         options, ref = plan.options(pair), plan.source(pair)
-        own = None if source is None else self._templates.length(source)
+        own = _own_length(self._templates, source, ref)
+        if own is None and source is not None:  # a clip of one frame is a picture like any other
+            ref, source = replace(ref, is_video=False), None
         length = output_length(own, self._templates.length(driving), options.driving_length)
         several = ref.face == ALL_FACES
         return PairWork(
@@ -289,12 +291,17 @@ def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tu
         clip = identity.driving_clip(plan.drivings[driving], chosen_options)
         own = None if video < 0 else identity.source_clip(plan.sources[video], chosen_options)
         if templates.knows(clip) and (own is None or templates.knows(own)):
-            length = output_length(
-                None if own is None else templates.length(own), templates.length(clip), chosen_options.driving_length
-            )
+            own_length = None if own is None else _own_length(templates, own, plan.sources[video])
+            length = output_length(own_length, templates.length(clip), chosen_options.driving_length)
             n_frames += length.n_frames * count
             n_pairs += count
     return n_frames, n_pairs
+
+
+def _own_length(templates: TemplatesMade, clip: ClipRow | None, source: SourceRef) -> Length | None:
+    """Return a source video's own length; None for a picture, and for a clip of one frame not stated to be a video."""
+    length = None if clip is None else templates.length(clip)
+    return None if length is None or (length.n_frames == 1 and not source.stated) else length
 
 
 def _counted(columns: Sequence[NDArray[np.int64]]) -> tuple[list[list[int]], list[int]]:

@@ -65,12 +65,15 @@ class SourceCrops:
     """A portrait, cropped around its face: one row of a picture, n consecutive ones of a video.
 
     `images` is n x S x S x 3 RGB with S the engine's `source_size`; `points` n x K x (2|3), the landmarks in
-    pixels of a FRAME_SIZE crop (K = 0 where there are none).
+    pixels of a FRAME_SIZE crop (K = 0 where there are none). `aspect` is the width over the height that a square of
+    the crop has in the picture: 1 but for a picture that was squeezed into it whole. Shapes, such as how open an eye
+    is, are measured on `lp_ray.face.crop.in_proportion(points, aspect)`.
     """
 
     images: NDArray[np.uint8]
     points: NDArray[np.float64]
     is_video: bool = False
+    aspect: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ class Engine(Protocol):
         """Return the motion of n consecutive frames of a driving, or of a source video.
 
         `crops` is n x CROP_SIZE x CROP_SIZE x 3 RGB (None unless `needs_crops`), `points` n x K x (2|3) in
-        pixels of the full driving frame, or of the source's crop. Every array of the answer has n rows, float32.
+        pixels of the full driving frame, or of the source's crop; where that was squeezed, in the picture's
+        proportions. Every array of the answer has n rows, float32.
         Of a source video only engines that read pictures are asked.
         """
         ...

@@ -31,6 +31,8 @@ DRIVING_WARP_SIZE = 512
 """Driving crops are cut at this size, then resized to what the networks read."""
 
 _FRAMES_AT_ONCE = 1024
+_SIMILAR = 1e-5
+"""Relative difference of a matrix's two scales up to which they are one: stored matrices are float32."""
 _NO_DOWN = 1e-3
 """Pixels between eyes and mouth up to which a face is taken to stand upright."""
 
@@ -128,6 +130,20 @@ def transform_points(points: Points, matrix: Matrix) -> Points:
     moved[:, :2] = moved[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     moved[:, 2:] *= np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     return moved
+
+
+def aspect(matrix: Matrix) -> float:
+    """Return the width over the height that a square of the crop has in the picture, for a matrix to a crop.
+
+    1 but for a picture that was taken whole without being square: that is squeezed.
+    """
+    across, down = np.linalg.norm(matrix[:, :2], axis=1)
+    return 1.0 if abs(down - across) <= _SIMILAR * across else float(down / across)
+
+
+def in_proportion(points: NDArray[np.float64], aspect: float) -> NDArray[np.float64]:
+    """Return ... x K x (2|3) points of a crop in the proportions of the picture, so that shapes can be measured."""
+    return points if aspect == 1 else points * np.array([aspect, 1.0, 1.0])[: points.shape[-1]]
 
 
 def cut(image: Image, matrix: Matrix, size: int) -> Image:

@@ -12,7 +12,7 @@ from lp_ray.base.errors import NoFaceError, UnsupportedError
 from lp_ray.face.crop import transform_points
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.protocol import Face, Landmarker
-from lp_ray.face.select import select_face
+from lp_ray.face.select import ordered, select_face
 
 FULL_SIZE = 512
 """Side of the crop that matrices and landmarks belong to, pixels."""
@@ -63,7 +63,7 @@ def crop_portraits(image: Image, faces: Sequence[Face], framing: SourceFraming, 
         raise UnsupportedError(
             f"{len(faces)} faces in the picture, at most {MAX_FACES} are animated together: give a part of it"
         )
-    return [crop_face(image, face, framing, size) for face in sorted(faces, key=lambda face: face.box[0] + face.box[2])]
+    return [crop_face(image, face, framing, size) for face in ordered(faces, "left-right")]
 
 
 def crop_box(image: Image, box: Box, framing: SourceFraming, size: int) -> Portrait:

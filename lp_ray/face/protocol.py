@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
 
 from lp_ray.base.arrays import Box, Image, Points
 from lp_ray.base.declared import Declared
@@ -20,12 +22,24 @@ class Face:
 
     points: Points
     score: float
+    detected_box: Box | None = field(default=None, kw_only=True)
+    """Where the detector saw it, x0, y0, x1, y1; None where only points are known, or tell better."""
 
     @property
     def box(self) -> Box:
         """Bounds of the points: x0, y0, x1, y1."""
         low, high = self.points[:, :2].min(0), self.points[:, :2].max(0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    def move_from(self, before: Face) -> float:
+        """Return how far the points lie from another look's, on average, over the longer side of their bounds."""
+        distance = np.linalg.norm((self.points - before.points)[:, :2], axis=1).mean()
+        return float(distance / max(np.ptp(self.points[:, :2], axis=0).max(), 1e-6))
+
+    @property
+    def choice_box(self) -> Box:
+        """What rules compare faces by: the detector's box, or the bounds of the points."""
+        return self.box if self.detected_box is None else self.detected_box
 
     @property
     def crop_points(self) -> Points:

@@ -12,10 +12,10 @@ from lp_ray.face.protocol import Face
 _ORDERS: dict[str, Callable[[Box, float], float]] = {
     "large-small": lambda box, _: -(box[2] - box[0]) * (box[3] - box[1]),
     "small-large": lambda box, _: (box[2] - box[0]) * (box[3] - box[1]),
-    "left-right": lambda box, _: box[0] + box[2],
-    "right-left": lambda box, _: -(box[0] + box[2]),
-    "top-bottom": lambda box, _: box[1] + box[3],
-    "bottom-top": lambda box, _: -(box[1] + box[3]),
+    "left-right": lambda box, _: box[0],
+    "right-left": lambda box, _: -box[0],
+    "top-bottom": lambda box, _: box[1],
+    "bottom-top": lambda box, _: -box[1],
     "best": lambda _, score: -score,
 }
 
@@ -23,9 +23,10 @@ _ORDERS: dict[str, Callable[[Box, float], float]] = {
 def select_face(faces: Sequence[Face], rule: str | int) -> Face:
     """Return the face that `rule` means.
 
-    `rule` is one of FACE_RULES, or an index from 0 into the left-to-right order (an int or its digits). Faces
-    are ordered by the area or the centre of their box, or by their score. Raises NoFaceError when there is no
-    face or the index is past the last one, RefusedError for an unknown rule.
+    `rule` is one of FACE_RULES, or an index from 0 into the left-to-right order (an int or its digits). As in the
+    reference, faces are ordered by the area of their `choice_box`, by its left edge (also from right to left), by its
+    upper edge (also from bottom to top), or by their score; of equals the one found first comes first. Raises
+    NoFaceError when there is no face or the index is past the last one, RefusedError for an unknown rule.
     """
     order, index = _parse(rule)
     if not faces:
@@ -33,7 +34,12 @@ def select_face(faces: Sequence[Face], rule: str | int) -> Face:
     if index >= len(faces):
         found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
         raise NoFaceError(f"face {index} was asked for (counting from 0), but {found} found")
-    return sorted(faces, key=lambda face: _ORDERS[order](face.box, face.score))[index]
+    return ordered(faces, order)[index]
+
+
+def ordered(faces: Sequence[Face], order: str) -> list[Face]:
+    """Return all faces in one of the orders FACE_RULES."""
+    return sorted(faces, key=lambda face: _ORDERS[order](face.choice_box, face.score))
 
 
 def _parse(rule: str | int) -> tuple[str, int]:

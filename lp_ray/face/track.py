@@ -1,4 +1,4 @@
-"""One face through a clip: detect once, follow from frame to frame, detect again when it is lost."""
+"""One face through a clip: its landmarks in every frame, and the frames without."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ import numpy as np
 
 from lp_ray.base.arrays import Box, Image, Points
 from lp_ray.base.errors import NoFaceError, TooManyMissingFacesError
-from lp_ray.face.protocol import Face, Landmarker
-from lp_ray.face.select import select_face
-
-MAX_GAP = 250
-"""Frames after which a lost face's place is forgotten: about ten seconds."""
+from lp_ray.face.follow import MAX_GAP, FaceTracker
+from lp_ray.face.protocol import Landmarker
 
 _RANGES_SHOWN = 20
 
@@ -36,26 +33,16 @@ def track_clip(
     box: Box | None = None,
     max_gap: int = MAX_GAP,
 ) -> Iterator[TrackedFrame]:
-    """Yield one TrackedFrame per frame; no picture is kept.
+    """Yield one TrackedFrame per frame; one picture is kept.
 
     The first frame with faces chooses one by `rule` (see `select_face`), or the first frame with a face in `box` that
-    one, which is followed after that. When it
-    is lost, each frame is searched again, and the face nearest to its last place is taken; after more than
-    `max_gap` frames without any, the rule decides anew. A frame that shows fewer faces than the rule's index
-    asks for counts as one without.
+    one, which is followed after that: see `FaceTracker`. A frame that shows fewer faces than the rule's index asks for
+    counts as one without.
     """
-    last: Face | None = None
-    gap = 0
+    tracker = FaceTracker(landmarker, rule, box, max_gap)
     for frame in frames:
-        face = landmarker.follow(frame, last) if last is not None and gap == 0 else None
-        if face is None:
-            face = _find(frame, landmarker, rule, box, last if gap <= max_gap else None)
-        if face is None:
-            gap += 1
-            yield TrackedFrame(np.empty((0, 3)), False)
-        else:
-            last, gap = face, 0
-            yield TrackedFrame(face.points, True)
+        face = tracker.find(frame)
+        yield TrackedFrame(np.empty((0, 3)), False) if face is None else TrackedFrame(face.points, True)
 
 
 def fill_gaps(tracked: Iterable[TrackedFrame], missing: list[int]) -> Iterator[TrackedFrame]:
@@ -101,23 +88,3 @@ def describe_ranges(numbers: Sequence[int]) -> str:
     texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:_RANGES_SHOWN]]
     more = len(runs) - len(texts)
     return ", ".join(texts) + (f" and {more} more ranges" if more else "")
-
-
-def _find(frame: Image, landmarker: Landmarker, rule: str | int, box: Box | None, last: Face | None) -> Face | None:
-    if last is None and box is not None:
-        return landmarker.detect_in_box(frame, box)
-    faces = landmarker.detect(frame)
-    if not faces:
-        return None
-    if last is None:
-        try:
-            return select_face(faces, rule)
-        except NoFaceError:  # an index past this frame's faces: another frame may show more
-            return None
-    place = _centre(last)
-    return min(faces, key=lambda face: float(np.linalg.norm(_centre(face) - place)))
-
-
-def _centre(face: Face) -> Points:
-    x0, y0, x1, y1 = face.box
-    return np.array([(x0 + x1) / 2, (y0 + y1) / 2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
 from lp_ray.base.limits import Limits
-from lp_ray.media import ffmpeg
+from lp_ray.media import ffmpeg, filters
+from lp_ray.media.listing import Source, marked
 from lp_ray.media.probe import VideoInfo
 from lp_ray.media.timing import cut
 
@@ -20,10 +22,6 @@ from lp_ray.media.timing import cut
 # the clip counts as truncated; up to then the last frame stands still, as in a player.
 _MAX_OWED = 2
 _MAX_OWED_SHARE = 0.01
-# ffmpeg's own decoders of these formats leave the alpha stream out.
-_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
-"""Options of the scale filter wherever pictures leave YUV."""
 
 
 def cut_frames(
@@ -80,9 +78,10 @@ def frames(
 
     The frames are those of [start_s, end_s) (see `cut_frames`); of these, `first` and `count` choose a range
     by index, the same pictures that a whole pass gives. Colours follow the stream's own matrix (BT.601 where
-    it names none, as players and OpenCV do); transparency is laid over white. Where a clip of varying rate
-    stands still, the same array comes again: copy before writing into it. Closing the iterator
-    (`contextlib.closing`) kills the decoder.
+    it names none, as players and OpenCV do) and range; HDR is tone-mapped and wide gamuts are converted to BT.709,
+    interlaced pictures are deinterlaced (see `media.filters`); transparency is laid over white. Pictures of another
+    size than the clip's are scaled to it. Where a clip of varying rate stands still, the same array comes again: copy
+    before writing into it. Closing the iterator (`contextlib.closing`) kills the decoder.
 
     Raises what `cut_frames` raises, TruncatedMediaError if clearly fewer frames decode than `info` lists, and
     UnreadableMediaError for a decoder that gives no frame for `limits.timeout_s`.
@@ -93,7 +92,8 @@ def frames(
     shown = info.timeline.shown[begin + first : begin + (n if count is None else first + count)]
     _check_cost(info, limits, len(shown))
     low, high = int(shown[0]), int(shown[-1]) + 1
-    return _repeated(_decoded(path, info, limits, low, high, frame_size(info, max_dim)), shown)
+    size = frame_size(info, max_dim)
+    return _repeated(_Reader(info, replace(info.source, path=path, limits=limits), size).frames(low, high), shown)
 
 
 def _repeated(decoded: Generator[Image, None, None], shown: NDArray[np.int64]) -> Generator[Image, None, None]:
@@ -109,27 +109,174 @@ def _repeated(decoded: Generator[Image, None, None], shown: NDArray[np.int64]) -
             yield picture
 
 
-def _decoded(
-    path: Path, info: VideoInfo, limits: Limits, low: int, high: int, size: tuple[int, int]
-) -> Generator[Image, None, None]:
-    """Yield the file's own frames low <= i < high, whatever their times."""
-    width, height = size
-    picture: Image | None = None
-    with ffmpeg.Child(_arguments(path, info, limits, low, high, size), limits=limits) as child:
-        for i in range(low, high):
-            fresh = np.empty((height, width, 4 if info.has_alpha else 3), np.uint8)
+@dataclass(frozen=True)
+class _Shot:
+    """A picture as the decoder gives it: its own time stamp, and its pixels."""
+
+    mark: int
+    picture: Image
+
+
+class _LostError(Exception):
+    """A pass that began in the middle of the file cannot tell what a whole one shows from this frame on."""
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(frame)
+        self.frame = frame
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the file's own frames, whatever their times, at width x height `size`.
+
+    Frames are known by the decoder's time stamps, which a listing has found: so a seek that lands elsewhere, a filter
+    graph that ffmpeg builds anew in mid-stream (as it does when size or pixel format change; its filters then forget
+    what they have counted) or pictures that do not decode move no other frame. Where time stamps name no frame
+    (`info.marks` is empty), frames are counted from the first on.
+    """
+
+    info: VideoInfo
+    source: Source
+    size: tuple[int, int]
+
+    def frames(self, low: int, high: int) -> Generator[Image, None, None]:
+        """Yield the frames low <= i < high; for one that does not decode the one before it, as a whole pass does."""
+        marks = self.info.marks
+        if len(marks) == 0:
+            yield from self._counted(low, high)
+            return
+        if low > 0 and (self._seek(low) or not self.info.n_hidden):
             try:
-                got = child.read_into(ffmpeg.raw_bytes(fresh), limits.timeout_s)
-                if got < fresh.nbytes:
-                    child.check_end(limits.timeout_s)
-            except UnreadableMediaError as error:
-                raise type(error)(f"{info.name}: frame {i}: {error}") from error
-            if got < fresh.nbytes:
-                _check_owed(info, low, i, high, ffmpeg.errors_in(child.log()))
-                assert picture is not None
-            else:
-                picture = _over_white(fresh) if info.has_alpha else fresh
-            yield picture
+                yield from self._matched(low, high, whole=False)
+                return
+            except _LostError as lost:
+                low = lost.frame
+        yield from self._matched(low, high, whole=True)
+
+    def _matched(self, low: int, high: int, whole: bool) -> Generator[Image, None, None]:
+        """Match the decoder's pictures with the listed frames; `whole` decodes from the file's first one on.
+
+        Raises _LostError if a pass that is not whole lacks a frame, or if its decoder complains: what it shows then may
+        depend on where it began.
+        """
+        marks = self.info.marks
+        before: _Shot | None = None
+        shot: _Shot | None = None
+        owed = 0
+        with self._decoder(low, high, whole) as decoder:
+            for i in range(low, high):
+                while (shot is None or shot.mark < marks[i]) and (following := decoder.next(i)) is not None:
+                    before, shot = shot, following
+                found = shot is not None and shot.mark == marks[i]
+                if not whole and (not found or decoder.complains()):
+                    raise _LostError(i)
+                if shot is not None and found:
+                    yield shot.picture
+                    continue
+                owed += 1
+                self._check_owed(low, high, i + 1 - owed, owed, decoder)
+                last = before if shot is not None and shot.mark > marks[i] and before is not None else shot
+                assert last is not None
+                yield last.picture
+
+    def _counted(self, low: int, high: int) -> Generator[Image, None, None]:
+        shot: _Shot | None = None
+        with self._decoder(0, high, whole=True) as decoder:
+            for i in range(high):
+                following = decoder.next(i)
+                if following is None:
+                    self._check_owed(0, high, i, high - i, decoder)
+                shot = following or shot
+                if i >= low and shot is not None:
+                    yield shot.picture
+
+    def _decoder(self, low: int, high: int, whole: bool) -> _Decoder:
+        info = self.info
+        margin = 1 if info.deinterlace else 0  # fields are told from those around them
+        first, end = (0 if whole else max(0, low - margin)), high + margin
+        seek = self._seek(first)
+        hidden = 0 if seek else info.n_hidden  # their time stamps are made up: no filter can tell them by their times
+        bounds = [f"start_pts={info.marks[first]}"] if first > 0 and not hidden else []
+        bounds += [f"end_pts={info.marks[end]}"] if end < len(info.marks) and not hidden else []
+        trim = f"trim={':'.join(bounds)}," if bounds else ""
+        args = [
+            *self.source.opened(*seek),
+            *self.source.filtered(trim + filters.chain(info, self.size)),
+            *marked(info.timeline.time_base, ffmpeg.MARKS),
+            *("-noautoscale", "-f", "rawvideo", "-pix_fmt", filters.pixel_format(info), "pipe:1"),
+        ]
+        return _Decoder(args, self, hidden)
+
+    def _seek(self, first: int) -> list[str]:
+        """Options that seek to the last key frame at or before a frame; none if that is the file's first one."""
+        info = self.info
+        keys = info.key_ticks[info.key_ticks <= info.marks[first]] if first > 0 else info.key_ticks[:0]
+        if len(keys) < 2:
+            return []
+        # Aim between this key frame and the next frame: seeking goes back to the key frame.
+        aim = float(keys[-1] * info.timeline.time_base) + 5e-4
+        return ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{aim:.6f}"]
+
+    def _check_owed(self, low: int, high: int, reached: int, owed: int, decoder: _Decoder) -> None:
+        """Raise TruncatedMediaError where more frames are lacking than a sound clip may lack."""
+        allowed = max(_MAX_OWED, _MAX_OWED_SHARE * len(self.info.timeline.ticks))
+        if decoder.n_given > 0 and owed <= allowed:
+            return
+        reasons = decoder.errors()
+        reason = f" ({reasons[0]})" if reasons else ""
+        raise TruncatedMediaError(
+            f"{self.info.name}: {high - low} frames announced from frame {low} on, "
+            f"only {max(0, reached - low)} decode{reason}"
+        )
+
+
+class _Decoder:
+    """A running decoder, a context manager; its first `hidden` pictures are dropped."""
+
+    def __init__(self, args: list[str], reader: _Reader, hidden: int) -> None:
+        self._info, self._limits = reader.info, reader.source.limits
+        width, height = reader.size
+        self._shape = (height, width, 4 if reader.info.has_alpha else 3)
+        self._hidden = hidden
+        self._child = ffmpeg.Child(args, limits=self._limits)
+        self.n_given = 0
+
+    def __enter__(self) -> _Decoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.close()
+
+    def errors(self) -> list[str]:
+        """What the decoder complained of so far."""
+        return ffmpeg.errors_in(self._child.log())
+
+    def complains(self) -> bool:
+        """Whether the decoder has reported an error so far."""
+        return self._child.has_logged()
+
+    def next(self, i: int) -> _Shot | None:
+        """Return the next picture, None at the end; `i` is the frame that is waited for.
+
+        Raises DecoderCrashedError, DecoderTimeoutError or DecoderMemoryError.
+        """
+        try:
+            while self._hidden > 0:
+                self._hidden -= 1
+                self._read()
+            shot = self._read()
+        except UnreadableMediaError as error:
+            raise type(error)(f"{self._info.name}: frame {i}: {error}") from error
+        self.n_given += shot is not None
+        return shot
+
+    def _read(self) -> _Shot | None:
+        mark = self._child.mark(self._limits.timeout_s)
+        fresh = np.empty(self._shape, np.uint8)
+        if mark is None or self._child.read_into(ffmpeg.raw_bytes(fresh), self._limits.timeout_s) < fresh.nbytes:
+            self._child.check_end(self._limits.timeout_s)
+            return None
+        return _Shot(int(mark), _over_white(fresh) if self._info.has_alpha else fresh)
 
 
 def _over_white(picture: NDArray[np.uint8]) -> Image:
@@ -137,49 +284,3 @@ def _over_white(picture: NDArray[np.uint8]) -> Image:
     alpha = picture[..., 3:].astype(np.uint16)  # 255 x 255 + 127 just fits
     shown: Image = ((picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     return shown
-
-
-def _check_owed(info: VideoInfo, low: int, reached: int, high: int, reasons: list[str]) -> None:
-    allowed = max(_MAX_OWED, _MAX_OWED_SHARE * (high - low))
-    if reached > low and high - reached <= allowed:
-        return
-    reason = f" ({reasons[0]})" if reasons else ""
-    raise TruncatedMediaError(
-        f"{info.name}: {high - low} frames announced from frame {low} on, only {reached - low} decode{reason}"
-    )
-
-
-def _arguments(path: Path, info: VideoInfo, limits: Limits, low: int, high: int, size: tuple[int, int]) -> list[str]:
-    line = info.timeline
-    seek: list[str] = []
-    keys = info.key_ticks[info.key_ticks <= line.ticks[low]]
-    if len(keys) > 1:  # aim between this key frame and the next frame: seeking goes back to the key frame
-        seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{line.seconds(keys[-1]) + 5e-4:.6f}"]
-    bounds = _bounds(info, low, high)
-    chain = f"trim={bounds}," if bounds else ""
-    decoder = ["-c:v", _ALPHA_DECODERS[info.codec]] if info.has_alpha and info.codec in _ALPHA_DECODERS else []
-    bounded = ["-copyts", "-max_pixels", str(limits.max_pixels)]
-    opened = ffmpeg.input_args(path, info.demuxer, *bounded, *decoder, *seek)
-    scale = f"scale={size[0]}:{size[1]}:flags={SCALER}"
-    return [
-        *opened,
-        *("-map", "0:V:0", "-filter_threads", "1", "-vf", f"{chain}{scale}"),
-        *("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgba" if info.has_alpha else "rgb24", "pipe:1"),
-    ]
-
-
-def _bounds(info: VideoInfo, low: int, high: int) -> str:
-    """Options of the trim filter that let the file's frames low <= i < high through."""
-    ticks = info.timeline.ticks
-    ends = []
-    by_time = len(info.key_ticks) > 0  # else time stamps are guesses, but all is decoded from the start anyway
-    for name, i in (("start", low), ("end", high)):
-        if 0 < i < len(ticks):
-            ends.append(f"{name}={_between(info, i):.6f}" if by_time else f"{name}_frame={i}")
-    return ":".join(ends)
-
-
-def _between(info: VideoInfo, i: int) -> float:
-    """Seconds half-way between the file's frames i - 1 and i."""
-    ticks = info.timeline.ticks
-    return (info.timeline.seconds(ticks[i - 1]) + info.timeline.seconds(ticks[i])) / 2

@@ -34,6 +34,8 @@ _NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
 _NEARLY = 0.95  # ticks are coarse
 _PIPE_BYTES = 1 << 20
 _STDERR_TAIL = 1 << 16
+MARKS = "pipe:marks"
+"""Stands among the arguments for the pipe that `Child.mark` reads."""
 _LOG = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )?\[(error|fatal)\] (.*)$", re.MULTILINE)
 
 
@@ -63,7 +65,8 @@ class Child:
 
     `args` follow the common options. stdout is read with `read_into` or `lines`, or not at all; a `fed` child
     takes its input from `write`, until `end`. `limits` hold the memory and the CPU time of one that decodes an
-    input; without them `bounded` holds its address space to 16 GiB.
+    input; without them `bounded` holds its address space to 16 GiB. Where MARKS is among `args`, `mark` reads the
+    lines written there.
     """
 
     def __init__(
@@ -76,13 +79,24 @@ class Child:
     ) -> None:
         self._limits = limits
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        self._process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
-            _command(args, loglevel),
-            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            bufsize=0,
-        )
+        self._marks, marks = os.pipe() if MARKS in args else (-1, -1)
+        self._unread = b""
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+                _command([f"pipe:{marks}" if arg == MARKS else arg for arg in args], loglevel),
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                bufsize=0,
+                pass_fds=(marks,) if marks >= 0 else (),
+            )
+        except BaseException:
+            self._close_marks()
+            self._log.close()
+            raise
+        finally:
+            if marks >= 0:
+                os.close(marks)
         if limits is not None:
             bound(self._process.pid, limits.decoder_bytes, limits.decoder_cpu_s)
         elif bounded:
@@ -108,18 +122,26 @@ class Child:
         Raises DecoderTimeoutError if `timeout_s` pass before it is full.
         """
         deadline = time.monotonic() + timeout_s
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN | select.POLLHUP)
         filled = 0
         while filled < len(buffer):
-            wait_ms = (deadline - time.monotonic()) * 1000
-            if wait_ms <= 0 or not poll.poll(wait_ms):
-                raise DecoderTimeoutError(f"the decoder gave nothing for {timeout_s:g} s and was stopped")
+            _await(self._fd, deadline, timeout_s)
             n = os.readv(self._fd, [buffer[filled:]])
             if n == 0:
                 break
             filled += n
         return filled
+
+    def mark(self, timeout_s: float) -> str | None:
+        """Return the next line written to MARKS, None at the end. Raises DecoderTimeoutError."""
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._unread:
+            _await(self._marks, deadline, timeout_s)
+            block = os.read(self._marks, 4096)
+            if not block:
+                return None
+            self._unread += block
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line.decode("ascii", "replace")
 
     def lines(self, timeout_s: float) -> Iterator[str]:
         """Yield the lines of stdout; `timeout_s` as in `read_into`, for every 4 KiB."""
@@ -182,6 +204,10 @@ class Child:
             return 0.0
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def has_logged(self) -> bool:
+        """Whether the child has written to stderr so far."""
+        return os.fstat(self._log.fileno()).st_size > 0
+
     def log(self, head: bool = False) -> str:
         """What the child wrote to stderr so far: its last 64 KiB, or its first."""
         size = os.fstat(self._log.fileno()).st_size
@@ -196,7 +222,21 @@ class Child:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+        self._close_marks()
         self._log.close()
+
+    def _close_marks(self) -> None:
+        if self._marks >= 0:
+            os.close(self._marks)
+        self._marks = -1
+
+
+def _await(fd: int, deadline: float, timeout_s: float) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN | select.POLLHUP)
+    wait_ms = (deadline - time.monotonic()) * 1000
+    if wait_ms <= 0 or not poll.poll(wait_ms):
+        raise DecoderTimeoutError(f"the decoder gave nothing for {timeout_s:g} s and was stopped")
 
 
 def raw_bytes(picture: NDArray[np.uint8]) -> memoryview:

@@ -16,8 +16,9 @@ from typing import BinaryIO
 from lp_ray.base.errors import EngineOutputError
 from lp_ray.base.limits import OURS
 from lp_ray.media import ffmpeg
-from lp_ray.media.decode import SCALER, frame_size
+from lp_ray.media.decode import frame_size
 from lp_ray.media.facts import VideoFacts, content_facts
+from lp_ray.media.filters import SCALER
 from lp_ray.media.probe import probe_video
 
 MAX_FPS = Fraction(50)

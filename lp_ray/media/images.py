@@ -13,18 +13,29 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+import PIL.TiffImagePlugin
 
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
 from lp_ray.base.limits import Limits
+from lp_ray.media.looks import describe, is_heif
+from lp_ray.media.profiles import to_srgb
 from lp_ray.media.sniff import read_head
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 _ORIENTATION = 0x0112  # EXIF 2.3 tag; 5 to 8 swap width and height
 _WHITE = (255, 255, 255)
 _GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, OverflowError)
 _EARLY_END = ("truncated", "broken data", "unexpected end", "not enough")  # in Pillow's messages
+_MAGIC = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+)
 _lock = threading.Lock()
 
 
@@ -39,7 +50,7 @@ class ImageInfo:
 
 
 def probe_image(path: Path, limits: Limits) -> ImageInfo:
-    """Read the header of a JPEG, PNG, WebP, BMP or TIFF file, told by its content; no pixel is decoded.
+    """Read the header of a picture of one of FORMATS, told by its content; no pixel is decoded.
 
     Raises MissingInputError, InputTooLargeError (bytes, pixels) or UnreadableMediaError.
     """
@@ -51,10 +62,10 @@ def probe_image(path: Path, limits: Limits) -> ImageInfo:
 
 
 def read_image(path: Path, limits: Limits) -> Image:
-    """Read a picture as RGB uint8, H x W x 3, turned upright by its EXIF orientation.
+    """Read a picture as sRGB uint8, H x W x 3, turned upright by its EXIF orientation.
 
-    Transparency is laid over white; 16-bit grey keeps its high byte; CMYK is converted without a profile;
-    colour profiles are ignored; of several pages or frames the first counts.
+    Its colour profile is applied (see `media.profiles`); transparency is laid over white; 16-bit grey keeps its high
+    byte; of several pages or frames the first counts.
     Raises what `probe_image` raises, and TruncatedMediaError if the pixels end early.
     """
     with _opened(path, limits) as picture:
@@ -82,11 +93,9 @@ def _opened(path: Path, limits: Limits) -> Iterator[PIL.Image.Image]:
                 raise InputTooLargeError(f"{path.name}: {width} x {height} pixels; max_pixels is {limits.max_pixels:,}")
             yield picture
     except PIL.UnidentifiedImageError as error:
-        raise UnreadableMediaError(
-            f"{path.name}: not a picture of the formats {', '.join(FORMATS)} (by its content)"
-        ) from error
+        raise UnreadableMediaError(f"{path.name}: {_refusal(path)}") from error
     except _DAMAGE as error:
-        if any(word in str(error).lower() for word in ("truncated", "broken data", "unexpected end", "not enough")):
+        if any(word in str(error).lower() for word in _EARLY_END):
             raise TruncatedMediaError(f"{path.name}: the picture ends early ({error}); fetch it again") from error
         raise UnreadableMediaError(f"{path.name}: damaged picture ({error})") from error
 
@@ -101,16 +110,49 @@ def _header(path: Path) -> PIL.Image.Image:
             PIL.Image.MAX_IMAGE_PIXELS = bound
 
 
+def _refusal(path: Path) -> str:
+    """Say why Pillow does not know a file."""
+    head = read_head(path)
+    if is_heif(head):
+        return f"{describe(head)}, which is not read here: convert it to JPEG, PNG or AVIF"
+    known = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    if known == "TIFF":
+        return f"a TIFF picture of a kind that is not read ({_tiff_kind(path)}); save it as RGB or grey of 8 or 16 bits"
+    if known:
+        return f"a damaged {known} picture, or one of a kind that is not read; save it anew"
+    return f"not a picture of the formats {', '.join(FORMATS)}, it looks like {describe(head)} (by its content)"
+
+
+def _tiff_kind(path: Path) -> str:
+    """Name samples and compression of the first picture of a TIFF file (TIFF 6.0, tags 258, 259, 277, 339)."""
+    try:
+        with path.open("rb") as file:
+            directory = PIL.TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+            file.seek(directory.next)
+            directory.load(file)
+        samples = directory.get(277, 1)
+        formats, bits = directory.get(339, (1,)), directory.get(258, (1,))
+        names = {1: "integer", 2: "signed", 3: "floating-point"}
+        kind = f"{samples} x {bits[0]} bits, {names.get(formats[0], 'unknown')}"
+        return kind + (f", compression {directory[259]}" if directory.get(259, 1) != 1 else "")
+    except (*_DAMAGE, TypeError):
+        return "its directory is damaged"
+
+
 def _to_rgb(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
+    if picture.mode == "F":
+        raise UnreadableMediaError(f"{path.name}: a picture of floating-point pixels; save it with 8 or 16 bits")
     if picture.mode in _GREY_16:
         grey = np.asarray(picture).astype(np.int64)
         if grey.min() < 0 or grey.max() > 65535:
             raise UnreadableMediaError(f"{path.name}: 32-bit grey values; save it with 8 or 16 bits")
-        return PIL.Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
-    if picture.mode == "F":
-        raise UnreadableMediaError(f"{path.name}: floating-point pixels; save it with 8 or 16 bits")
+        about = picture.info
+        picture = PIL.Image.fromarray((grey >> 8).astype(np.uint8))
+        picture.info = about
     if picture.has_transparency_data:
-        layers = picture.convert("RGBA")
+        layers = to_srgb(picture.convert("RGBA"), path.name)
         paper = PIL.Image.new("RGBA", layers.size, (*_WHITE, 255))
         return PIL.Image.alpha_composite(paper, layers).convert("RGB")
-    return picture.convert("RGB")
+    if picture.mode not in ("L", "CMYK"):
+        picture = picture.convert("RGB")
+    return to_srgb(picture, path.name).convert("RGB")

@@ -1,42 +1,45 @@
-"""What a video file holds, found before anything is decoded.
-
-There is no ffprobe beside imageio-ffmpeg's binary. One run of ffmpeg that copies the packets into the
-`framecrc` muxer gives every packet's exact time stamp, and its log gives the stream's properties.
-"""
+"""What a video file holds, found before anything is decoded."""
 
 from __future__ import annotations
 
 import re
-from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.base.errors import InputError, InputTooLargeError, TruncatedMediaError, UnreadableMediaError
+from lp_ray.base.errors import (
+    InputError,
+    InputTooLargeError,
+    TruncatedMediaError,
+    UnreadableMediaError,
+    UnsupportedError,
+)
 from lp_ray.base.limits import Limits
-from lp_ray.media import ffmpeg, sniff
-from lp_ray.media.timing import Timeline, make_timeline
+from lp_ray.media import sniff
+from lp_ray.media.banner import AudioTrack, Banner, Colours, read_banner
+from lp_ray.media.listing import NO_TIME, Packets, Pictures, Source, busiest_streams, list_packets, list_pictures
+from lp_ray.media.looks import describe
+from lp_ray.media.timing import Timeline, anchored, make_timeline, straightened
 
-MAX_PACKETS = 5_000_000  # a listing of more would be an attack, not a clip: 23 hours at 60 frames a second
-# Where each packet is one frame with its own presentation time; other clips are decoded once to list them.
-_PLAIN_CODECS = {"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "prores", "ffv1", "dnxhd"}
-_PLAIN_DEMUXERS = {"mov", "matroska"}
-_CELLS = 4  # what is kept of a packet: dts, pts, duration, flags
-_NO_TIME = -(1 << 63)  # AV_NOPTS_VALUE
-_KEY, _CORRUPT, _DISCARD = 1, 2, 4  # AV_PKT_FLAG_*, as framecrc prints them
+# Containers with a time stamp for every picture and an index that leads to key frames; other clips are decoded once
+# to list their pictures, and read from the start.
+_INDEXED = {"mov", "matroska"}
+_ONE_TO_ONE = {"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "prores", "ffv1", "dnxhd"}
+"""Codecs of which a packet is a picture, where the time stamps say so too (`_is_plain`)."""
+_SEEKABLE = {*_ONE_TO_ONE, "vp8"}
+"""Codecs whose key frames need nothing that came before."""
+_SAYS_FIELDS = {"h264", "hevc", "av1", "vp9"}
+"""Codecs whose headers tell whether pictures are interlaced; of the others the first pictures are looked at."""
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""ffmpeg's own decoders of these formats leave the alpha stream out."""
+_RESTARTS = {"mpegts", "mpeg", "flv", "ogg"}  # AVFMT_TS_DISCONT: recordings joined with cat stay readable
+_MAX_AVI_RATE = 240  # a faster one is a fine clock, not a rate
 _SHORTFALL = 0.02  # of the announced length: below this a ragged end is normal
 
-_STREAM = re.compile(r"Stream #0:(\d+)\S*: (Video|Audio): (\w+)")
-_CHOSEN = re.compile(r"Stream #0:(\d+) -> #0:0")
-# ffmpeg's names of pixel formats with alpha; WebM keeps it in a second stream and says so in a tag of the track.
-_ALPHA = re.compile(
-    r"Video: [^\n]*, (?:yuva|ya\d|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8)|^\[info\] +alpha_mode +: 1$", re.MULTILINE
-)
-_DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
-_ROTATION = re.compile(r"Display Matrix: rotation of (-?\d+\.\d+) degrees$", re.MULTILINE)
+NO_MARKS: NDArray[np.int64] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,18 @@ class VideoInfo:
     height: int
     rotation: int
     """Degrees counter-clockwise, a multiple of 90, already applied in `width` and `height`."""
-    has_audio: bool
     has_alpha: bool
     """Whether the pictures are transparent somewhere, perhaps; they are decoded over white, like still ones."""
+    colours: Colours
+    deinterlace: str
+    """Which pictures are two half pictures: none (empty), those that are flagged (`interlaced`), or `all`."""
+    audio_tracks: tuple[AudioTrack, ...]
+    source: Source = field(repr=False, compare=False)
     timeline: Timeline = field(repr=False, compare=False)
+    marks: NDArray[np.int64] = field(repr=False, compare=False)
+    """The decoder's own time stamp of each of the file's frames, growing; empty where stamps name no frame."""
+    n_hidden: int
+    """Frames that the decoder gives before the first of the timeline, without a time stamp: not to be shown."""
     key_ticks: NDArray[np.int64] = field(repr=False, compare=False)
     """Time stamps of the key frames, sorted; empty where seeking is not exact."""
 
@@ -79,162 +90,172 @@ class VideoInfo:
         """Whether every frame of the file is used once; else frames repeat or drop out to keep time."""
         return self.timeline.constant
 
+    @property
+    def has_audio(self) -> bool:
+        """Whether the file has sound."""
+        return bool(self.audio_tracks)
 
-@dataclass
-class _Listing:
-    """The packets (or decoded frames) of one video stream and ffmpeg's log."""
 
-    headers: dict[str, str]
-    packets: NDArray[np.int64]  # n x 4: dts, pts, duration, flags
-    log: str
+@dataclass(frozen=True)
+class _Frames:
+    """The file's own frames, and how a decoder names them; see VideoInfo."""
 
-    def time_base(self) -> Fraction:
-        return Fraction(self.headers["tb"])
+    timeline: Timeline
+    marks: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    n_hidden: int = 0
+    n_interlaced: int = 0
+    errors: tuple[str, ...] = ()
 
 
 def probe_video(path: Path, limits: Limits) -> VideoInfo:
     """Read size, exact rate, frame times and sound of a local video; common formats are not decoded.
 
-    Raises MissingInputError, InputTooLargeError (bytes, pixels), UnreadableMediaError, or
+    Raises MissingInputError, InputTooLargeError (bytes, pixels, frames), UnreadableMediaError, UnsupportedError, or
     TruncatedMediaError naming what the container announces and what the file holds.
     """
+    source = _open(path, limits)
+    packets = list_packets(source)
+    if source.demuxer == "matroska":
+        packets.hide_before_zero()
+    if len(packets.table) == 0 or "dimensions" not in packets.headers:
+        raise _refusal(path, packets.errors)
+    about = read_banner(packets.log)
+    if about.dolby_only:
+        raise UnsupportedError(
+            f"{path.name}: Dolby Vision without a base that other decoders show right (profile 5); export it as HDR10, "
+            "HLG or SDR"
+        )
+    if about.has_alpha and about.codec in _ALPHA_DECODERS:
+        source = replace(source, options=("-c:v", _ALPHA_DECODERS[about.codec]))
+    coded = _coded_size(packets, path, limits)
+    shown = _shown_size(packets, coded, about.rotation)
+    if shown[0] * shown[1] > limits.max_pixels:
+        raise InputTooLargeError(_too_many_pixels(path, *shown, limits))
+    try:
+        frames = _frames(source, about, packets)
+    except InputTooLargeError as error:
+        raise InputTooLargeError(f"{path.name}: {error}") from error
+    _check_whole(path, source.demuxer, about, frames.timeline, packets.errors + frames.errors)
+    deinterlace = "interlaced" if frames.n_interlaced else "all" if about.interlaced else ""
+    if deinterlace and about.rotation % 180:
+        raise UnsupportedError(f"{path.name}: interlaced pictures lying on their side; export it as progressive video")
+    return VideoInfo(
+        path.name,
+        source.demuxer,
+        about.codec,
+        *coded,
+        *shown,
+        about.rotation,
+        about.has_alpha or bool(source.alpha),
+        about.colours,
+        deinterlace,
+        about.audio_tracks,
+        source,
+        frames.timeline,
+        frames.marks,
+        frames.n_hidden,
+        frames.keys,
+    )
+
+
+def _open(path: Path, limits: Limits) -> Source:
+    """Choose demuxer and video stream by the content."""
     head = sniff.read_head(path)
     size = path.stat().st_size
     if size > limits.max_bytes:
         raise InputTooLargeError(f"{path.name}: {size:,} bytes; max_bytes is {limits.max_bytes:,}")
-    demuxer = sniff.sniff_demuxer(head)
+    demuxer = sniff.clip_demuxer(path, head)
     if demuxer is None:
-        raise UnreadableMediaError(f"{path.name}: not a video file (no known container in its first bytes)")
-    listing = _list(path, demuxer, limits, decode=False)
-    about = _Banner(listing)
-    width, height = _coded_size(listing, path, limits)
-    shown = _shown_size(listing, (width, height), about.rotation)
-    if shown[0] * shown[1] > limits.max_pixels:
-        raise InputTooLargeError(_too_many_pixels(path, *shown, limits))
-    plain = demuxer in _PLAIN_DEMUXERS and about.codec in _PLAIN_CODECS
-    if not plain or (listing.packets[:, 1] == _NO_TIME).any():
-        plain = False
-        listing = _list(path, demuxer, limits, decode=True)
-    timeline, keys = _timeline(listing, path)
-    _check_whole(path, demuxer, about.duration_s, timeline, listing)
-    keys = keys if plain else keys[:0]
-    return VideoInfo(
-        path.name,
-        demuxer,
-        about.codec,
-        width,
-        height,
-        *shown,
-        about.rotation,
-        about.has_audio,
-        about.has_alpha,
+        raise UnreadableMediaError(f"{path.name}: not a video file, it looks like {describe(head)} (by its content)")
+    source = Source(path, demuxer, limits)
+    if sniff.is_picture_sequence(head):
+        streams = busiest_streams(source)
+        if streams:
+            alpha = f"0:{streams[1]}" if len(streams) > 1 else ""
+            return replace(source, stream=f"0:{streams[0]}", alpha=alpha)
+    return source
+
+
+def _frames(source: Source, about: Banner, packets: Packets) -> _Frames:
+    """List the frames by the packets where they tell, else by decoding them once. Raises UnreadableMediaError."""
+    if not packets.seen.any():
+        raise UnreadableMediaError(f"{source.path.name}: the video stream holds no frame to show")
+    trusted = source.demuxer in _INDEXED and about.codec in _ONE_TO_ONE and not about.interlaced
+    if not (trusted and _is_plain(packets)):
+        return _decoded_frames(source, about, packets)
+    n_interlaced = 0
+    if about.codec not in _SAYS_FIELDS:
+        n_interlaced = list_pictures(source, packets.time_base, glance=True).n_interlaced
+    ticks = np.sort(packets.table[packets.seen, 1])
+    timeline = make_timeline(ticks, packets.time_base, packets.last_duration, hint=about.fps)
+    return _Frames(timeline, ticks, packets.keys, n_interlaced=n_interlaced)
+
+
+def _decoded_frames(source: Source, about: Banner, packets: Packets) -> _Frames:
+    base, last_ticks = packets.time_base, packets.last_duration
+    pictures = list_pictures(source, base)
+    n_hidden = _n_hidden(source, pictures)
+    marks = pictures.marks[n_hidden:]
+    if len(marks) == 0:
+        raise _refusal(source.path, pictures.errors or packets.errors)
+    restarts = source.demuxer in _RESTARTS
+    ticks = straightened(anchored(marks, pictures.timed[n_hidden:], last_ticks), base, last_ticks, restarts)
+    listed = np.unique(packets.times[packets.seen])
+    if len(listed) == len(marks) and not restarts:  # what a decoder makes up for B-frames without a time is poor
+        ticks = listed
+    stated = 1 / base if source.demuxer == "avi" and base >= Fraction(1, _MAX_AVI_RATE) else None
+    timeline = make_timeline(ticks, base, last_ticks, stated, about.fps)
+    growing = bool((np.diff(marks) > 0).all())
+    seekable = source.demuxer in _INDEXED and about.codec in _SEEKABLE and growing
+    known = seekable and np.array_equal(marks, np.sort(packets.table[packets.timed, 1]))
+    return _Frames(
         timeline,
-        keys,
+        marks if growing else NO_MARKS,
+        packets.keys if known else NO_MARKS,
+        n_hidden,
+        pictures.n_interlaced,
+        pictures.errors,
     )
 
 
-def _shown_size(listing: _Listing, coded: tuple[int, int], rotation: int) -> tuple[int, int]:
-    sar = listing.headers.get("sar", "")
-    aspect = Fraction(sar) if re.fullmatch(r"[1-9]\d*/[1-9]\d*", sar) else Fraction(1)
-    width, height = max(1, round(coded[0] * aspect)), coded[1]
-    return (width, height) if rotation % 180 == 0 else (height, width)
+def _is_plain(packets: Packets) -> bool:
+    """Whether the packets are in order and start with a key frame: what they list is what decodes."""
+    table = packets.table
+    if (table[:, 1] == NO_TIME).any() or (np.diff(table[:, 0]) <= 0).any():
+        return False
+    shown = table[packets.seen]
+    first_key = np.flatnonzero(packets.is_key)
+    if len(first_key) == 0 or first_key[0] != 0 or (table[:, 1] < table[0, 1]).any():
+        return False  # pictures before the first key frame may not decode
+    return len(np.unique(shown[:, 1])) == len(shown)
 
 
-class _Banner:
-    """What ffmpeg's log says about the chosen stream; metadata written by strangers is not matched."""
-
-    def __init__(self, listing: _Listing) -> None:
-        described, _, mapping = listing.log.partition("[info] Stream mapping:")
-        chosen = _CHOSEN.search(mapping)
-        streams = list(_STREAM.finditer(described))
-        index = chosen.group(1) if chosen else "0"
-        video = [m for m in streams if m.group(1) == index and m.group(2) == "Video"]
-        self.codec = video[0].group(3) if video else "unknown"
-        self.has_audio = any(m.group(2) == "Audio" for m in streams)
-        start = video[0].start() if video else 0
-        later = [m.start() for m in streams if m.start() > start]
-        end = later[0] if later else len(described)
-        self.has_alpha = _ALPHA.search(described, start, end) is not None
-        rotation = _ROTATION.search(described, start, end)
-        self.rotation = round(float(rotation.group(1)) / 90) * 90 % 360 if rotation else 0
-        duration = _DURATION.search(described)
-        hours, minutes, seconds = duration.groups() if duration else ("0", "0", "0")
-        self.duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+def _n_hidden(source: Source, pictures: Pictures) -> int:
+    """Count the pictures before Matroska's time 0, or whose packets lack a time because it is before 0."""
+    shown = pictures.timed & (pictures.marks >= 0)
+    return int(np.argmax(shown)) if source.demuxer == "matroska" and shown.any() else 0
 
 
-def _list(path: Path, demuxer: str, limits: Limits, decode: bool) -> _Listing:
-    how = ["-c", "copy"]
-    if decode:
-        how = [
-            "-vf",
-            "scale=16:16",
-            "-c:v",
-            "rawvideo",
-            "-fps_mode",
-            "passthrough",
-            "-enc_time_base",
-            "demux",
-        ]
-    opened = ffmpeg.input_args(path, demuxer, "-copyts", "-max_pixels", str(limits.max_pixels))
-    args = [*opened, "-map", "0:V:0", *how, "-f", "framecrc", "pipe:1"]
-    headers: dict[str, str] = {}
-    cells = array("q")  # flat, for the listing is all that grows with a clip: 32 bytes per packet
-    try:
-        with ffmpeg.Child(args, loglevel="info", limits=limits) as child:
-            for line in child.lines(limits.timeout_s):
-                if line.startswith("#"):
-                    name, _, value = line[1:].partition(":")
-                    headers[name.split(" ")[0]] = value.strip()
-                else:
-                    cells.extend(_parse_packet(line))
-                if len(cells) > MAX_PACKETS * _CELLS:
-                    raise InputTooLargeError(f"{path.name}: more than {MAX_PACKETS:,} frames")
-            child.check_end(limits.timeout_s)
-            log, tail = child.log(head=True), child.log()
-    except UnreadableMediaError as error:
-        raise type(error)(f"{path.name}: {error}") from error
-    if not cells or "dimensions" not in headers:
-        raise _refusal(path, ffmpeg.errors_in(tail))
-    log = log if log == tail else log + tail
-    return _Listing(headers, np.frombuffer(cells, np.int64).reshape(-1, _CELLS), log)
+def _check_whole(path: Path, demuxer: str, about: Banner, timeline: Timeline, errors: tuple[str, ...]) -> None:
+    """Refuse a clip whose file ends early; sound that outlasts the picture is no reason by itself.
 
-
-def _parse_packet(line: str) -> tuple[int, int, int, int]:
-    # stream, dts, pts, duration, size, checksum[, F=flags][, side data]; no F stands for a key frame
-    cells = line.split(",")
-    flags = cells[6].strip() if len(cells) > 6 else ""
-    value = int(flags[2:], 16) if flags.startswith("F=") else _KEY
-    return int(cells[1]), int(cells[2]), int(cells[3]), value
-
-
-def _timeline(listing: _Listing, path: Path) -> tuple[Timeline, NDArray[np.int64]]:
-    packets = listing.packets
-    times = np.where(packets[:, 1] == _NO_TIME, packets[:, 0], packets[:, 1])
-    seen = (packets[:, 3] & (_DISCARD | _CORRUPT)) == 0
-    if not seen.any():
-        raise UnreadableMediaError(f"{path.name}: the video stream holds no frame to show")
-    ticks = np.sort(times[seen])
-    last = int(packets[seen][np.argmax(times[seen]), 2])
-    keys = np.sort(times[(packets[:, 3] & (_KEY | _CORRUPT)) == _KEY])
-    return make_timeline(ticks, listing.time_base(), last), keys
-
-
-def _check_whole(path: Path, demuxer: str, announced_s: float, timeline: Timeline, listing: _Listing) -> None:
-    """Refuse a clip whose file ends early; sound that outlasts the picture is no reason by itself."""
+    Pictures that lack at the beginning are none: a recording may begin between two key frames.
+    """
     cut_short = sniff.missing_box_bytes(path) if demuxer == "mov" else None
-    if cut_short is None and not ffmpeg.errors_in(listing.log):
+    if cut_short is None and not errors:
         return
-    held = len(timeline.shown)
-    announced = round(announced_s * timeline.fps)
-    if announced - held > max(2, _SHORTFALL * announced):
+    fps, late_s = timeline.fps, max(0.0, timeline.seconds(timeline.ticks[0]) - about.start_s)
+    held, announced = len(timeline.shown), round(about.duration_s * fps)
+    if announced - round(late_s * fps) - held > max(2, _SHORTFALL * announced):
         raise TruncatedMediaError(
-            f"{path.name}: the container announces {announced_s:.2f} s ({announced} frames), "
-            f"the file holds {held / float(timeline.fps):.2f} s ({held} frames); fetch it again"
+            f"{path.name}: the container announces {about.duration_s:.2f} s ({announced} frames), "
+            f"the file holds {held / float(fps):.2f} s ({held} frames); fetch it again"
         )
 
 
-def _coded_size(listing: _Listing, path: Path, limits: Limits) -> tuple[int, int]:
-    width, _, height = listing.headers["dimensions"].partition("x")
+def _coded_size(packets: Packets, path: Path, limits: Limits) -> tuple[int, int]:
+    width, _, height = packets.headers["dimensions"].partition("x")
     size = int(width), int(height)
     if min(size) <= 0:
         raise UnreadableMediaError(f"{path.name}: the video stream has no size")
@@ -243,11 +264,18 @@ def _coded_size(listing: _Listing, path: Path, limits: Limits) -> tuple[int, int
     return size
 
 
+def _shown_size(packets: Packets, coded: tuple[int, int], rotation: int) -> tuple[int, int]:
+    sar = packets.headers.get("sar", "")
+    aspect = Fraction(sar) if re.fullmatch(r"[1-9]\d*/[1-9]\d*", sar) else Fraction(1)
+    width, height = max(1, round(coded[0] * aspect)), coded[1]
+    return (width, height) if rotation % 180 == 0 else (height, width)
+
+
 def _too_many_pixels(path: Path, width: int, height: int, limits: Limits) -> str:
     return f"{path.name}: frames of {width} x {height} pixels; max_pixels is {limits.max_pixels:,}"
 
 
-def _refusal(path: Path, reasons: list[str]) -> InputError:
+def _refusal(path: Path, reasons: tuple[str, ...]) -> InputError:
     text = "; ".join(reasons)
     missing = sniff.missing_box_bytes(path) if "moov atom not found" in text else None
     if missing:

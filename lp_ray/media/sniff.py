@@ -1,14 +1,19 @@
-"""What a file is, by its first bytes: the container decides the one demuxer that may open it."""
+"""What a file is, by its content: the container decides the one demuxer that may open it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from lp_ray.base.errors import MissingInputError, UnreadableMediaError
+from lp_ray.media import animated
 
-HEAD_BYTES = 512
-_TS_PACKET = 188  # ISO/IEC 13818-1: a sync byte 0x47 every 188 bytes
-_ISO_IMAGE_BRANDS = {b"heic", b"heix", b"mif1", b"msf1", b"avif"}  # ISO/IEC 23008-12: pictures, not clips
+HEAD_BYTES = 1024
+# ISO/IEC 13818-1: a sync byte 0x47 every 188 bytes; AVCHD's packets have 4 bytes of time before it, DVB's 16 bytes of
+# error correction after it.
+_TS_PACKETS = ((188, 0), (192, 4), (204, 0))
+_TS_PACKETS_SEEN = 4
+_ISO_IMAGE_BRANDS = {b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1", b"avif", b"avis", b"crx "}
+"""ISO/IEC 23008-12 (HEIF) and cameras: pictures, not clips."""
 _ISO_FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}  # old QuickTime files have no ftyp
 
 # First bytes -> ffmpeg demuxer.
@@ -19,12 +24,16 @@ _MAGIC = (
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"\x00\x00\x01\xba", "mpeg"),  # MPEG program stream
+    (b"\x00\x00\x01\xb3", "mpegvideo"),  # MPEG-1 or 2 video without a container
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),  # ASF header object: WMV
 )
 
 
 def sniff_demuxer(head: bytes) -> str | None:
-    """Name the ffmpeg demuxer for a file that starts with `head` (512 bytes), or None if it is no video."""
+    """Name the ffmpeg demuxer for a film that starts with `head` (1024 bytes), or None if it is none.
+
+    Pictures that may move are not looked into here: see `clip_demuxer`.
+    """
     for magic, demuxer in _MAGIC:
         if head.startswith(magic):
             return demuxer
@@ -32,13 +41,29 @@ def sniff_demuxer(head: bytes) -> str | None:
         return None if head[4:8] == b"ftyp" and head[8:12] in _ISO_IMAGE_BRANDS else "mov"
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
-    if len(head) > _TS_PACKET and head[0] == head[_TS_PACKET] == 0x47:
-        return "mpegts"
-    return None
+    return "mpegts" if _is_transport_stream(head) else None
+
+
+def clip_demuxer(path: Path, head: bytes) -> str | None:
+    """Name the ffmpeg demuxer for a film, or for a picture that moves: WebP, PNG or AVIF of several frames."""
+    demuxer = sniff_demuxer(head)
+    if demuxer is not None:
+        return demuxer
+    if is_picture_sequence(head):
+        return "mov"
+    return animated.demuxer(path, head)
+
+
+def is_picture_sequence(head: bytes) -> bool:
+    """Whether a file is an animated AVIF: the brand `avis`, its own or one that it is compatible with."""
+    if head[4:8] != b"ftyp" or head[8:12] not in (b"avif", b"avis"):
+        return False
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    return b"avis" in [head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))]
 
 
 def read_head(path: Path) -> bytes:
-    """First 512 bytes. Raises MissingInputError, or UnreadableMediaError for an empty file or a folder."""
+    """First 1024 bytes. Raises MissingInputError, or UnreadableMediaError for an empty file or a folder."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -52,11 +77,30 @@ def read_head(path: Path) -> bytes:
 
 
 def is_video(path: Path) -> bool:
-    """Whether the content (never the name) is a video container that `probe_video` takes.
+    """Whether the content (never the name) is a clip that `probe_video` takes, a picture that moves among them.
 
-    Raises MissingInputError or, for an empty file, UnreadableMediaError.
+    A GIF is one even if it has one frame only: see `moves`. Raises MissingInputError or, for an empty file,
+    UnreadableMediaError.
     """
-    return sniff_demuxer(read_head(path)) is not None
+    return clip_demuxer(path, read_head(path)) is not None
+
+
+def moves(path: Path) -> bool:
+    """Whether the content is a clip, and, of the kinds that are cheap to look through, one of several frames.
+
+    A film (MP4, ...) of one frame is taken for a clip here: only listing its packets tells. Raises as `is_video` does.
+    """
+    head = read_head(path)
+    demuxer = clip_demuxer(path, head)
+    return animated.has_two_images(path) if demuxer == "gif" else demuxer is not None
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    for size, offset in _TS_PACKETS:
+        syncs = head[offset::size][:_TS_PACKETS_SEEN]
+        if len(syncs) >= 2 and set(syncs) == {0x47} and (0x00 in head or 0xFF in head):  # no text with many a G
+            return True
+    return False
 
 
 def missing_box_bytes(path: Path) -> tuple[int, int] | None:

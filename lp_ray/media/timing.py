@@ -9,6 +9,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.errors import InputTooLargeError
+
+MAX_FRAMES = 5_000_000
+"""Frames that a clip may have at its rate, before it is cut: 23 hours at 60 per second."""
+
 # Rates that cameras and editors use (SMPTE and film); a measured rate near one of them is meant to be it.
 STANDARD_RATES = tuple(
     Fraction(r)
@@ -29,6 +34,9 @@ STANDARD_RATES = tuple(
 _DEFAULT_RATE = Fraction(25)  # of a clip whose only frame has no duration
 _MAX_RATE = 1000
 _JITTER = 0.25  # of a frame: how far a time stamp may stray from its place at a constant rate
+_ROUNDING = 0.4  # of a frame: on a coarser clock, a frame that was dropped would pass for one that was rounded
+_HINTED = 4e-4  # a rate rounded to two decimals lies so near to the rate that is meant
+_JUMP_S = 10.0  # a longer gap, where clocks may start anew, is a new clock: ffmpeg's -dts_delta_threshold
 
 
 @dataclass(frozen=True)
@@ -51,26 +59,83 @@ class Timeline:
         return float(tick * self.time_base)
 
 
-def make_timeline(ticks: NDArray[np.int64], time_base: Fraction, last_ticks: int) -> Timeline:
+def make_timeline(
+    ticks: NDArray[np.int64],
+    time_base: Fraction,
+    last_ticks: int,
+    stated: Fraction | None = None,
+    hint: float | None = None,
+) -> Timeline:
     """Find the exact rate of sorted time stamps; `last_ticks` is how long the last frame is shown.
 
     A clip is of constant rate if each frame lies within a tick or a quarter of a frame of its place;
     otherwise its most common gap gives the rate, and frames repeat or drop out to keep their times.
+    A rate that the container states for all of its frames, as AVI does, is not measured. `hint` is a rate that the
+    file names in passing: it decides between rates that fit, of which a short clip on a coarse clock has several.
     """
+    if stated is not None:
+        return _on_rate(ticks, time_base, stated, max(1, last_ticks))
     if ticks[0] == ticks[-1]:
         fps = _checked(1 / (last_ticks * time_base)) if last_ticks > 0 else _DEFAULT_RATE
         return Timeline(ticks, time_base, fps, True, np.arange(len(ticks)))
-    constant = _constant_rate(ticks, time_base)
+    constant = _constant_rate(ticks, time_base, hint)
     if constant is not None:
         return Timeline(ticks, time_base, constant, True, np.arange(len(ticks)))
     gaps = np.diff(ticks)
     fps = _near_standard(_checked(1 / (Fraction(float(np.median(gaps[gaps > 0]))) * time_base)))
+    return _on_rate(ticks, time_base, fps, last_ticks if last_ticks > 0 else int(np.median(gaps)))
+
+
+def _on_rate(ticks: NDArray[np.int64], time_base: Fraction, fps: Fraction, last_ticks: int) -> Timeline:
+    """Place frames on a rate: those that lie far apart stay, those that lie close together drop out.
+
+    Raises InputTooLargeError for more than MAX_FRAMES.
+    """
+    n_frames = max(1, round((int(ticks[-1]) - int(ticks[0]) + last_ticks) * time_base * fps))
+    if n_frames > MAX_FRAMES:
+        raise InputTooLargeError(f"its time stamps stretch over {n_frames:,} frames at {fps} per second")
     # Half a frame early: a frame that comes slightly late still gets the place meant for it.
-    last_ticks = last_ticks if last_ticks > 0 else int(np.median(gaps))
-    n_frames = max(1, round((int(ticks[-1] - ticks[0]) + last_ticks) * time_base * fps))
     places = (np.arange(n_frames) + 0.5) / float(time_base * fps)
     shown = np.searchsorted((ticks - ticks[0]).astype(np.float64), places, side="left") - 1
-    return Timeline(ticks, time_base, fps, False, np.maximum(shown, 0).astype(np.int64))
+    shown = np.maximum(shown, 0).astype(np.int64)
+    constant = np.array_equal(shown, np.arange(len(ticks)))
+    return Timeline(ticks, time_base, fps, constant, shown)
+
+
+def anchored(marks: NDArray[np.int64], timed: NDArray[np.bool_], last_ticks: int) -> NDArray[np.int64]:
+    """Return time stamps of which those that are not `timed` lie evenly between those that are.
+
+    Containers like MPEG's stamp some frames only. Where the stamps that are there run backwards, all stay as they are.
+    """
+    anchors = np.flatnonzero(timed)
+    if len(anchors) in (0, len(marks)) or (np.diff(marks[anchors]) <= 0).any():
+        return marks
+    gaps = np.diff(marks[anchors]) / np.diff(anchors)
+    usual = float(np.median(gaps)) if len(gaps) else float(max(1, last_ticks))
+    places = np.arange(len(marks))
+    first, last = anchors[0], anchors[-1]
+    even = np.interp(places, anchors, marks[anchors].astype(np.float64))
+    even[:first] = marks[first] + (places[:first] - first) * usual
+    even[last:] = marks[last] + (places[last:] - last) * usual
+    return np.rint(even).astype(np.int64)
+
+
+def straightened(marks: NDArray[np.int64], time_base: Fraction, last_ticks: int, restarts: bool) -> NDArray[np.int64]:
+    """Return time stamps, in the order in which the pictures come, that only grow.
+
+    Where a stamp does not come after the one before, another recording begins, whose clock starts anew: its first
+    picture follows the last one as the others follow each other. `restarts` says that its clock may start later as
+    well, as in transport streams.
+    """
+    gaps = np.diff(marks)
+    broken = gaps <= 0
+    if restarts:
+        broken |= gaps > _JUMP_S / float(time_base)
+    if not broken.any():
+        return marks
+    sound = gaps[~broken]
+    usual = int(np.median(sound)) if len(sound) else max(1, last_ticks)
+    return np.concatenate([marks[:1], marks[0] + np.cumsum(np.where(broken, usual, gaps))])
 
 
 def cut(fps: Fraction, n_frames: int, start_s: float | None, end_s: float | None) -> tuple[int, int]:
@@ -85,8 +150,8 @@ def _ceil_frames(seconds: float, fps: Fraction) -> int:
     return math.ceil(Fraction(seconds).limit_denominator(1_000_000) * fps)
 
 
-def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction) -> Fraction | None:
-    span = int(ticks[-1] - ticks[0])
+def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction, hint: float | None) -> Fraction | None:
+    span = int(ticks[-1]) - int(ticks[0])
     gaps = np.diff(ticks)
     mean = (len(ticks) - 1) / (span * time_base)
     if mean > _MAX_RATE:
@@ -94,9 +159,10 @@ def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction) -> Fraction | 
     if gaps.min() == gaps.max():
         return mean
     near = [r for r in (*STANDARD_RATES, Fraction(round(mean))) if r and abs(r / mean - 1) < Fraction(1, 20)]
-    near.sort(key=lambda rate: abs(rate - mean))
+    near.sort(key=lambda rate: (hint is None or abs(float(rate) / hint - 1) > _HINTED, abs(rate - mean)))
     measured = mean.limit_denominator(1001)
-    for stray in (1.0, _JITTER / float(mean * time_base)):  # first as exact as the clock allows, then jitter
+    frame = 1 / float(mean * time_base)
+    for stray in (min(1.0, _ROUNDING * frame), _JITTER * frame):  # first as exact as the clock allows, then jitter
         for rate in (*near, measured):
             if _fits(ticks, 1 / (rate * time_base), stray):
                 return rate

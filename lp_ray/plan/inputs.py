@@ -7,7 +7,9 @@ when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +20,9 @@ from lp_ray import storage
 from lp_ray.base.errors import InputError, MissingInputError, UnsupportedError
 from lp_ray.contract.face_rules import ALL_FACES, DEFAULT_FACE
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.media_kinds import is_video
+from lp_ray.contract.media_kinds import is_video, may_move
 from lp_ray.contract.variants import AUTO
+from lp_ray.media.sniff import moves
 from lp_ray.plan import keys
 from lp_ray.plan.work import DrivingRef, SourceRef
 
@@ -27,6 +30,7 @@ STAGE = "plan"
 
 _AT_ONCE = 1 << 16
 """Rows that are Python objects at a time."""
+_READERS = 16
 _CLOSELY = 20
 """Missing inputs whose neighbours are looked at for what was meant: a listing or a request each."""
 
@@ -43,6 +47,7 @@ class Sources:
     videos: NDArray[np.bool_]
     versions: pa.Array
     failures: dict[int, Failure]
+    stated: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -62,6 +67,7 @@ class Sources:
             self.subjects[row].as_py(),
             bool(self.videos[row]),
             self.versions[row].as_py(),
+            bool(self.stated[row]),
         )
 
 
@@ -95,10 +101,13 @@ def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, varian
     tags = _versions(uris, table, failures)
     faces, subjects = _filled(table["face"], DEFAULT_FACE), _filled(table["subject"], variant)
     boxes = _joined(table["box"])
-    videos = _videos(uris, table["media"])
-    # What a name already tells stays out of the key: saying it in the manifest makes no other pair.
-    made = _keyed(keys.source_key, uris, tags, faces, boxes, subjects)
-    sources = Sources(made, uris, faces, boxes, subjects, videos, tags, failures)
+    media = _joined(table["media"])
+    guessed, stated = _look_like_videos(uris), media.is_valid().to_numpy(zero_copy_only=False)
+    videos = np.where(stated, _is(media, "video"), guessed)
+    # What a file already tells stays out of the key: saying it in the manifest makes no other pair.
+    against = pc.if_else(pa.array(videos != guessed), media, None)
+    made = _keyed(keys.source_key, uris, tags, faces, boxes, subjects, against)
+    sources = Sources(made, uris, faces, boxes, subjects, videos, tags, failures, stated)
     suspects = videos | _is(subjects, "animal") | ~_is(subjects, variant)
     for row in np.flatnonzero(suspects).tolist():
         unfit = None if row in failures else _unfit(sources[row], engine, variant)
@@ -166,14 +175,26 @@ def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> 
     return pc.if_else(pa.array(lacking), pa.array(tags, pa.string()), given)
 
 
-def _videos(uris: pa.Array, media: pa.ChunkedArray) -> NDArray[np.bool_]:
-    stated = _joined(media)
-    videos: NDArray[np.bool_] = _is(stated, "video")
-    for first in range(0, len(uris), _AT_ONCE):
-        window = slice(first, first + _AT_ONCE)
-        untold = first + np.flatnonzero(stated[window].is_null().to_numpy(zero_copy_only=False))
-        videos[untold] = [is_video(uri) for uri in uris.take(pa.array(untold)).to_pylist()]
+def _look_like_videos(uris: pa.Array) -> NDArray[np.bool_]:
+    """Whether each source is a video: by its name, and by its content where a local picture may move."""
+    videos = np.zeros(len(uris), np.bool_)
+    with ThreadPoolExecutor(_READERS) as readers:
+        for first in range(0, len(uris), _AT_ONCE):
+            window = uris.slice(first, _AT_ONCE).to_pylist()
+            videos[first : first + len(window)] = [is_video(uri) for uri in window]
+            unsure = [row for row, uri in enumerate(window) if may_move(uri) and storage.is_local(uri)]
+            for row, answer in zip(unsure, readers.map(_moves, [window[row] for row in unsure]), strict=True):
+                videos[first + row] = videos[first + row] if answer is None else answer
     return videos
+
+
+def _moves(uri: str) -> bool | None:
+    """Whether a local picture moves; None where it cannot be read, which is told later."""
+    path = storage.local_path(uri)
+    try:
+        return None if path is None else moves(Path(path))
+    except (InputError, OSError, ValueError):
+        return None
 
 
 def _keyed(key: Callable[..., str], *columns: pa.Array) -> pa.Array:

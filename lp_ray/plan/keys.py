@@ -20,7 +20,7 @@ from lp_ray.contract.options import PairOptions
 EPOCH = 3
 """Raised when keys are made in another way, or a default changes. Every result is made again then."""
 
-OUTPUT_VERSION = 2
+OUTPUT_VERSION = 3
 """Raised when the code makes other videos from the same inputs outside the engine (crop, paste-back, encoder)."""
 
 _BYTES = 16
@@ -49,9 +49,11 @@ def _given(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def source_key(uri: str, version: str, face: str, box: list[float] | None, subject: str) -> str:
-    """Key of one source row: which picture, and which face of it."""
-    return _digest("source", uri, version, _given(face=face, box=box, subject=subject))
+def source_key(
+    uri: str, version: str, face: str, box: list[float] | None, subject: str, media: str | None = None
+) -> str:
+    """Key of one source row: which picture, and which face of it; `media` where it is taken against its looks."""
+    return _digest("source", uri, version, _given(face=face, box=box, subject=subject, media=media))
 
 
 def faces_key(source: str, detector_digest: str, max_dim: int, division: int) -> str:

@@ -14,7 +14,8 @@ from lp_ray.face.framing import DrivingFraming, SourceFraming
 @dataclass(frozen=True)
 class SourceRef:
     """One source row of the manifest, as the stages need it. `face` is a rule, an index in digits, or `all`;
-    `version` is the store's tag of the bytes that `key` stands for, empty where it was not asked for."""
+    `version` is the store's tag of the bytes that `key` stands for, empty where it was not asked for; `stated` says
+    that the manifest's column `media` decides whether it is a video, else it is a guess."""
 
     key: str
     uri: str
@@ -23,6 +24,7 @@ class SourceRef:
     subject: str
     is_video: bool = False
     version: str = ""
+    stated: bool = False
 
     @property
     def is_searched(self) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lp_ray.base.caching import Cache
 from lp_ray.contract.rows import Arrays
 from lp_ray.engine.protocol import Frames, PairMotion, SourceCrops, Span
+from lp_ray.face.crop import aspect
 from lp_ray.plan.devices import Part
 from lp_ray.plan.work import PairWork
 from lp_ray.stages.contract import Bench, Share, Stage
@@ -56,8 +57,9 @@ class AnimatePairs(Stage[SourcedSpan, AnimatedChunk]):
         return self._pictures.get(key, lambda: self._prepare_faces(row))
 
     def _prepare_faces(self, row: SourcedSpan) -> list[Any]:
-        faces = [slice(i, i + 1) for i in range(len(row.crops))]
-        return [self._engine.prepare(SourceCrops(np.array(row.crops[i]), np.array(row.points[i]))) for i in faces]
+        each = zip(row.crops, row.points, row.to_crop, strict=True)
+        faces = [SourceCrops(crop[None].copy(), points[None].copy(), aspect=aspect(to)) for crop, points, to in each]
+        return [self._engine.prepare(face) for face in faces]
 
     def _direct(self, work: PairWork) -> Any:
         """Return the pair's motion; a source video's chunks share it."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lp_ray import storage
+from lp_ray.face.crop import aspect, in_proportion
 from lp_ray.motion.template import MotionFrames, pack_part
 from lp_ray.plan.devices import Part
 from lp_ray.stages.contract import Bench, Share, Stage
@@ -38,6 +39,7 @@ class ExtractMotion(Stage[TrackedChunk, StagedMotion]):
         crops = chunk.crops if self._engine.needs_crops else None
         if not len(chunk.to_crop):
             return self._engine.extract(crops, chunk.points)
-        motion = self._engine.extract(crops, chunk.points) if self._engine.needs_crops else {}
+        shapes = in_proportion(chunk.points, aspect(chunk.to_crop[0]))
+        motion = self._engine.extract(crops, shapes) if self._engine.needs_crops else {}
         own = {TO_CROP: chunk.to_crop.astype(np.float32), CROP_POINTS: chunk.points.astype(np.float32)}
         return {**motion, **own}

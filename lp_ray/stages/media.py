@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ from lp_ray.base.caching import Cache
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.base.limits import OURS, Limits
 from lp_ray.face.framing import SourceFraming
-from lp_ray.media.clip import Clip, Still, open_footage
+from lp_ray.media.clip import Clip, Still, open_clip, open_footage
 from lp_ray.media.isolated import read_image
 from lp_ray.media.sniff import is_video
 from lp_ray.motion.rates import Indices, Length, schedule
@@ -33,17 +33,27 @@ class Picture:
     facts: SourceFacts
 
 
-def read_picture(uri: str, framing: SourceFraming, limits: Limits, version: str = "") -> Picture:
-    """Read a portrait and limit its size. Raises InputError, UnsupportedError for a video."""
+def read_picture(uri: str, framing: SourceFraming, limits: Limits, version: str = "", stated: bool = False) -> Picture:
+    """Read a portrait and limit its size; of a clip of one frame, or one `stated` to be a picture, the first frame.
+
+    Raises InputError, UnsupportedError for another clip.
+    """
     with storage.local_copy(uri, limits, version) as path:
-        if is_video(path):
-            raise UnsupportedError(
-                "the source is a video under a picture's name: say media='video' in the sources manifest"
-            )
-        image = read_image(path, limits)
+        image = _first_frame(path, limits, stated) if is_video(path) else read_image(path, limits)
     storage.check_version(uri, version)
     height, width = image.shape[:2]
     return Picture(framing.limit(image), SourceFacts(width, height))
+
+
+def _first_frame(path: Path, limits: Limits, stated: bool) -> Image:
+    clip = open_clip(path, limits)
+    if clip.n_frames > 1 and not stated:
+        raise UnsupportedError(
+            "the source moves, and its name is a picture's: say media='video' in the sources manifest, or "
+            "media='image' for its first frame"
+        )
+    with closing(clip.frames(0, 1)) as frames:
+        return next(frames)
 
 
 class OpenClips:

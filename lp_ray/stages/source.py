@@ -91,7 +91,7 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
         frames.close()
 
     def _find_portraits(self, source: SourceRef, framing: SourceFraming) -> _Crops:
-        picture = read_picture(source.uri, framing, self._limits, source.version)
+        picture = read_picture(source.uri, framing, self._limits, source.version, source.stated)
         portraits = self._faces(picture, source, framing)
         return _Crops(
             np.stack([portrait.crop for portrait in portraits]),

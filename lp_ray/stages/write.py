@@ -119,7 +119,7 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
         return self._paste_back.get((shape, to_crop.tobytes()), lambda: PasteBack(shape, invert(to_crop)))
 
     def _read_picture(self, source: SourceRef, framing: SourceFraming) -> Picture:
-        return read_picture(source.uri, framing, self._limits, source.version)
+        return read_picture(source.uri, framing, self._limits, source.version, source.stated)
 
     def _comparisons(self, job: _Job) -> Iterator[Image]:
         """Yield driving, source and result side by side; a motion template has no picture to show."""

@@ -163,7 +163,7 @@ def csvs(folder: Path, frame: pd.DataFrame) -> None:
     frame[7:].to_csv(folder / "part-1.csv", index=False)
 
 
-@pytest.mark.parametrize("write", [spark, dask, ray_data, hive, csvs])
+@pytest.mark.parametrize("write", [spark, dask, pytest.param(ray_data, marks=pytest.mark.ray), hive, csvs])
 def test_a_folder_of_parts_is_one_manifest(tmp_path: Path, write: Callable[[Path, pd.DataFrame], None]) -> None:
     frame = pd.DataFrame({"uri": [f"{n}.jpg" for n in range(12)]})
     write(tmp_path, frame)

@@ -128,7 +128,7 @@ def engine_frames(inputs: Inputs, template: Path, indices: NDArray[np.intp]) -> 
     prepared = engine.prepare(SourceCrops(portrait.crop[None], portrait.points[None]))
     direction = engine.direct(PairMotion(TemplateReader(template), indices), PairOptions())
     for chunk in engine.animate(prepared, direction, Span(0, len(indices), 8)):
-        yield from chunk
+        yield from chunk.images
 
 
 def best_shift(shown: list[Image], wanted: list[Image]) -> int:

@@ -133,7 +133,7 @@ def test_preview(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("source=a.jpg",), "drivings=… is missing"),
+        (("source=a.jpg",), "drivings=… (a manifest of many) is missing"),
         (("source=a.jpg", "sources=b.parquet", "driving=a.mp4"), "exclude each other"),
         (("source=a.jpg", "driving=a.mp4", "face=nose"), "row 0: face='nose' must be an index"),
         (("source=a.jpg", "driving=a.mp4", "box=[9,9,1,1]"), "row 0: box="),

@@ -7,10 +7,12 @@ import pytest
 
 from lp_ray.base.arrays import Image, Points
 from lp_ray.base.errors import NoFaceError, UnsupportedError
+from lp_ray.contract.options import PairOptions
 from lp_ray.face.crop import invert, transform_points
-from lp_ray.face.framing import SourceFraming
+from lp_ray.face.framing import DrivingFraming, SourceFraming
 from lp_ray.face.portrait import FULL_SIZE, MAX_FACES, NO_POINTS, crop_box, crop_portrait, crop_portraits
 from lp_ray.face.protocol import Face
+from lp_ray.plan.framing import source_framing
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 
@@ -86,6 +88,31 @@ def test_no_face_and_too_many_say_so() -> None:
 def test_a_crop_already_may_be_without_a_face() -> None:
     portrait = crop_portrait(PICTURE, _Faces(), "large-small", None, SourceFraming(crop=False), 256)
     assert portrait.points is NO_POINTS and portrait.crop.shape == (256, 256, 3)
+
+
+def test_default_crops_are_the_reference_s() -> None:
+    """As numbers: 2.3 and -0.125 of a source, 2.2 and -0.1 of a driving, however they are asked for."""
+    source, driving = SourceFraming(), DrivingFraming()
+    assert (source.scale, source.vx, source.vy) == (2.3, 0.0, -0.125)
+    assert (driving.scale, driving.vx, driving.vy) == (2.2, 0.0, -0.1)
+    assert (source.rotate, source.max_dim, source.division) == (True, 1280, 2)
+    options = PairOptions()
+    assert (options.crop_scale, options.crop_vx, options.crop_vy) == (2.3, 0.0, -0.125)
+    assert (options.driving_crop_scale, options.driving_crop_vx, options.driving_crop_vy) == (2.2, 0.0, -0.1)
+    assert source_framing(options) == source
+
+
+def test_default_crops_place_a_face_where_the_reference_does() -> None:
+    """A face of 100 pixels about (200, 150), eyes level: sides and middles worked out by hand."""
+    points = np.tile((200.0, 150.0), (203, 1))
+    points[[0, 6, 12, 18]], points[[24, 30, 36, 42]], points[[48, 66]] = (180, 140), (220, 140), (200, 180)
+    points[1], points[2] = (150, 100), (250, 200)
+    corners = transform_points(np.array([(0.0, 0), (512, 512)]), invert(SourceFraming().matrix(points, 512)))
+    np.testing.assert_allclose(corners, [(200 - 115, 150 - 0.125 * 230 - 115), (200 + 115, 150 - 0.125 * 230 + 115)])
+    crop = DrivingFraming(crop_square=True).place(points[None], 400, 400, 256)
+    assert crop.matrix is not None
+    corners = transform_points(np.array([(0.0, 0), (512, 512)]), invert(crop.matrix))
+    np.testing.assert_allclose(corners, [(200 - 110, 150 - 0.1 * 220 - 110), (200 + 110, 150 - 0.1 * 220 + 110)])
 
 
 def test_a_box_is_cut_upright_about_its_middle() -> None:

@@ -41,6 +41,57 @@ def test_rules(rule: str | int, face: Face) -> None:
         assert select_face(faces, rule) is face
 
 
+def _boxed(*box: float, score: float = 1.0) -> Face:
+    """A face whose box the detector gave; its points lie elsewhere, all faces' in one place."""
+    return Face(np.array([(0.0, 0.0), (500.0, 500.0)]), score, detected_box=box)
+
+
+WIDE, TALL = _boxed(10, 40, 110, 80), _boxed(30, 20, 80, 150)
+"""The wider one has the smaller area (4,000 against 6,500)."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "face"), [("large-small", TALL), ("small-large", WIDE)], ids=["large-small", "small-large"]
+)
+def test_size_is_the_area_of_the_box(rule: str, face: Face) -> None:
+    """Neither its width nor, where the detector gives a box, the bounds of the points."""
+    assert select_face([WIDE, TALL], rule) is face
+    assert select_face([TALL, WIDE], rule) is face
+
+
+INNER, OUTER = _boxed(100, 100, 120, 120), _boxed(90, 90, 300, 300)
+"""One's edges lie left of and above the other's, its middle right of and below it."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "face"),
+    [
+        ("left-right", OUTER),
+        ("right-left", INNER),
+        ("top-bottom", OUTER),
+        ("bottom-top", INNER),
+        (0, OUTER),
+        ("1", INNER),
+    ],
+)
+def test_places_are_those_of_the_left_and_upper_edge(rule: str | int, face: Face) -> None:
+    """As in the reference, in both directions; not of the middle."""
+    assert select_face([INNER, OUTER], rule) is face
+    assert select_face([OUTER, INNER], rule) is face
+
+
+def test_best_is_the_score() -> None:
+    sure, large = _boxed(0, 0, 10, 10, score=0.9), _boxed(0, 0, 90, 90, score=0.4)
+    assert select_face([large, sure], "best") is sure
+
+
+def test_of_equals_the_first_is_taken() -> None:
+    twin = _boxed(*(WIDE.detected_box or ()))
+    for rule in FACE_RULES:
+        assert select_face([WIDE, twin], rule) is WIDE
+        assert select_face([twin, WIDE], rule) is twin
+
+
 def test_the_first_rule_is_the_default_of_the_reference() -> None:
     assert FACE_RULES[0] == "large-small"
 

@@ -156,3 +156,15 @@ class Comparison:
     def finish(self) -> None:
         """Assert that every array of the case was compared or used."""
         assert not self.unseen, f"{self.case}: never compared: {sorted(self.unseen)}"
+
+
+def compare_patches(goldens: Goldens, picture: Tensor, tolerance: float) -> None:
+    """Compare whole pixels of case b1, 1 x 3 x 512 x 512: unlike samples they see the order of sub-pixels.
+
+    Skips where a folder of other seeds has no such file.
+    """
+    golden = Comparison(goldens / "module_G_patch.npz", "b1", tolerance, tolerance)
+    golden.whole("out/patch", picture[0, :, 96:160, 192:256])
+    golden.whole("out/row", picture[0, :, 255])
+    golden.whole("out/column", picture[0, :, :, 256])
+    golden.finish()

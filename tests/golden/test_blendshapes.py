@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from lp_ray.face.mediapipe.blendshapes import INDEX, NAMES, BlendshapeNetwork
 from lp_ray.face.mediapipe.gaze import gaze
 from lp_ray.face.mediapipe.head_pose import head_poses
 from lp_ray.face.pose import angles_of
+from tests.goldens import Goldens
 
 TOLERANCE = 1e-4
 DEGREES = 0.01
@@ -24,7 +24,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @pytest.fixture(scope="module")
-def faces(goldens: Path) -> Arrays:
+def faces(goldens: Goldens) -> Arrays:
     with np.load(goldens / "blendshapes.npz") as file:
         return dict(file)
 

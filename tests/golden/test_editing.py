@@ -20,6 +20,7 @@ from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.editing import edit_source, make_edit, silenced, video_lips
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.records import SourceMotion
+from tests.goldens import Goldens
 
 TOLERANCE = 1e-5
 
@@ -47,7 +48,7 @@ def _picture(video: SourceMotion, row: int) -> SourceMotion:
     return replace(video.take(slice(row, row + 1)), is_video=False)
 
 
-def test_every_row(goldens: Path) -> None:
+def test_every_row(goldens: Goldens) -> None:
     """x_s and x_d of each case; NaN in the file is a ratio that stays the source's own."""
     cases, video, heads = _load(goldens)
     wrong = []
@@ -65,7 +66,7 @@ def test_every_row(goldens: Path) -> None:
     assert not wrong, "\n".join([f"{len(wrong)} rows differ", *wrong[:20]])
 
 
-def test_the_table_is_the_references(goldens: Path) -> None:
+def test_the_table_is_the_references(goldens: Goldens) -> None:
     """The file's controls are ours but for those that go further; its values lie in our ranges and reach their ends."""
     cases, _, _ = _load(goldens)
     names = [ALIASES.get(name, name) for name in cases["controls"].tolist()]
@@ -77,7 +78,7 @@ def test_the_table_is_the_references(goldens: Path) -> None:
             assert np.nanmax(column) == control.high, control.name
 
 
-def test_a_source_videos_lips(goldens: Path) -> None:
+def test_a_source_videos_lips(goldens: Goldens) -> None:
     """`video_lip/<ratio>/<observation variance>`: opened or closed in every frame, smoothed, stitched."""
     cases, video, heads = _load(goldens)
     rows = [key for key in cases if key.startswith("video_lip/")]
@@ -88,7 +89,7 @@ def test_a_source_videos_lips(goldens: Path) -> None:
         np.testing.assert_allclose(heads.stitch(video.x_s, moved), cases[key], atol=TOLERANCE, rtol=0, err_msg=key)
 
 
-def test_a_source_video_silenced(goldens: Path) -> None:
+def test_a_source_video_silenced(goldens: Goldens) -> None:
     cases, video, heads = _load(goldens)
     moved = silenced(video)
     np.testing.assert_allclose(moved, cases["video_silence/x_d"], atol=TOLERANCE, rtol=0)
@@ -96,7 +97,7 @@ def test_a_source_video_silenced(goldens: Path) -> None:
 
 
 @pytest.mark.parametrize("wanted", [0.0, 0.4])
-def test_wanted_ratios_of_zero_are_wishes_too(goldens: Path, wanted: float) -> None:
+def test_wanted_ratios_of_zero_are_wishes_too(goldens: Goldens, wanted: float) -> None:
     """A ratio of 0 shuts the eyes: it is not "not given"."""
     _, video, heads = _load(goldens)
     source = _picture(video, 0)

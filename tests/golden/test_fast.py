@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 import torch
-from liveportrait_recipe import Comparison, input_base, network, random, recorded
+from liveportrait_recipe import Comparison, compare_patches, input_base, network, random, recorded
 
 from lp_ray.engine.liveportrait.config import FULL, VOLUME_SIDE
 from lp_ray.engine.liveportrait.fast.generator import FastGenerator
@@ -63,3 +63,12 @@ def test_generator(goldens: Goldens, case: str) -> None:
         golden.sampled(f"mid/{name}", mid[name][:, 0].permute(0, 3, 1, 2), (16, step, step))
     golden.sampled("out", picture.permute(0, 3, 1, 2), (1, 8, 8))
     golden.finish()
+
+
+def test_whole_pixels_of_the_generator(goldens: Goldens) -> None:
+    """The samples above see one sub-pixel in four of the last step."""
+    feature = random("g-feat", input_base(goldens), "b1", shape=(1, 256, 64, 64), s=0.3)
+    plain = cast(Generator, network(goldens, "G", True))
+    with torch.inference_mode():
+        picture = FastGenerator(plain, VOLUME_SIDE)(feature.permute(0, 2, 3, 1).contiguous())
+    compare_patches(goldens, picture.permute(0, 3, 1, 2), TOLERANCE)

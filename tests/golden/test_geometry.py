@@ -13,14 +13,22 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from lp_ray.base.arrays import Image
+from lp_ray.engine.liveportrait.config import TINY
+from lp_ray.engine.liveportrait.fast.renderer import Pass, Renderer
+from lp_ray.engine.liveportrait.networks import load_networks
+from lp_ray.engine.liveportrait.predictor import Predictor
+from lp_ray.engine.liveportrait.warping import Warped
+from lp_ray.engine.liveportrait.weights.load import load_weights
 from lp_ray.face.compare import side_by_side
 from lp_ray.face.crop import Rectangle, cut, invert, limit_size, mean_box, resize, transform_points
 from lp_ray.face.paste_back import PasteBack, soft_mask
 from lp_ray.face.points import eye_ratios, lip_ratio, two_points
 from lp_ray.motion.keypoints import hull_multiplier
+from lp_ray.motion.neutral import NEUTRAL_LIP
 from tests.goldens import Goldens
 
 Arrays = dict[str, NDArray[Any]]
@@ -239,6 +247,41 @@ def test_pictures_prepared_for_the_networks(geometry: Arrays) -> None:
         planes = resize(seeded_image(seed, height, width), 256).transpose(2, 0, 1)[None] / 255
         step = 256 // geometry[name].shape[-1]
         close(planes[..., ::step, ::step], geometry[name])
+
+
+def test_frames_prepared_for_the_motion_extractor(geometry: Arrays) -> None:
+    """What M is given of a clip's crops of 256 x 256; the seeds follow the picture's by ten and eleven."""
+    n, _, *shape = geometry["prepare/video_shape"].tolist()
+    first = int(geometry["prepare/seed"]) + 10
+    crops = np.stack([seeded_image(first + i) for i in range(n)])
+    networks = load_networks(TINY, load_weights("seeded", "tiny", "human").states)
+    given: list[torch.Tensor] = []
+    networks.motion.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    Predictor(networks, torch.device("cpu"), torch.float32).motion(crops)
+    seen = torch.cat(given)[:n]
+    assert list(seen.shape) == [n, *shape]
+    golden = geometry["prepare/video_sample"]
+    step = shape[-1] // golden.shape[-1]
+    close(seen[:, None, :, ::step, ::step], golden)
+
+
+def test_pictures_become_bytes_by_truncation(geometry: Arrays) -> None:
+    """Exactly: rounding would be within one level, too. Clipped to [0, 1], where G's sigmoid keeps its pictures."""
+    pictures = torch.from_numpy(np.clip(geometry["parse/in"], 0, 1)).permute(0, 2, 3, 1)
+    networks = load_networks(TINY, load_weights("seeded", "tiny", "human").states)
+    renderer = Renderer(networks, torch.device("cpu"), "eager")
+    renderer.warping = lambda *parts: Warped(parts[0], None)
+    renderer.generator = lambda feature: pictures
+    nothing = torch.zeros(len(pictures), 21, 3)
+    (made,) = renderer.render([Pass(nothing, nothing, nothing, nothing)])
+    np.testing.assert_array_equal(made.pixels.numpy(), geometry["parse/out"])
+
+
+def test_the_neutral_lips_are_the_references_to_the_last_bit(goldens: Goldens) -> None:
+    golden = json.loads((goldens / "lip_array.json").read_text())
+    values = np.array(golden["lip_array"], golden["lip_array_dtype"]).reshape(golden["lip_array_shape"])
+    assert values.shape == (1, *NEUTRAL_LIP.shape)
+    np.testing.assert_array_equal(NEUTRAL_LIP, values[0].astype(np.float32))
 
 
 def test_motion_multipliers(geometry: Arrays) -> None:

@@ -16,6 +16,7 @@ from lp_ray.face.identity.network import NumpyNetwork
 from lp_ray.face.identity.on_device import TorchNetwork
 from lp_ray.face.identity.weights import read_weights
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
+from tests.goldens import Goldens
 
 OWN_CHIPS = 0.995
 OUR_CHIPS = 0.99
@@ -26,7 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @pytest.fixture(scope="module")
-def dlib(goldens: Path) -> Arrays:
+def dlib(goldens: Goldens) -> Arrays:
     with np.load(goldens / "identity.npz") as file:
         return dict(file)
 

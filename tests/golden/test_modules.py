@@ -7,7 +7,18 @@ import json
 import numpy as np
 import pytest
 import torch
-from liveportrait_recipe import Comparison, images, input_base, network, random, recorded, salt_of, salts, state
+from liveportrait_recipe import (
+    Comparison,
+    compare_patches,
+    images,
+    input_base,
+    network,
+    random,
+    recorded,
+    salt_of,
+    salts,
+    state,
+)
 from numpy.typing import NDArray
 
 from lp_ray.engine.liveportrait.config import FULL
@@ -152,6 +163,12 @@ def test_generator(goldens: Goldens, case: str, fold: bool) -> None:
         golden.sampled(f"mid/{name}", mid[name], (16, step, step))
     golden.sampled("out", picture, (1, 8, 8))
     golden.finish()
+
+
+def test_whole_pixels_of_the_generator(goldens: Goldens) -> None:
+    """The samples above see one sub-pixel in four of the last step."""
+    feature = random("g-feat", input_base(goldens), "b1", shape=(1, 256, 64, 64), s=0.3)
+    compare_patches(goldens, network(goldens, "G", True)(feature), TOLERANCE)
 
 
 @pytest.mark.parametrize("case", ["b1", "b3"])

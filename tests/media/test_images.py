@@ -94,7 +94,7 @@ def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
     for content, reason in (
         (b"", "empty"),
         (b"text\n" * 200, "not a picture"),
-        (b"GIF89a" + bytes(600), "not a picture"),
+        (b"GIF89a" + bytes(600), "damaged GIF"),
     ):
         path.write_bytes(content)
         for read in (probe_image, read_image):

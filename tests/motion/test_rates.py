@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lp_ray.motion.rates import Length, LengthPolicy, drive_picture, drive_video, output_length, resample, schedule
+from lp_ray.motion.rates import (
+    Length,
+    LengthPolicy,
+    drive_picture,
+    drive_video,
+    output_length,
+    resample,
+    resampled_length,
+    schedule,
+)
 
 RATES = [Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60)] + [
     Fraction(n, 1001) for n in (24000, 30000, 60000)
@@ -99,3 +108,35 @@ def test_the_length_is_known_without_listing_frames(
     assert len(made.source) == len(made.driving) == length.n_frames
     assert length.fps == (driving.fps if source is None else source.fps)
     assert made.source.max() < (1 if source is None else source.n_frames) and made.driving.max() < driving.n_frames
+
+
+@given(st.builds(Length, st.integers(1, 300), rates), st.builds(Length, st.integers(2, 300), rates))
+def test_a_longer_source_is_cut_to_the_driving_and_a_longer_driving_to_the_source(
+    source: Length, driving: Length
+) -> None:
+    """Under `min`: as many output frames as the shorter of the two lasts, and each takes what is on at its middle."""
+    lasts = driving.n_frames * source.fps / driving.fps
+    made = schedule(source, driving, "min")
+    length = output_length(source, driving, "min").n_frames
+    assert length == min(source.n_frames, resampled_length(driving, source.fps))
+    assert abs(resampled_length(driving, source.fps) - lasts) <= Fraction(1, 2) or length == 1
+    wanted = [int((i + Fraction(1, 2)) * driving.fps / source.fps) for i in range(length)]
+    assert made.driving.tolist() == [min(frame, driving.n_frames - 1) for frame in wanted]
+    assert made.source.tolist() == list(range(length))
+
+
+@pytest.mark.parametrize("policy", ["min", "loop", "ping-pong", "hold"])
+def test_one_driving_frame_serves_a_whole_source(policy: LengthPolicy) -> None:
+    made = schedule(Length(7, Fraction(25)), Length(1, Fraction(30)), policy)
+    assert made.driving.tolist() == [0] * 7 and made.source.tolist() == list(range(7))
+    assert output_length(Length(7, Fraction(25)), Length(1, Fraction(30)), policy) == Length(7, Fraction(25))
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [("min", [1, 3, 5]), ("hold", [1, 3, 5, 5, 5]), ("loop", [1, 3, 5, 1, 3]), ("ping-pong", [1, 3, 5, 3, 1])],
+)
+def test_a_driving_at_another_rate_goes_on_after_its_resampled_end(policy: LengthPolicy, expected: list[int]) -> None:
+    """Six frames at 50 a second are three at 25, in whose middles the second of each two comes on."""
+    made = schedule(Length(5, Fraction(25)), Length(6, Fraction(50)), policy)
+    assert made.driving.tolist() == expected

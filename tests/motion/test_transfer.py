@@ -142,14 +142,16 @@ def test_multiplier_zero_keeps_the_source_and_two_doubles_its_motion() -> None:
 
 
 def test_lip_normalisation_closes_open_lips_frame_by_frame() -> None:
-    """Only source frames whose lips are at least 0.03 apart change."""
+    """Only source frames whose lips are at least 0.03 apart change, and these by the head's delta to closed lips."""
     source, driving = _source(True), _driving()
-    ratio = np.where(np.arange(N) % 2, 0.2, 0.01).astype(np.float32)[:, None]
+    ratio = np.array([0, 0.02, 0.029, 0.0299, 0.03, 0.0301, 0.031, 0.04, 0.2, 0.01, 0.3, 0.0], np.float32)[:, None]
     source = replace(source, lip_ratio=ratio)
     reference = driving.take(slice(0, 1))
     off, on = (transfer(source, driving, reference, HEADS, _options(flag_normalize_lip=flag)) for flag in (False, True))
     changed = np.abs(on - off).max(axis=(1, 2)) > 0
-    np.testing.assert_array_equal(changed, ratio[:, 0] >= 0.03)
+    assert changed.tolist() == [False] * 4 + [True] * 5 + [False, True, False]
+    closed = HEADS.lip_delta(source.x_s, np.concatenate([ratio, np.zeros_like(ratio)], axis=1))
+    np.testing.assert_allclose((on - off)[changed], closed[changed], atol=1e-6)
 
 
 @pytest.mark.parametrize(("first", "wanted"), [(0.1, 0.39), (0.17, 0.39), (0.18, 0.18), (0.3, 0.3)])

@@ -64,7 +64,7 @@ def test_folders_with_the_marker_are_left_out_but_for_the_searched_one(tree: str
 @pytest.fixture
 def linked(tmp_path: Path) -> Path:
     """A folder with links to elsewhere, to itself, above itself, to nothing and in a circle."""
-    for name in ("in/a.jpg", "in/sub/b.jpg", "elsewhere/c.jpg", "elsewhere/deep/d.jpg"):
+    for name in ("above.jpg", "in/a.jpg", "in/sub/b.jpg", "elsewhere/c.jpg", "elsewhere/deep/d.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"1")
     folder = tmp_path / "in"

@@ -18,6 +18,7 @@ from lp_ray.engine.liveportrait.placement import choose_device, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor, SourceFeatures
 from lp_ray.engine.liveportrait.weights.weight_set import WeightIdentity, WeightSet
 from lp_ray.engine.protocol import CROP_SIZE, Frames, PairMotion, SourceCrops, Span
+from lp_ray.face.crop import in_proportion
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
 from lp_ray.motion.reference import find_reference, neutral_face
@@ -98,7 +99,7 @@ class LivePortraitEngine:
         features = self._predictor.features(source.images)
         if source.is_video:
             return PreparedSource(features, None)
-        motion = {**self._predictor.motion(source.images), **_ratios(source.points)}
+        motion = {**self._predictor.motion(source.images), **_ratios(in_proportion(source.points, source.aspect))}
         return PreparedSource(features, SourceMotion.from_frames(motion, is_video=False))
 
     def direct(self, motion: PairMotion, options: PairOptions) -> Direction:

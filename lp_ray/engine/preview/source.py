@@ -209,7 +209,8 @@ def _rings(outline: Array) -> tuple[Array, Array]:
     reach = np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
     heading = ray / reach
     far = np.where(heading > 0, FRAME_SIZE - 1 - centre, -centre)
-    limit = np.min(far / np.where(np.abs(heading) < 1e-9, 1e-9, heading), axis=1, keepdims=True)
+    along = np.abs(heading) < 1e-9  # a ray along an edge never meets it
+    limit = np.where(along, np.inf, far / np.where(along, 1.0, heading)).min(axis=1, keepdims=True)
     reach = np.minimum(reach, limit - 1)
     radius = np.minimum(RING_REACH[:, None, None] * reach, reach + (limit - reach) * RING_SHARE[:, None, None])
     return centre + radius * heading, centre + limit * heading

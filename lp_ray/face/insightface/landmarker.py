@@ -24,6 +24,18 @@ MAX_FACES = 64
 MIN_SIDE = 8.0
 """Pixels of a face's bounds, both ways, under which points are no landmarks."""
 
+STEADY = 0.1
+"""Mean move of the points since the last frame, over the face's longer side, under which one look is believed.
+
+The model's crop is half as large again as the face; so up to here points are those of the reference.
+"""
+
+SETTLED = 0.03
+"""The same move from one look at a frame to the next under which two looks agree."""
+
+MAX_PASSES = 4
+"""Looks at one frame before the face is given up as lost."""
+
 _Network = TypeVar("_Network")
 
 
@@ -66,11 +78,11 @@ class InsightFaceLandmarker:
         self._203 = _load(Network203, files.points_203, device, threads)
 
     def detect(self, image: Image) -> list[Face]:
-        """Return every face, a `DetectedFace` each, best first; empty when there is none.
+        """Return every face, a `DetectedFace` each with the detector's box, best first; empty when there is none.
 
         The picture is searched once, shrunk to 512 pixels: a face of a few per cent of the longer side is missed.
         """
-        found = [self._look(image, box, score) for box, score in self._detect(image)[:MAX_FACES]]
+        found = [self._look(image, box, score, box) for box, score in self._detect(image)[:MAX_FACES]]
         return [face for face in found if face is not None]
 
     def detect_in_box(self, image: Image, box: Box) -> Face | None:
@@ -78,27 +90,33 @@ class InsightFaceLandmarker:
 
         The box takes the place of a detected one, and the caller vouches for it: the score is 1.
         """
-        return self._look(image, box, 1.0)
+        return self._look(image, box, 1.0, None)
 
     def follow(self, image: Image, previous: Face) -> Face | None:
         """Return the face of the last frame in this one, or None when it is lost: detect again then.
 
-        Lost are points that are not finite, under MIN_SIDE, or mostly outside the picture. The 203-point model says
-        nothing about presence, so the score stays, and a cut to another scene is not seen, as in the reference.
+        One look does where the face has not moved far, as in the reference; else it looks again where the points are,
+        until two looks agree. Lost are points that wander, are not finite, under MIN_SIDE, or mostly outside the
+        picture. The 203-point model says nothing about presence, so the score stays.
         """
-        if not _usable(previous.points, image):
-            return None
-        points = self._203(image, previous.points)
-        return Face(points, previous.score) if _usable(points, image) else None
+        before = previous
+        for _ in range(MAX_PASSES):
+            if not _usable(before.points, image):
+                return None
+            face = Face(self._203(image, before.points), previous.score)
+            if _usable(face.points, image) and face.move_from(before) < (STEADY if before is previous else SETTLED):
+                return face
+            before = face
+        return None
 
-    def _look(self, image: Image, box: Box, score: float) -> DetectedFace | None:
+    def _look(self, image: Image, box: Box, score: float, detected: Box | None) -> DetectedFace | None:
         if not np.isfinite(box).all() or min(box[2] - box[0], box[3] - box[1]) < 1:
             return None
         points_106 = self._106(image, box)
         if not _usable(points_106, image):
             return None
         points = self._203(image, points_106)
-        return DetectedFace(points, score, points_106) if _usable(points, image) else None
+        return DetectedFace(points, score, points_106, detected_box=detected) if _usable(points, image) else None
 
 
 def _load(network: Callable[[Path, InferenceSession], _Network], file: Path, device: Device, threads: int) -> _Network:

@@ -16,23 +16,27 @@ BUNDLE_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9f
 DETECTOR = "face_detector.tflite"
 LANDMARKS = "face_landmarks_detector.tflite"
 BLENDSHAPES = "face_blendshapes.tflite"
-MESH = "geometry_pipeline_metadata_landmarks.binarypb"
 
 _REMEDY = "install lp_ray again, its wheel carries the file"
 
 
 @cache
 def read_member(name: str, bundle: Path = BUNDLE) -> bytes:
-    """Return one member of the model file, once the whole file's hash is as pinned.
+    """Return one member of the model file. Raises WeightsError as `read_carried`."""
+    with zipfile.ZipFile(io.BytesIO(read_carried(bundle, BUNDLE_SHA256))) as archive:
+        return archive.read(name)
 
-    Raises WeightsError when the file is missing or altered.
+
+def read_carried(file: Path, sha256: str) -> bytes:
+    """Return a file that the package carries, once its hash is as pinned.
+
+    Raises WeightsError when it is missing or altered.
     """
     try:
-        raw = bundle.read_bytes()
+        raw = file.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{bundle}: {error.strerror}; {_REMEDY}") from error
+        raise WeightsError(f"{file}: {error.strerror}; {_REMEDY}") from error
     found = hashlib.sha256(raw).hexdigest()
-    if found != BUNDLE_SHA256:
-        raise WeightsError(f"{bundle}: sha256 {found} where {BUNDLE_SHA256} belongs; {_REMEDY}")
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        return archive.read(name)
+    if found != sha256:
+        raise WeightsError(f"{file}: sha256 {found} where {sha256} belongs; {_REMEDY}")
+    return raw

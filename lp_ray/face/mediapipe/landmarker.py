@@ -14,7 +14,7 @@ from lp_ray.face.mediapipe.networks import N_POINTS, Detection, FaceDetector, La
 from lp_ray.face.mediapipe.region import Region
 from lp_ray.face.protocol import Face
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raise it with every change that moves a point."""
 
 DETECTION_THRESHOLD = 0.4
@@ -31,6 +31,9 @@ SETTLED = 0.03
 
 Faces move by less than 0.017, hands and other things with a presence over the threshold by 0.05 and more.
 """
+
+STEADY = 0.02
+"""The same move from the last frame's points under which a single look is believed."""
 
 MAX_PASSES = 4
 """Looks at one candidate before it is given up as no face."""
@@ -81,21 +84,31 @@ class MediaPipeLandmarker:
         return first and self._look(image, Region.of_points(first.points))
 
     def follow(self, image: Image, previous: Face) -> Face | None:
-        """Return the face of the last frame in this one, or None when it is lost: detect again then."""
-        return self._look(image, Region.of_points(previous.points))
+        """Return the face of the last frame in this one, or None when it is lost: detect again then.
+
+        One look does where the face has hardly moved. Else it is detected again, near where that look saw it: looks
+        that start from the last points may agree on half a face when something covers the rest.
+        """
+        first = self._look(image, Region.of_points(previous.points), 0.0)
+        if first is None or (first.score >= PRESENCE_THRESHOLD and first.move_from(previous) < STEADY):
+            return first
+        return self._settle(image, self._region_in_box(image, first.box)) or self._agree(image, first)
 
     def _settle(self, image: Image, region: Region) -> Face | None:
+        """Look at a region that is placed roughly, then where the points are. The first look may miss."""
+        first = self._look(image, region, 0.0)
+        return first and self._agree(image, first)
+
+    def _agree(self, image: Image, before: Face) -> Face | None:
         """Look again where the points of the last look are, until two looks agree on a face.
 
-        A box places the region roughly, so the first look may miss; points place it well. Two looks do for
-        most faces, and on a thing that merely resembles one they wander.
+        Points place a region well: two looks do for most faces, and on a thing that merely resembles one they wander.
         """
-        before = self._look(image, region, 0.0)
         for _ in range(MAX_PASSES - 1):
-            face = before and self._look(image, Region.of_points(before.points))
-            if before is None or face is None:
+            face = self._look(image, Region.of_points(before.points))
+            if face is None:
                 return None
-            if before.score >= PRESENCE_THRESHOLD and _move(before, face) < SETTLED:
+            if before.score >= PRESENCE_THRESHOLD and face.move_from(before) < SETTLED:
                 return face
             before = face
         return None
@@ -131,12 +144,6 @@ def _suppressed(found: list[Detection]) -> list[Detection]:
     rectangles = [(d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]) for d in found]
     scores = [d.score for d in found]
     return [found[i] for i in cv2.dnn.NMSBoxes(rectangles, scores, DETECTION_THRESHOLD, NMS_OVERLAP)]
-
-
-def _move(before: Face, after: Face) -> float:
-    """Return the mean distance between two sets of points of one face, over its longer side."""
-    distance = np.linalg.norm((after.points - before.points)[:, :2], axis=1).mean()
-    return float(distance / max(np.ptp(after.points[:, :2], axis=0).max(), 1e-6))
 
 
 def _tiles(image: Image) -> Iterator[tuple[int, int, Image]]:

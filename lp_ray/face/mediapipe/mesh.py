@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.face.mediapipe.bundle import MESH, read_member
-from lp_ray.face.mediapipe.wire import Message, parse
+from lp_ray.face.mediapipe.bundle import read_carried
 
-# Field numbers of MediaPipe's geometry_pipeline_metadata.proto and mesh_3d.proto.
-_CANONICAL_MESH, _PROCRUSTES_BASIS = 1, 2
-_VERTEX_BUFFER, _INDEX_BUFFER = 3, 4
-_LANDMARK_ID, _WEIGHT = 1, 2
+FILE = Path(__file__).with_name("canonical_mesh.npz")
+"""Made of the model file by `python -m scripts.canonical_mesh`."""
+
+SHA256 = "8047bc00c09a5ee7001d8ac0634415cb05c402cdd6ccb985797cf2ad90e1b78a"
+
+_KINDS: dict[str, type] = {
+    "vertices": np.float64,
+    "uv": np.float64,
+    "triangles": np.intp,
+    "rigid_indices": np.intp,
+    "rigid_weights": np.float64,
+}
 
 N_VERTICES = 468
 
@@ -35,31 +44,10 @@ class CanonicalMesh:
 
 
 @cache
-def canonical_mesh() -> CanonicalMesh:
-    """Read the mesh from the model file. Raises WeightsError when that file is missing or altered."""
-    metadata = parse(read_member(MESH))
-    mesh = parse(_raw(metadata, _CANONICAL_MESH))
-    vertices = _floats(mesh, _VERTEX_BUFFER).reshape(N_VERTICES, 5)
-    basis = [parse(point) for point in metadata[_PROCRUSTES_BASIS] if isinstance(point, bytes)]
-    arrays = (
-        vertices[:, :3].copy(),
-        vertices[:, 3:].copy(),
-        np.array(mesh[_INDEX_BUFFER], np.intp).reshape(-1, 3),
-        np.array([point[_LANDMARK_ID][0] for point in basis], np.intp),
-        np.concatenate([_floats(point, _WEIGHT) for point in basis]),
-    )
-    for array in arrays:
+def canonical_mesh(file: Path = FILE) -> CanonicalMesh:
+    """Read the mesh that the package carries. Raises WeightsError when its file is missing or altered."""
+    with np.load(io.BytesIO(read_carried(file, SHA256)), allow_pickle=False) as stored:
+        arrays = {name: stored[name].astype(kind) for name, kind in _KINDS.items()}
+    for array in arrays.values():
         array.setflags(write=False)
-    return CanonicalMesh(*arrays)
-
-
-def _raw(message: Message, field: int) -> bytes:
-    value = message[field][0]
-    if not isinstance(value, bytes):
-        raise ValueError(f"protobuf field {field} is a number where a message belongs")
-    return value
-
-
-def _floats(message: Message, field: int) -> NDArray[np.float64]:
-    raw = b"".join(value for value in message[field] if isinstance(value, bytes))
-    return np.frombuffer(raw, "<f4").astype(np.float64)
+    return CanonicalMesh(**arrays)

@@ -10,6 +10,7 @@ from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import N_VERTICES
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
+from lp_ray.face.mediapipe.mesh import canonical_mesh
 from lp_ray.face.pose import angles_of
 
 
@@ -55,3 +56,12 @@ def test_other_landmarks_are_refused(engine: PreviewEngine, astronaut: SourceCro
 def test_collapsed_landmarks_are_refused(engine: PreviewEngine, astronaut: SourceCrops) -> None:
     with pytest.raises(UnsupportedError, match="do not form a face"):
         engine.prepare(SourceCrops(astronaut.images, np.full((1, 478, 3), 7.0)))
+
+
+def test_a_face_drawn_in_perfect_symmetry_stays_inside_the_crop(engine: PreviewEngine) -> None:
+    """Some of its outline lies straight above and below its middle: rays from there meet two borders, not four."""
+    mesh = canonical_mesh()
+    points = np.concatenate([mesh.vertices, np.repeat(mesh.vertices[[33, 263]], 5, axis=0)])
+    points = points * (14, -14, -14) + (FRAME_SIZE / 2, FRAME_SIZE / 2, 0)
+    (prepared,) = engine.prepare(SourceCrops(np.zeros((1, FRAME_SIZE, FRAME_SIZE, 3), np.uint8), points[None]))
+    assert prepared.mesh.rest.min() >= -1e-6 and prepared.mesh.rest.max() <= FRAME_SIZE - 1 + 1e-6

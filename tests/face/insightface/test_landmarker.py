@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,18 @@ def test_several_faces_come_best_first(landmarker: InsightFaceLandmarker) -> Non
         assert _off(face, expected) < CLOSE
     assert _off(select_face(found, "large-small"), drawn[1]) < CLOSE
     assert _off(select_face(found, 0), drawn[0]) < CLOSE
+
+
+def test_rules_compare_the_detectors_boxes(landmarker: InsightFaceLandmarker) -> None:
+    """As the reference does, though the bounds of the points say the opposite."""
+    small_box, large_box = Drawn(136, 200, 100, 200, 45), Drawn(392, 200, 60, 200, 70)
+    image = draw(512, 512, small_box, large_box)
+    found = landmarker.detect(image)
+    boxes = sorted(face.detected_box for face in found if face.detected_box)
+    assert boxes == [(128 - 45, 192 - 45, 128 + 45, 192 + 45), (384 - 70, 192 - 70, 384 + 70, 192 + 70)]
+    assert select_face([replace(face, detected_box=None) for face in found], "large-small").box[0] < 128
+    assert _off(select_face(found, "large-small"), large_box) < CLOSE
+    assert _off(select_face(found, "small-large"), small_box) < CLOSE
 
 
 def test_a_crowd_is_cut_off(landmarker: InsightFaceLandmarker) -> None:
@@ -147,6 +160,14 @@ def test_follow_starts_from_the_last_points(landmarker: InsightFaceLandmarker) -
     assert _off(face, moved) < CLOSE
     assert face.score == before.score
     assert face.crop_points is face.points
+
+
+@pytest.mark.parametrize("shift", [45, 60])
+def test_follow_looks_again_where_a_face_has_gone(landmarker: InsightFaceLandmarker, shift: int) -> None:
+    """One look sees a part of it at the crop's edge; the next, about that part, more of it."""
+    before = _only(landmarker.detect(draw(512, 512, FACE)))
+    moved = Drawn(FACE.x + shift, FACE.y, FACE.side)
+    assert _off(landmarker.follow(draw(512, 512, moved), before), moved) < CLOSE
 
 
 def test_follow_loses_a_face(landmarker: InsightFaceLandmarker) -> None:

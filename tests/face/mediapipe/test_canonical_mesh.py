@@ -1,4 +1,4 @@
-"""The carried model file, its wire format and the canonical mesh."""
+"""The carried model file, and the canonical mesh that was taken from it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lp_ray.base.errors import WeightsError
-from lp_ray.face.mediapipe import wire
 from lp_ray.face.mediapipe.bundle import BUNDLE, DETECTOR, read_member
-from lp_ray.face.mediapipe.mesh import canonical_mesh
+from lp_ray.face.mediapipe.mesh import FILE, canonical_mesh
+from scripts.canonical_mesh import read_mesh
 
 
 def test_mesh_has_the_documented_sizes() -> None:
@@ -40,6 +40,22 @@ def test_mesh_is_shared_and_read_only() -> None:
         canonical_mesh().vertices[0, 0] = 1
 
 
+def test_mesh_is_that_of_the_model_file() -> None:
+    """Array by array, as a protobuf runtime reads it there."""
+    carried = canonical_mesh()
+    for name, array in read_mesh().items():
+        np.testing.assert_array_equal(getattr(carried, name), array, err_msg=name)
+
+
+def test_altered_mesh_is_refused(tmp_path: Path) -> None:
+    altered = tmp_path / FILE.name
+    altered.write_bytes(FILE.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match=r"sha256 .* belongs; install lp_ray again"):
+        canonical_mesh(altered)
+    with pytest.raises(WeightsError, match=r"No such file.*install lp_ray again"):
+        canonical_mesh(tmp_path / "gone.npz")
+
+
 def test_altered_model_file_is_refused(tmp_path: Path) -> None:
     altered = tmp_path / BUNDLE.name
     raw = bytearray(BUNDLE.read_bytes())
@@ -52,17 +68,3 @@ def test_altered_model_file_is_refused(tmp_path: Path) -> None:
 def test_missing_model_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"No such file.*install lp_ray again"):
         read_member(DETECTOR, tmp_path / "gone.task")
-
-
-def test_wire_reads_every_kind_of_field() -> None:
-    """Bytes from the format's own documentation: field 1 = 150, field 2 = "testing"; then fixed widths."""
-    message = b"\x08\x96\x01" + b"\x12\x07testing" + b"\x1d\x00\x00\x80\x3f" + b"\x21" + bytes(8) + b"\x08\x01"
-    assert wire.parse(message) == {1: [150, 1], 2: [b"testing"], 3: [b"\x00\x00\x80\x3f"], 4: [bytes(8)]}
-
-
-@pytest.mark.parametrize(
-    "broken", [b"\x08", b"\x08\x96", b"\x12\x07test", b"\x1d\x00", b"\x0b", b"\x08" + b"\xff" * 20]
-)
-def test_wire_refuses_broken_messages(broken: bytes) -> None:
-    with pytest.raises(ValueError, match="protobuf"):
-        wire.parse(broken)

@@ -160,6 +160,20 @@ def test_follow_agrees_with_detection(
     assert _gap(face.points, detected.points) < 0.01 * _size(face)
 
 
+@pytest.mark.parametrize("shift", [(0.3, 0.0), (-0.2, 0.2), (0.0, -0.35)])
+def test_follow_settles_on_a_face_that_leapt(
+    landmarker: MediaPipeLandmarker, portrait: Portrait, shift: tuple[float, float]
+) -> None:
+    """One look from where it was half a face ago is believed by nobody: it sees the edge of a face."""
+    image = portrait("s9")
+    face = _only(landmarker.detect(image))
+    right, down = (round(share * _size(face)) for share in shift)
+    moved = cv2.warpAffine(image, np.float64([[1, 0, right], [0, 1, down]]), image.shape[1::-1], borderMode=1)
+    followed = landmarker.follow(moved.astype(np.uint8), face)
+    assert followed is not None
+    assert _gap(followed.points, face.points[:, :2] + (right, down)) < 0.01 * _size(face)
+
+
 def test_follow_loses_what_is_gone(landmarker: MediaPipeLandmarker, portrait: Portrait) -> None:
     image = portrait("s9")
     face = _only(landmarker.detect(image))

@@ -1,0 +1,75 @@
+"""What happens to a clip's pictures on their way to RGB: fields become frames, HDR and wide gamuts become BT.709."""
+
+from __future__ import annotations
+
+from lp_ray.media.banner import UNKNOWN, Colours
+from lp_ray.media.probe import VideoInfo
+
+SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
+"""Options of the scale filter wherever pictures leave YUV."""
+
+HDR_TRANSFERS = ("arib-std-b67", "smpte2084")
+"""HLG and PQ (Rec. ITU-R BT.2100), in ffmpeg's words."""
+WIDE_PRIMARIES = ("bt2020", "smpte431", "smpte432")
+"""BT.2020, DCI P3 and Display P3: shown as BT.709, their colours are dull."""
+
+# Rec. ITU-R BT.2408: diffuse white of HDR lies at 203 cd/m2, which becomes the white of SDR; HLG's nominal peak, and
+# that of most PQ films, is 1000 cd/m2. All below 80 % of white keeps its light; from there to the peak it is rolled
+# off, the colour kept (the largest of R, G and B is mapped, the others follow).
+_WHITE_NITS = 203
+_PEAK = 1000 / _WHITE_NITS
+_KNEE = 0.8
+
+
+def chain(info: VideoInfo, size: tuple[int, int]) -> str:
+    """Filters from decoded pictures to RGB of width x height `size`."""
+    steps = []
+    if info.deinterlace:
+        steps.append(f"bwdif=mode=send_frame:parity=auto:deint={info.deinterlace}")
+    steps += _to_bt709(info.colours, info.has_alpha, odd=bool(info.coded_width % 2 or info.coded_height % 2))
+    # The format is asked for here, not of the encoder: else a graph that is built anew converts by a scaler of its own.
+    steps += [f"scale={size[0]}:{size[1]}:flags={SCALER}", f"format={pixel_format(info)}"]
+    return ",".join(steps)
+
+
+def pixel_format(info: VideoInfo) -> str:
+    """ffmpeg's name of how decoded pixels lie in memory."""
+    return "rgba" if info.has_alpha else "rgb24"
+
+
+def is_hdr(colours: Colours) -> bool:
+    """Whether a stream is of high dynamic range."""
+    return colours.transfer in HDR_TRANSFERS
+
+
+def _to_bt709(colours: Colours, alpha: bool, odd: bool) -> list[str]:
+    hdr = is_hdr(colours)
+    if not hdr and colours.primaries not in WIDE_PRIMARIES:
+        return []
+    steps = []
+    if odd:  # zscale takes no half chroma samples
+        steps.append("format=yuva444p16" if alpha else "format=yuv444p16")
+    said = _completed(colours, hdr)
+    if said:
+        steps.append("setparams=" + ":".join(said))
+    planes = "gbrap" if alpha else "gbrp"
+    if not hdr:
+        return [*steps, "zscale=p=bt709:t=bt709:m=gbr:r=full", f"format={planes}"]
+    return [
+        *steps,
+        f"zscale=p=bt709:t=linear:npl={_WHITE_NITS}",
+        f"format={planes}f32le",
+        f"tonemap=tonemap=mobius:param={_KNEE}:peak={_PEAK:.4f}:desat=0",
+        "zscale=t=bt709:m=gbr:r=full",
+        f"format={planes}",
+    ]
+
+
+def _completed(colours: Colours, hdr: bool) -> list[str]:
+    """Options of setparams for what the stream leaves open."""
+    usual = {
+        "colorspace": (colours.matrix, "bt2020nc" if hdr or colours.primaries == "bt2020" else "bt709"),
+        "color_primaries": (colours.primaries, "bt2020"),
+        "color_trc": (colours.transfer, "bt709"),
+    }
+    return [f"{name}={default}" for name, (stated, default) in usual.items() if stated in (UNKNOWN, "reserved")]
