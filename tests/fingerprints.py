@@ -35,6 +35,7 @@ from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, PairMotion, SourceCrop
 from lp_ray.face.compare import side_by_side
 from lp_ray.face.crop import invert
 from lp_ray.face.framing import DrivingFraming, SourceFraming
+from lp_ray.face.identity.network import IdentityNetwork
 from lp_ray.face.insightface.landmarker import InsightFaceLandmarker
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.mediapipe.mesh import canonical_mesh
@@ -122,7 +123,7 @@ def preview_frames(folder: Path) -> Outputs:
         (template(folder, engine.name, {name: rows[2:] for name, rows in motion.items()}), PairOptions()),
     ):
         direction = engine.direct(PairMotion(driving, np.arange(len(driving))), options)
-        outputs += list(engine.animate(prepared, direction, Span(0, len(driving), 2)))
+        outputs += [made.images for made in engine.animate(prepared, direction, Span(0, len(driving), 2))]
     return outputs
 
 
@@ -147,7 +148,7 @@ def liveportrait_frames(folder: Path) -> Outputs:
     picture = people.prepare(SourceCrops(crops[:1], points[:1]))
     film = people.prepare(SourceCrops(crops, points, is_video=True))
     direction = people.direct(PairMotion(driving, np.array([2])), LIVEPORTRAIT_OPTIONS[0])
-    outputs += [frames[:, ::4, ::4] for frames in people.animate(picture, direction, Span(0, 1, 1))]
+    outputs += [made.images[:, ::4, ::4] for made in people.animate(picture, direction, Span(0, 1, 1))]
     with _keypoints_of(people, outputs):
         for options in LIVEPORTRAIT_OPTIONS:
             for prepared, own in ((picture, None), (film, driving)):
@@ -264,6 +265,12 @@ def _kinds(value: Any) -> Any:
     return {key: _kinds(inner) for key, inner in value.items()} if isinstance(value, Mapping) else type(value).__name__
 
 
+def identity_embedding(folder: Path) -> Outputs:
+    """The carried network on two chips, one of them upside down."""
+    chip = cv2.resize(portrait(), (150, 150), interpolation=cv2.INTER_AREA)
+    return list(IdentityNetwork()(np.stack([chip, chip[::-1]])))
+
+
 OUTPUTS: dict[str, Callable[[Path], Outputs]] = {
     "lp_ray.engine.preview.engine.OUTPUT_VERSION": preview_frames,
     "lp_ray.engine.liveportrait.engine.OUTPUT_VERSION": liveportrait_frames,
@@ -271,6 +278,7 @@ OUTPUTS: dict[str, Callable[[Path], Outputs]] = {
     "lp_ray.face.mediapipe.landmarker.CODE_VERSION": mediapipe_points,
     "lp_ray.face.insightface.identity.CODE_VERSION": insightface_points,
     "lp_ray.face.xpose.identity.CODE_VERSION": xpose_points,
+    "lp_ray.face.identity.network.CODE_VERSION": identity_embedding,
     "lp_ray.plan.keys.OUTPUT_VERSION": other_than_the_engine,
     "lp_ray.motion.template.FORMAT_VERSION": template_form,
     "lp_ray.models.store.FORMAT_VERSION": lock_form,

@@ -36,7 +36,7 @@ _PIPE_BYTES = 1 << 20
 _STDERR_TAIL = 1 << 16
 MARKS = "pipe:marks"
 """Stands among the arguments for the pipe that `Child.mark` reads."""
-_LOG = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )?\[(error|fatal)\] (.*)$", re.MULTILINE)
+_LOG = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(error|fatal)\] (.*)$", re.MULTILINE)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ import PIL.TiffImagePlugin
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
 from lp_ray.base.limits import Limits
-from lp_ray.media.looks import describe, is_heif
+from lp_ray.media.looks import FILMS, describe, is_heif
 from lp_ray.media.profiles import to_srgb
 from lp_ray.media.sniff import read_head
 
@@ -120,7 +120,8 @@ def _refusal(path: Path) -> str:
         return f"a TIFF picture of a kind that is not read ({_tiff_kind(path)}); save it as RGB or grey of 8 or 16 bits"
     if known:
         return f"a damaged {known} picture, or one of a kind that is not read; save it anew"
-    return f"not a picture of the formats {', '.join(FORMATS)}, it looks like {describe(head)} (by its content)"
+    expected = f"not a picture of the formats {', '.join(FORMATS)}, nor a film ({FILMS})"
+    return f"{expected}; by its content it looks like {describe(head)}"
 
 
 def _tiff_kind(path: Path) -> str:

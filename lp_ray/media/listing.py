@@ -140,8 +140,8 @@ def list_packets(source: Source) -> Packets:
             cells.extend(_parse_packet(line))
             _check_count(len(cells) // _CELLS, source)
 
-    args = [*source.opened(), "-map", source.stream, "-c", "copy", "-f", "framecrc", "pipe:1"]
-    log, tail = _run(args, source, take, "info")
+    copied = ["-map", source.stream, "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]  # before a key frame, too
+    log, tail = _run([*source.opened(), *copied], source, take, "info")
     table = np.frombuffer(cells, np.int64) if cells else np.empty(0, np.int64)  # not copied: it may be long
     whole = log if log == tail else log + tail
     return Packets(headers, table.reshape(-1, _CELLS), whole, tuple(ffmpeg.errors_in(tail)))
@@ -182,7 +182,8 @@ def busiest_streams(source: Source) -> list[int]:
             counts[stream] = counts.get(stream, 0) + 1
             _check_count(counts[stream], source)
 
-    _run([*source.opened(), "-map", "0:v", "-c", "copy", "-f", "framecrc", "pipe:1"], source, take, "error")
+    copied = ["-map", "0:v", "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]
+    _run([*source.opened(), *copied], source, take, "error")
     return sorted(stream for stream, count in counts.items() if count == max(counts.values()))
 
 

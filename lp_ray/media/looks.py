@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+FILMS = "MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, WMV, OGV"
+"""Kinds of films that are read, for messages."""
+
 _TEXT_BYTES = 64  # of a text that is shown
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 

@@ -21,7 +21,7 @@ from lp_ray.base.limits import Limits
 from lp_ray.media import sniff
 from lp_ray.media.banner import AudioTrack, Banner, Colours, read_banner
 from lp_ray.media.listing import NO_TIME, Packets, Pictures, Source, busiest_streams, list_packets, list_pictures
-from lp_ray.media.looks import describe
+from lp_ray.media.looks import FILMS, describe
 from lp_ray.media.timing import Timeline, anchored, make_timeline, straightened
 
 # Containers with a time stamp for every picture and an index that leads to key frames; other clips are decoded once
@@ -37,6 +37,7 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """ffmpeg's own decoders of these formats leave the alpha stream out."""
 _RESTARTS = {"mpegts", "mpeg", "flv", "ogg"}  # AVFMT_TS_DISCONT: recordings joined with cat stay readable
 _MAX_AVI_RATE = 240  # a faster one is a fine clock, not a rate
+_OVERSIZED = re.compile(r"Picture size (\d+)x(\d+) exceeds specified max pixel count")
 _SHORTFALL = 0.02  # of the announced length: below this a ragged end is normal
 
 NO_MARKS: NDArray[np.int64] = np.empty(0, np.int64)
@@ -118,6 +119,7 @@ def probe_video(path: Path, limits: Limits) -> VideoInfo:
     packets = list_packets(source)
     if source.demuxer == "matroska":
         packets.hide_before_zero()
+    _check_reported_size(path, packets.errors, limits)
     if len(packets.table) == 0 or "dimensions" not in packets.headers:
         raise _refusal(path, packets.errors)
     about = read_banner(packets.log)
@@ -136,6 +138,7 @@ def probe_video(path: Path, limits: Limits) -> VideoInfo:
         frames = _frames(source, about, packets)
     except InputTooLargeError as error:
         raise InputTooLargeError(f"{path.name}: {error}") from error
+    _check_reported_size(path, frames.errors, limits)
     _check_whole(path, source.demuxer, about, frames.timeline, packets.errors + frames.errors)
     deinterlace = "interlaced" if frames.n_interlaced else "all" if about.interlaced else ""
     if deinterlace and about.rotation % 180:
@@ -167,7 +170,9 @@ def _open(path: Path, limits: Limits) -> Source:
         raise InputTooLargeError(f"{path.name}: {size:,} bytes; max_bytes is {limits.max_bytes:,}")
     demuxer = sniff.clip_demuxer(path, head)
     if demuxer is None:
-        raise UnreadableMediaError(f"{path.name}: not a video file, it looks like {describe(head)} (by its content)")
+        raise UnreadableMediaError(
+            f"{path.name}: not a video file (a film: {FILMS}); by its content it looks like {describe(head)}"
+        )
     source = Source(path, demuxer, limits)
     if sniff.is_picture_sequence(head):
         streams = busiest_streams(source)
@@ -242,8 +247,12 @@ def _check_whole(path: Path, demuxer: str, about: Banner, timeline: Timeline, er
 
     Pictures that lack at the beginning are none: a recording may begin between two key frames.
     """
-    cut_short = sniff.missing_box_bytes(path) if demuxer == "mov" else None
-    if cut_short is None and not errors:
+    missing = sniff.missing_bytes(path) if demuxer in ("mov", "avi") else None
+    if missing and demuxer == "avi" and missing[0] - missing[1] > _SHORTFALL * missing[0]:
+        raise TruncatedMediaError(
+            f"{path.name}: the container announces {missing[0]:,} bytes, the file holds {missing[1]:,}; fetch it again"
+        )
+    if missing is None and not errors:
         return
     fps, late_s = timeline.fps, max(0.0, timeline.seconds(timeline.ticks[0]) - about.start_s)
     held, announced = len(timeline.shown), round(about.duration_s * fps)
@@ -264,6 +273,12 @@ def _coded_size(packets: Packets, path: Path, limits: Limits) -> tuple[int, int]
     return size
 
 
+def _check_reported_size(path: Path, errors: tuple[str, ...], limits: Limits) -> None:
+    """Refuse what a decoder refused for its size: pictures may be larger than their container says."""
+    for size in filter(None, map(_OVERSIZED.match, errors)):
+        raise InputTooLargeError(_too_many_pixels(path, int(size.group(1)), int(size.group(2)), limits))
+
+
 def _shown_size(packets: Packets, coded: tuple[int, int], rotation: int) -> tuple[int, int]:
     sar = packets.headers.get("sar", "")
     aspect = Fraction(sar) if re.fullmatch(r"[1-9]\d*/[1-9]\d*", sar) else Fraction(1)
@@ -277,7 +292,7 @@ def _too_many_pixels(path: Path, width: int, height: int, limits: Limits) -> str
 
 def _refusal(path: Path, reasons: tuple[str, ...]) -> InputError:
     text = "; ".join(reasons)
-    missing = sniff.missing_box_bytes(path) if "moov atom not found" in text else None
+    missing = sniff.missing_bytes(path) if "moov atom not found" in text else None
     if missing:
         return TruncatedMediaError(
             f"{path.name}: the container announces at least {missing[0]:,} bytes, the file holds "

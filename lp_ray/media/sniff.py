@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 from lp_ray.base.errors import MissingInputError, UnreadableMediaError
 from lp_ray.media import animated
@@ -15,6 +16,8 @@ _TS_PACKETS_SEEN = 4
 _ISO_IMAGE_BRANDS = {b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1", b"avif", b"avis", b"crx "}
 """ISO/IEC 23008-12 (HEIF) and cameras: pictures, not clips."""
 _ISO_FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}  # old QuickTime files have no ftyp
+
+_UNKNOWN_SIZE = 0xFFFFFFFF
 
 # First bytes -> ffmpeg demuxer.
 _MAGIC = (
@@ -103,24 +106,31 @@ def _is_transport_stream(head: bytes) -> bool:
     return False
 
 
-def missing_box_bytes(path: Path) -> tuple[int, int] | None:
-    """For an ISO base media file cut short: (bytes its top-level boxes announce, bytes it holds); else None.
+def missing_bytes(path: Path) -> tuple[int, int] | None:
+    """For an ISO base media or AVI file cut short: (bytes that it announces, at least, bytes that it holds); else None.
 
-    Box header: 32-bit size, 4-letter type, 64-bit size if the first is 1; size 0 runs to the end
-    (ISO/IEC 14496-12, 4.2).
+    A box begins with a 32-bit size and a 4-letter type, and a 64-bit size if the first is 1; size 0 runs to the end
+    (ISO/IEC 14496-12, 4.2). A RIFF file begins with the size of what follows, or 0 where it was never finished.
     """
     held = path.stat().st_size
-    offset = 0
     with path.open("rb") as file:
-        while offset + 8 <= held:
-            file.seek(offset)
-            header = file.read(16)
-            size = int.from_bytes(header[:4], "big")
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            if size == 0:
-                return None
-            if size < 8 or not header[4:8].isalnum():
-                break
-            offset += size
-    return (offset, held) if offset > held else None
+        announced = _announced(file, held)
+    return (announced, held) if announced > held else None
+
+
+def _announced(file: BinaryIO, held: int) -> int:
+    head = file.read(8)
+    if head[:4] == b"RIFF":
+        size = int.from_bytes(head[4:], "little")
+        return 0 if size == _UNKNOWN_SIZE else size + 8
+    offset = 0
+    while offset + 8 <= held:
+        file.seek(offset)
+        header = file.read(16)
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:
+            size = int.from_bytes(header[8:16], "big")
+        if size < 8 or not header[4:8].isalnum():
+            break
+        offset += size
+    return offset

@@ -141,9 +141,11 @@ def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
     faces = create_landmarker(LandmarkerSpec("xpose", str(store))).detect(image)
     answers = [json.loads(path.read_text()) for path in kept]
     assert [] in answers
-    best = [np.array(answer[0]["points"]) for answer in answers if answer]
-    assert all(points.shape == (9, 2) for points in best)
-    assert min(np.abs(points - faces[0].points).max() for points in best) < 0.01
+    found = [[np.array(face["points"]) for face in answer] for answer in answers if answer]
+    assert all(points.shape == (9, 2) for answer in found for points in answer)
+    # whichever comes first: candidates of equal score change places with the number of threads
+    apart = [min(np.abs(points - faces[0].points).max() for points in answer) for answer in found]
+    assert min(apart) < 0.01
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ SOURCE = {"uri": "file:///a.jpg", "version": "1", "face": "0", "box": None, "sub
 PINNED = (
     "67cedd3349c097aa798dc16f4f3dfec8",
     "4f1e9254b03f228b354e771cf364e76c",
-    "8d664bab2e9eef8e284bd9641a0dacfd",
+    "3aa2a01327e25069a43e056c7b7a8974",
     "5eecd2a529934d745a4ebc13d9fed972",
 )
 """Keys of a source, a driving, their pair and the driving's template in epoch 3."""
