@@ -24,6 +24,8 @@ from lp_ray.media.clip import Clip, Still, open_footage
 from lp_ray.media.images import read_image, write_image
 from tests.generated import CAT_BOX, FILM_FRAMES, PORTRAIT_SIZE, Generated
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def people() -> LivePortraitPipeline:

@@ -21,6 +21,8 @@ from lp_ray.output.results import read_results
 from tests.cluster.nodes import REPOSITORY, HeadProcess
 from tests.running import Performances, write_manifest
 
+pytestmark = pytest.mark.ray
+
 N_PAIRS = 6
 WAIT_S = 180.0
 

@@ -120,6 +120,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("animals")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", sorted(SEEN))
 def test_seen_with_a_template(
     animals: LivePortraitPipelineAnimal, generated: Generated, output: Path, option: str
@@ -130,6 +131,7 @@ def test_seen_with_a_template(
     assert without["sha256"] != with_it["sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", sorted(SEEN_OF_CLIPS))
 def test_seen_with_a_clip(animals: LivePortraitPipelineAnimal, generated: Generated, output: Path, option: str) -> None:
     value, base = SEEN_OF_CLIPS[option]
@@ -139,6 +141,7 @@ def test_seen_with_a_clip(animals: LivePortraitPipelineAnimal, generated: Genera
     assert without["has_audio"] and with_it["has_audio"] == (option != "audio")
 
 
+@pytest.mark.slow
 def test_comparison_and_picture_drivings(
     animals: LivePortraitPipelineAnimal, generated: Generated, output: Path
 ) -> None:

@@ -32,6 +32,8 @@ from tests.faults.slow_store import SlowWriter
 from tests.generated import Generated
 from tests.running import REPOSITORY, TALK_FRAMES, Performances
 
+pytestmark = pytest.mark.ray
+
 STORE_BYTES = 300 << 20
 FULL = 0.75
 """Share of the object store that is never exceeded: Ray begins to spill at 0.8.

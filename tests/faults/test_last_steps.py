@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.drivers import driver
 from tests.faults.material import make_portraits
 from tests.faults.outputs import check_whole, finished, rows, videos
 from tests.running import REPOSITORY, RunJob
+
+pytestmark = pytest.mark.ray
 
 DEATHS = str(REPOSITORY / "tests" / "faults" / "deaths")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from lp_ray.output import results
 from lp_ray.output.layout import OutputLayout
@@ -13,6 +14,8 @@ from tests.faults.drivers import driver
 from tests.faults.material import make_portraits
 from tests.faults.outputs import check_whole, finished, reached, rows
 from tests.running import RunJob
+
+pytestmark = pytest.mark.ray
 
 
 def test_a_job_killed_three_times_makes_every_pair_once(tmp_path: Path, run_job: RunJob) -> None:

@@ -118,6 +118,7 @@ def _remove_bucket(name: str) -> None:
             time.sleep(0.1)
 
 
+@pytest.mark.ray
 def test_a_disk_that_fills_up_stops_the_job(tmp_path: Path, inputs: tuple[str, str]) -> None:
     """The output lies on a disk of 400 KB: the job ends by itself, saying which place is full and what to do."""
     (tmp_path / "disk").mkdir()

@@ -18,6 +18,8 @@ from tests.faults.material import Manifests, make_portraits
 from tests.faults.outputs import check_whole, finished, reached, rows, videos
 from tests.running import RunJob
 
+pytestmark = pytest.mark.ray
+
 
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.running import RunJob
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_engine_and_its_plain_formulation_agree(tmp_path: Path, call_job: RunJob) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lp_ray import LivePortraitPipeline
 from lp_ray.motion.pickle_io import import_pickle
 from lp_ray.motion.template import TemplateReader
 from tests.generated import Generated
 from tests.running import RunJob
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_template_goes_out_and_drives_again(generated: Generated, tmp_path: Path, call_job: RunJob) -> None:

@@ -15,6 +15,8 @@ from lp_ray.media.images import read_image
 from lp_ray.report.sheet import CELL
 from tests.generated import Generated
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_kind_has_its_row(generated: Generated, tmp_path: Path) -> None:
     """Four results of one driving, in every form, and a still of another: full rows, and a row of one."""

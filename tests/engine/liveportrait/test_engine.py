@@ -20,6 +20,8 @@ from lp_ray.engine.protocol import Engine, PairMotion, SourceCrops, Span
 from lp_ray.motion.records import TAILS
 from lp_ray.motion.template import MotionFrames, TemplateReader
 
+pytestmark = pytest.mark.slow
+
 MakeTemplate = Callable[[MotionFrames], TemplateReader]
 OPTIONS = PairOptions()
 

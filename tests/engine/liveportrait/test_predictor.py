@@ -12,6 +12,8 @@ from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.predictor import Predictor
 from lp_ray.engine.liveportrait.weights.weight_set import WeightSet
 
+pytestmark = pytest.mark.slow
+
 N_FRAMES = 11
 """More than a pass, and no multiple of one."""
 

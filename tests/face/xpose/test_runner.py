@@ -17,6 +17,8 @@ from lp_ray.face.xpose.runner import XPoseDetector, network_size, prepare, survi
 from lp_ray.face.xpose.seeded import seeded_prompts
 from lp_ray.face.xpose.weights import load_xpose
 
+pytestmark = pytest.mark.slow
+
 SIZES = [  # (height, width) -> the reference's, spec/xpose.md section 2
     ((300, 1200), (333, 1332)),
     ((801, 1333), (800, 1331)),
