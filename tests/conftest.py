@@ -64,7 +64,7 @@ def _group(item: pytest.Item) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was skipped for want of ../shared, by module."""
     skipped = terminalreporter.stats.get("skipped", [])
-    modules = Counter(report.nodeid.partition("::")[0] for report in skipped if NEEDS_SHARED in str(report.longrepr))
+    modules = Counter(report.location[0] for report in skipped if NEEDS_SHARED in str(report.longrepr))
     if modules:
         terminalreporter.section(f"{modules.total()} tests need ../shared, which is not here")
         for module, n in sorted(modules.items()):

@@ -65,7 +65,7 @@ class Home:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(path),
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_JOB_STOP_WAIT_TIME_S": "60",
+            "RAY_JOB_STOP_WAIT_TIME_S": "240",
             "RAY_metrics_report_interval_ms": "1000",
             "PYTHONPATH": str(REPOSITORY),
         }

@@ -77,7 +77,7 @@ def test_sigterm_ends_with_its_code_and_a_rerun_does_the_rest(performances: Perf
     )
     wait_for_a_pair(output)
     job.send_signal(signal.SIGTERM)
-    _, said = job.communicate(timeout=120)
+    _, said = job.communicate(timeout=240)
     assert job.returncode == EXIT_TERMINATED == 143, said
     assert "terminated: run the same command again to do the rest" in said
     outcomes = [json.loads(file.read_text())["outcome"] for file in (output / "summaries").iterdir()]

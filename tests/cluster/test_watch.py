@@ -126,5 +126,5 @@ def test_a_running_job_is_seen_from_outside(
     summary = next((output / "summaries").glob("*.json")).read_bytes()
     assert posted[1] == [summary]
     told = json.loads(summary)
-    assert told["outcome"] == "some_failed" and told["pairs"] == {"done": N_PAIRS - 1, "failed": 1}
+    assert told["outcome"] == "some_failed" and told["pairs"] == {"done": N_PAIRS - 1, "failed": 1, "filtered": 0}
     assert told["frames"] == sum(row["n_frames"] or 0 for row in table.values())

@@ -22,7 +22,7 @@ def test_a_node_killed_in_the_middle_of_a_job(make_cluster: MakeCluster, tmp_pat
     node = cluster.add_node(cpus=2)
     output = tmp_path / "out"
     manifests = make_portraits(tmp_path / "in", n_sources=6, n_drivings=4, n_frames=8)
-    command = (*manifests.arguments(output), "chunk_frames=4", "cluster=auto", "cluster.stall_s=20")
+    command = (*manifests.arguments(output), "chunk_frames=4", "cluster=auto", "cluster.stall_s=120")
     environment = {**os.environ, "RAY_ADDRESS": cluster.address}
     with driver("animate", *command, log=tmp_path / "log", **environment) as job:
         assert job.wait_for(reached(output, 4)), job.printed()

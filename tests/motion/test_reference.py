@@ -87,6 +87,13 @@ def test_the_reference_is_found_in_a_template_of_either_engine(rotation_name: st
     )
 
 
+def test_a_rotation_that_rounding_has_stretched_has_an_angle_all_the_same() -> None:
+    """Its cosine is past 1, or past -1 for a head turned right round."""
+    turned = np.diag([-1.0, 1.0, -1.0])
+    R = np.stack([np.eye(3) * (1 + 1e-6), turned * (1 - 1e-6) - np.diag([0.0, 2e-6, 0.0])]).astype(np.float32)
+    np.testing.assert_allclose(neutral_score({"R": R}), [0, 12], atol=1e-3)
+
+
 def test_a_template_without_ratios_uses_its_median_expression() -> None:
     exp = np.zeros((9, 21, 3), np.float32)
     exp[:4, 19] = 0.1

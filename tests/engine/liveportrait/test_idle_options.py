@@ -20,7 +20,7 @@ from lp_ray.engine.liveportrait.engine import transfer_options
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.records import DrivingMotion, SourceMotion
 from lp_ray.motion.reference import reference_index
-from lp_ray.motion.transfer import transfer
+from lp_ray.motion.transfer import TransferOptions, transfer
 
 N = 6
 
@@ -142,3 +142,8 @@ def test_stitching_is_in_vain_only_where_nothing_moves(facts: PairFacts) -> None
         assert (moves(loose) == moves(options)) == still
         assert normalise_options(loose, facts).flag_stitching == still
         check_options(normalise_options(loose, facts), LIVEPORTRAIT, "human", "here")
+
+
+def test_transfer_has_the_defaults_of_the_options() -> None:
+    """Whoever leaves an option out, in a job or beside the engine, gets the same."""
+    assert transfer_options(PairOptions(), "human") == TransferOptions()
