@@ -145,9 +145,8 @@ def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
     found = [[np.array(face["points"]) for face in answer] for answer in answers if answer]
     assert all(points.shape == (9, 2) for answer in found for points in answer)
     apart = []
-    for threads in range(
-        1, 5
-    ):  # seeded weights score many candidates alike: which one is left depends on the sums' order
+    # seeded weights score many candidates alike: which of them is left depends on the order of sums, hence on threads
+    for threads in range(1, 5):
         torch.set_num_threads(threads)
         here = landmarker.detect(image)
         apart += [np.abs(points - face.points).max() for answer in found for points in answer for face in here]
