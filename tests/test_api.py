@@ -23,6 +23,7 @@ from lp_ray.face.compare import fit
 from lp_ray.media.clip import Clip, Still, open_footage
 from lp_ray.media.images import read_image, write_image
 from tests.generated import CAT_BOX, FILM_FRAMES, PORTRAIT_SIZE, Generated
+from tests.media.tones import make_tones, pitch_of
 
 pytestmark = pytest.mark.slow
 
@@ -166,6 +167,20 @@ def test_side_by_side(
     assert len(pictures(video, "comparison_uri")) == FILM_FRAMES
     still = preview.animate(portrait, generated.still, tmp_path, comparison=True)
     assert still["comparison_uri"].endswith(".png") and pictures(still, "comparison_uri")[0].shape == (512, 1536, 3)
+
+
+def test_the_sound_track_that_is_asked_for(
+    preview: LivePortraitPipeline, film: Path, silent: Path, tmp_path: Path
+) -> None:
+    """Of a film in three languages the second; one that it lacks fails the pair, by its languages' names."""
+    source = make_tones(tmp_path / "film.mkv", 0, pictures=film)
+    flagged, second = (
+        preview.animate(source, silent, tmp_path, end_s=0.4, **asked) for asked in ({}, {"audio_track": 1})
+    )
+    pitches = [pitch_of(Path(row["video_uri"].removeprefix("file://"))) for row in (flagged, second)]
+    assert np.allclose(pitches, [300, 600], atol=10)
+    with pytest.raises(PairFailedError, match=r"there is no sound track 3; it has 3.*1: ita"):
+        preview.animate(source, silent, tmp_path, end_s=0.4, audio_track=3)
 
 
 @pytest.mark.parametrize(("audio", "sound"), [("driving", True), ("source", True), ("none", False)])

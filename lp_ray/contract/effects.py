@@ -95,9 +95,12 @@ ONLY_ONE_FRAME = (
 A_PICTURE = (
     Idle("the result is one PNG", facts={"source_video": False, "driving_still": True}, options={"format": ("auto",)}),
 )
+_SILENT_FORMAT = (
+    Idle("GIFs and archives of frames have no sound", options={"format": ("gif", "frames"), "comparison": (False,)}),
+)
 SOUNDLESS = (
     *A_PICTURE,
-    Idle("GIFs and archives of frames have no sound", options={"format": ("gif", "frames"), "comparison": (False,)}),
+    *_SILENT_FORMAT,
     Idle("the source is a picture, which has no sound", facts={"source_video": False}, values=("source",)),
     Idle(
         "the driving is a motion template, which has no sound: the source's is taken anyway",
@@ -109,6 +112,12 @@ SOUNDLESS = (
         facts={"source_video": False, "driving_template": True},
         values=("none",),
     ),
+)
+TRACKLESS = (
+    *A_PICTURE,
+    *_SILENT_FORMAT,
+    Idle("audio=none", options={"audio": ("none",)}),
+    Idle("neither a picture nor a motion template has sound", facts={"source_video": False, "driving_template": True}),
 )
 NOT_ENCODED = (
     *A_PICTURE,

@@ -170,6 +170,13 @@ class PairOptions:
     audio: Literal["driving", "source", "none"] = _option(
         "driving", "whose sound comes first; none: no sound", idle=effects.SOUNDLESS
     )
+    audio_track: int = _option(
+        -1,
+        "which sound track of a file that has several, from 0; -1: the one that a player takes",
+        -1,
+        63,
+        idle=effects.TRACKLESS,
+    )
     format: str = _option(AUTO, "auto: mp4, or a PNG for a picture driven by a picture", choices=_formats)
     comparison: bool = _option(False, "also write driving, source and result side by side")
     encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it", idle=effects.NOT_ENCODED)

@@ -120,7 +120,10 @@ def _sound_of(settings: Settings, work: PairWork, whose: str) -> Iterator[AudioC
         clip = open_footage(path, settings.limits, *cut)
         duration_s = float(clip.n_frames / clip.fps)
         repeat = _repeat(work, Length(clip.n_frames, clip.fps)) if whose == DRIVING else None
-        yield AudioCut(path, cut[0] or 0.0, duration_s, repeat) if clip.has_audio else None
+        track = work.options.audio_track
+        yield (
+            AudioCut(path, cut[0] or 0.0, duration_s, repeat, None if track < 0 else track) if clip.has_audio else None
+        )
 
 
 def _repeat(work: PairWork, driving: Length) -> Repeat | None:

@@ -64,8 +64,8 @@ SEEN_OF_CLIPS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 """The same, of a driving that is a clip with sound."""
 
-SHOWN_ELSEWHERE = {"comparison", "encoder", "flag_do_rot"}
-"""Beside the result; on a GPU; where points say how a face stands."""
+SHOWN_ELSEWHERE = {"comparison", "encoder", "flag_do_rot", "audio_track"}
+"""Beside the result; on a GPU; where points say how a face stands; of films with several sound tracks."""
 
 
 def column() -> dict[str, str]:

@@ -152,7 +152,7 @@ def test_the_face_does_what_the_performance_asked(output: Output, performances: 
     by_angle = {
         name: max(correlation(getattr(asked, name), degrees[:, axis]) for axis in range(3)) for name in ("yaw", "pitch")
     }
-    # 0.95 was held by a real portrait that the repository does not carry; the carried one is small in its photo
+    # a larger face gives 0.97, this small one 0.96 at crf 18; this pair is coded at crf 30
     assert by_angle["yaw"] > 0.97 and by_angle["pitch"] > 0.9, by_angle
 
 

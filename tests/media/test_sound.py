@@ -19,6 +19,7 @@ from lp_ray.media.probe import probe_video
 from lp_ray.media.sound import add_sound
 
 from .cards import LIMITS, make_clip, numbers, remake
+from .tones import make_tones, pitch_of
 
 CHUNK = 32
 RATE = 48000
@@ -220,32 +221,6 @@ def test_pictures_come_one_by_one_from_a_real_clip_with_sound(media: Path, tmp_p
     assert abs(best) <= 1  # steps of 10 ms
 
 
-def _tones(path: Path, default: int, languages: tuple[str, ...] = ("eng", "ita", "fra")) -> Path:
-    """A clip of 2 s with a sound track per language, of 300, 600, 1200 Hz; one is flagged default."""
-    cards = make_clip(path.with_name("cards.mp4"), Fraction(25), range(50))
-    inputs, maps, flags = [], ["-map", "0:v"], []
-    for i, language in enumerate(languages):
-        inputs += ["-f", "lavfi", "-i", f"sine={300 * 2**i}:d=2:r=48000"]
-        maps += ["-map", f"{i + 1}:a"]
-        flags += [
-            f"-disposition:a:{i}",
-            "default" if i == default else "0",
-            f"-metadata:s:a:{i}",
-            f"language={language}",
-        ]
-    args = ["-i", ffmpeg.file_url(cards), *inputs, *maps, "-c:v", "copy", "-c:a", "aac", *flags]
-    ffmpeg.run([*args, "-y", ffmpeg.file_url(path)], 60, "tones")
-    return path
-
-
-def _pitch(path: Path) -> float:
-    """The strongest frequency of the first track, Hz."""
-    command = [ffmpeg.executable(), "-loglevel", "error", "-i", str(path), "-map", "0:a:0"]
-    command += ["-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"]
-    samples = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
-    return float(np.argmax(np.abs(np.fft.rfft(samples))) * RATE / len(samples))
-
-
 def _with_sound_of(driving: Path, folder: Path, track: int | None) -> Path:
     output = folder / f"output-{track}.mp4"
     segment = make_clip(folder / "segment.mp4", Fraction(25), range(50))
@@ -257,16 +232,16 @@ def _with_sound_of(driving: Path, folder: Path, track: int | None) -> Path:
 @pytest.mark.parametrize("default", [0, 1, 2])
 def test_the_sound_track_that_a_player_takes(default: int, suffix: str, tmp_path: Path) -> None:
     """The one flagged default, or any that is asked for by its number."""
-    film = _tones(tmp_path / f"film{suffix}", default)
+    film = make_tones(tmp_path / f"film{suffix}", default)
     tracks = probe_video(film, LIMITS).audio_tracks
     assert [(track.index, track.language) for track in tracks] == [(0, "eng"), (1, "ita"), (2, "fra")]
     assert [track.default for track in tracks] == [i == default for i in range(3)]
-    assert abs(_pitch(_with_sound_of(film, tmp_path, None)) - 300 * 2**default) < 10
-    assert abs(_pitch(_with_sound_of(film, tmp_path, 1)) - 600) < 10
+    assert abs(pitch_of(_with_sound_of(film, tmp_path, None)) - 300 * 2**default) < 10
+    assert abs(pitch_of(_with_sound_of(film, tmp_path, 1)) - 600) < 10
 
 
 def test_a_sound_track_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    film = _tones(tmp_path / "film.mkv", 0, ("eng", "ita"))
+    film = make_tones(tmp_path / "film.mkv", 0, ("eng", "ita"))
     with pytest.raises(UnsupportedError, match=r"film\.mkv: there is no sound track 2; it has 2.*0: eng, 1: ita"):
         _with_sound_of(film, tmp_path, 2)
 

@@ -112,7 +112,13 @@ def test_defaults_are_pinned() -> None:
         **{"driving_multiplier": 1.0, "animation_region": "all", "driving_option": "expression-friendly"},
         **{"driving_smooth_observation_variance": 3e-7, "flag_relative_motion": True, "flag_stitching": True},
         **{"flag_eye_retargeting": False, "flag_lip_retargeting": False, "flag_source_video_eye_retargeting": False},
-        **{"flag_normalize_lip": False, "driving_reference": "first", "driving_length": "min", "audio": "driving"},
+        **{
+            "flag_normalize_lip": False,
+            "driving_reference": "first",
+            "driving_length": "min",
+            "audio": "driving",
+            "audio_track": -1,
+        },
         **{"format": "auto", "comparison": False, "encoder": "x264", "crf": 18, "preset": "veryfast"},
     }
 
