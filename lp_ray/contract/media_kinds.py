@@ -15,9 +15,8 @@ VIDEO_SUFFIXES = frozenset(
         *(".wmv", ".ogv"),
     }
 )
-MAY_MOVE = frozenset({".gif", ".webp", ".apng", ".avif"})
-"""Endings that tell neither a picture nor a film: the content of local files does. PNG is not among them: pictures of
-that name that move are rare, and those that do not come by the million."""
+MAY_MOVE = frozenset({".gif", ".webp", ".png", ".apng", ".avif"})
+"""Endings that tell neither a picture nor a film: the content of local files does."""
 TEMPLATE_SUFFIXES = frozenset({".pkl", ".npz"})
 """Motion templates: the reference's, and our own."""
 MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,19 @@ EXPECTED = {
     ("still_as_video", "second"): (1, Fraction(10)),
     ("one_mp4", "second"): (30, Fraction(30)),
     ("moving", "second"): (10, Fraction(10)),
+    ("moving_png", "second"): (10, Fraction(10)),
     ("moving_as_image", "second"): (30, Fraction(30)),
     ("call", "two_seconds"): (50, Fraction(25)),
     ("call", "clip"): (103, Fraction(25)),
     ("hlg", "second"): (25, Fraction(25)),
     ("sdr", "second"): (25, Fraction(25)),
     ("p3", "second"): (30, Fraction(30)),
+    ("portrait_again", "second"): (30, Fraction(30)),
+    ("portrait", "second"): (30, Fraction(30)),
 }
 FAILED = {
+    ("film_named_jpg", "second"): ("UnsupportedError", "say media='video'"),
     ("portrait", "expired"): ("UnreadableMediaError", "it looks like a web page (<html>"),
-    ("moving_png", "second"): ("UnsupportedError", "say media='video'"),
 }
 
 
@@ -53,17 +57,20 @@ def rows(tmp_path_factory: pytest.TempPathFactory, media: Path, cases: Path, run
     with PIL.Image.open(cases / "moving.webp") as moving:
         for name in ("moving.apng", "moving.png"):
             moving.save(folder / name, format="PNG", save_all=True)
+    shutil.copyfile(cases / "call_vp8.webm", folder / "film.jpg")
     portrait = media / "source" / "s9.jpg"
     run_ffmpeg("-i", portrait, "-frames:v", "1", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-y", folder / "one.mp4")
     d10 = str(media / "driving" / "d10.mp4")
     sources = [
         {"source_id": "portrait", "uri": str(portrait)},
+        {"source_id": "portrait_again", "uri": str(portrait)},
         {"source_id": "still", "uri": str(cases / "still.gif")},
         {"source_id": "still_as_video", "uri": str(cases / "still.gif"), "media": "video"},
         {"source_id": "one_mp4", "uri": str(folder / "one.mp4")},
         {"source_id": "moving", "uri": str(cases / "moving.webp")},
         {"source_id": "moving_as_image", "uri": str(cases / "moving.webp"), "media": "image"},
         {"source_id": "moving_png", "uri": str(folder / "moving.png")},
+        {"source_id": "film_named_jpg", "uri": str(folder / "film.jpg")},
         {"source_id": "call", "uri": str(cases / "call_vp8.webm")},
         {"source_id": "hlg", "uri": str(cases / "hlg.mov")},
         {"source_id": "sdr", "uri": str(cases / "sdr.mp4")},
@@ -93,7 +100,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory, media: Path, cases: Path, run
         "engine=preview",
     )
     assert ended.code == 3, ended.output  # some failed
-    return {(row["source_id"], row["driving_id"]): row for row in results.read_results(str(output)).to_pylist()}
+    return {(row["source_id"], row["driving_id"]): row for row in _rows(output)}
 
 
 def _frames(uri: str) -> list[Any]:
@@ -151,3 +158,32 @@ def test_a_picture_that_is_a_gif_is_made_like_any_other(rows: Rows) -> None:
     assert rows["still", "second"]["kind"] == rows["p3", "second"]["kind"] == "video"
     assert rows["still", "second"]["pair_id"] != rows["still_as_video", "second"]["pair_id"]
     assert rows["moving", "second"]["pair_id"] != rows["moving_as_image", "second"]["pair_id"]
+
+
+def test_a_file_under_two_ids_is_served_under_both_and_made_once(rows: Rows) -> None:
+    one, other = rows["portrait", "second"], rows["portrait_again", "second"]
+    assert one["pair_id"] == other["pair_id"] and one["video_uri"] == other["video_uri"]
+
+
+def test_a_repaired_file_leaves_no_row_of_what_it_was(
+    media: Path, cases: Path, tmp_path: Path, run_job: RunJob
+) -> None:
+    source, output = tmp_path / "face.jpg", tmp_path / "out"
+    command = (
+        f"source={source}",
+        f"driving={media / 'driving' / 'd10.mp4'}",
+        "end_s=0.2",
+        f"output={output}",
+        "engine=preview",
+    )
+    shutil.copyfile(cases / "broken.jpg", source)
+    broken = run_job("animate", *command)
+    assert broken.code != 0 and [row["status"] for row in _rows(output)] == ["failed"], broken.output
+    shutil.copyfile(cases / "repaired.jpg", source)
+    repaired = run_job("animate", *command)
+    assert repaired.code == 0, repaired.output
+    assert [(row["status"], row["n_frames"]) for row in _rows(output)] == [("done", 6)]
+
+
+def _rows(output: Path) -> list[dict[str, Any]]:
+    return results.read_results(str(output)).to_pylist()
