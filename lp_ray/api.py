@@ -20,6 +20,7 @@ from lp_ray.coordinator.reporting import Progress
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.protocol import LandmarkerSpec
 from lp_ray.output import results
+from lp_ray.output.flat import flat
 from lp_ray.output.occupy import occupy
 from lp_ray.output.results import ResultRow
 from lp_ray.plan.pairing import pair_up
@@ -124,6 +125,17 @@ class LivePortraitPipeline:
         root = storage.normalise(output)
         store = storage.normalise(templates) if templates else storage.join(root, "templates")
         return Settings(root, store, self._engine, run=self._run, **self._given)
+
+
+def read_results(output: str | Path) -> pa.Table:
+    """Return the results of an output, a folder or URI: one row per pair, as an Arrow table without nested columns.
+
+    `read_results(output).to_pandas()` is a data frame that `drop_duplicates` and `groupby` take. Columns are those of
+    the README, but that `fps` is `fps_numerator` and `fps_denominator`, `seconds` is `seconds_template`,
+    `seconds_track` and so on, and lists of texts are one text each, with "; " between the entries.
+    Raises StorageError where the output cannot be read.
+    """
+    return flat(results.read_results(str(output)))
 
 
 class LivePortraitPipelineAnimal(LivePortraitPipeline):

@@ -13,7 +13,7 @@ from jobs.groups import store_groups
 from jobs.setup import options_from, settings_from
 from lp_ray.base.limits import Limits
 from lp_ray.contract.options import PairOptions
-from scripts import settings_page
+from scripts import api_page, settings_page
 
 
 def test_what_a_command_composes_is_what_is_declared() -> None:
@@ -31,3 +31,7 @@ def test_what_a_command_composes_is_what_is_declared() -> None:
 
 def test_the_page_of_settings_is_what_is_declared() -> None:
     assert settings_page.PAGE.read_text() == settings_page.page(), "run `python scripts/settings_page.py`"
+
+
+def test_the_page_of_the_api_is_what_the_docstrings_say() -> None:
+    assert api_page.PAGE.read_text() == api_page.page(), "run `python -m scripts.api_page`"
