@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.peaks import FPS, RAYS, Peak, Peaks, animate, make_driving, make_material
+from .peaks import FPS, RAYS, Peak, Peaks, animate, make_driving, make_material
 
 INDEXED = ("ffmpeg joins", "ffmpeg finds the sound's place")
 INDEX_BYTES = 1.5e6

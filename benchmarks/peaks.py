@@ -127,7 +127,7 @@ def run_watched(command: list[str]) -> tuple[Peaks, int]:
 
 def animate(source: Path, driving: Path, output: Path, settings: Sequence[str]) -> Peaks:
     """Animate one pair by `jobs.animate`; return the peaks. Raises RuntimeError if the job fails."""
-    arguments = [f"source={source}", f"driving={driving}", f"output={output}", *settings]
+    arguments = [f"source={source}", f"driving={driving}", f"output={output}", "runtime=ray", *settings]
     peaks, code = run_watched([sys.executable, "-m", "jobs.animate", *arguments])
     if code:
         raise RuntimeError(f"the job of {driving.name} ended with exit code {code}")

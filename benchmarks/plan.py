@@ -32,7 +32,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.listings import serve_listings
 from lp_ray import storage
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.manifest import read_manifest
@@ -54,6 +53,8 @@ from lp_ray.runtime.graph import PAIRS, Graph
 from lp_ray.runtime.inline import InlineExecutor
 from lp_ray.stages.rows import StagedSegment
 from lp_ray.storage import Policy
+
+from .listings import serve_listings
 
 CASES = ("cross", "stated", "files", "listed")
 SMALL = 10_000

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.xpose_unreduced import UnreducedXPose
 from lp_ray.face.xpose.decoder import Candidates
 from lp_ray.face.xpose.runner import exact_float32, normalise
 from lp_ray.face.xpose.seeded import seeded_checkpoint, seeded_prompts
 from lp_ray.face.xpose.weights import load_xpose
+
+from .xpose_unreduced import UnreducedXPose
 
 Network = Callable[[Tensor, Tensor, Tensor], Candidates]
 

@@ -48,7 +48,7 @@ def command(values: Values) -> list[str]:
     gpus = values.gpu_workers.gpus * values.gpu_workers.max
     cluster = ["cluster=auto", f"cluster.num_cpus={cpus}", f"cluster.num_gpus={gpus}"]
     shard = ["shard={shard}/{shards}"] if values.schedule.shards > 1 else []
-    return ["python", "-m", "jobs.animate", *values.job.arguments, *cluster, *shard]
+    return ["python", "-m", "lp_ray", "animate", *values.job.arguments, *cluster, *shard]
 
 
 def ray_job(values: Values) -> Manifest:
@@ -104,7 +104,7 @@ def schedule(values: Values) -> list[Manifest]:
 
 
 def run_template(values: Values) -> Manifest:
-    """What `python -m jobs.scheduled` makes a run of."""
+    """What `lp-ray scheduled` makes a run of."""
     return {
         "rayjob": ray_job(values),
         "command": command(values),
@@ -145,7 +145,7 @@ def _cron_spec(values: Values, account: str) -> Manifest:
     """One Job per run, one pod per shard; each pod creates a RayJob and is done."""
     starter = {
         **container(values, "start"),
-        "command": ["python", "-m", "jobs.scheduled", f"template={TEMPLATE_FOLDER}/{TEMPLATE_FILE}"],
+        "command": ["python", "-m", "lp_ray", "scheduled", f"template={TEMPLATE_FOLDER}/{TEMPLATE_FILE}"],
         "env": [_field("JOB_NAME", "metadata.labels['batch.kubernetes.io/job-name']")],
         "resources": _small(),
         "volumeMounts": [{"name": "run", "mountPath": TEMPLATE_FOLDER, "readOnly": True}],

@@ -22,11 +22,11 @@ USER, GROUP = 1000, 100
 FETCH_WEIGHTS = """
 exec 9> "$WEIGHTS/.fetch.lock"
 flock 9
-python -m jobs.weights verify store="$WEIGHTS" && exit 0
+python -m lp_ray weights verify store="$WEIGHTS" && exit 0
 if [ "$WEIGHTS_ORIGIN" = hub ]; then
-    exec python -m jobs.weights pull store="$WEIGHTS" download=/tmp/weights
+    exec python -m lp_ray weights pull store="$WEIGHTS" download=/tmp/weights
 fi
-exec python -m jobs.weights import store="$WEIGHTS" input="$WEIGHTS_ORIGIN"
+exec python -m lp_ray weights import store="$WEIGHTS" input="$WEIGHTS_ORIGIN"
 """.strip()
 
 

@@ -7,24 +7,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
-import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
-from jobs.places import check_many, check_one, folder_to_write
-from jobs.plan_report import plan_lines, pool_lines, work_lines
-from jobs.progress import make_reporter, summary_lines
-from jobs.setup import (
-    executor_from,
-    lease_times,
-    options_from,
-    plain,
-    policy_from,
-    pools_from,
-    required,
-    settings_from,
-    start_ray,
-)
 from lp_ray import storage
 from lp_ray.base.errors import LpRayError, RefusedError
 from lp_ray.contract.manifest import check_manifest, read_manifest
@@ -40,6 +24,13 @@ from lp_ray.plan.shard import parse_shard
 from lp_ray.report.summary import Webhook, describe_run, parse_webhook
 from lp_ray.report.summary import write as write_summary
 from lp_ray.stages.contract import Bench
+
+from .cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
+from .places import check_many, check_one, folder_to_write
+from .plan_report import plan_lines
+from .progress import Remembering, make_reporter, summary_lines
+from .runtime import Runtime, choose
+from .setup import lease_times, options_from, plain, policy_from, required, settings_from
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
 """Columns of a manifest that the command line can give for a single source or driving."""
@@ -118,10 +109,11 @@ def run(config: DictConfig) -> int:
     job, times = prepare(config), lease_times(config)
     reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
-        dry_run(job, config, reporter)
+        show_plan(job, config, reporter, alone=False)
+        for line in choose(config, len(job.plan.todo)).outlook(job):
+            reporter.note(line)
         return EXIT_DONE
-    if config.cluster.address == "local":
-        pools_from(config, job.settings, job.devices)  # refused before anything is written
+    choose(config, len(job.plan)).check(job.settings, job.devices)
 
     def told(holder: Holder) -> None:
         reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
@@ -132,20 +124,7 @@ def run(config: DictConfig) -> int:
             jobs.settle(job, lease)
             reporter.note("nothing to do")
             return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
-        return work(job, config, reporter, lease, webhook)
-
-
-def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
-    """Say all that is known of the work ahead. A cluster that is there is asked for its size, none is started."""
-    show_plan(job, config, reporter, alone=False)
-    if config.cluster.address != "local":
-        start_ray(config)
-    try:
-        pools = pools_from(config, job.settings, job.devices)
-    finally:
-        ray.shutdown()
-    for line in [*work_lines(job, pools), *pool_lines(pools, job.settings)]:
-        reporter.note(line)
+        return work(job, choose(config, len(job.plan.todo)), reporter, lease, webhook)
 
 
 def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool = True) -> None:
@@ -155,22 +134,23 @@ def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool
         reporter.note(line)
 
 
-def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, webhook: Webhook | None) -> int:
-    """Make the pairs on Ray, and say how it went: on the terminal, in the output and to the webhook."""
-    started, summary, how = datetime.now(UTC), None, "error"
+def work(job: jobs.Job, runtime: Runtime, reporter: Reporter, lease: Lease, webhook: Webhook | None) -> int:
+    """Make the pairs, and say how it went: on the terminal, in the output and to the webhook."""
+    started, summary, how, watched = datetime.now(UTC), None, "error", Remembering(reporter)
     try:
-        start_ray(config)
-        executor = executor_from(config, Bench(job.settings, job.engine), job.devices, reporter)
-        summary = jobs.run(job, executor, reporter, lease)
+        runtime.start()
+        executor = runtime.executor(Bench(job.settings, job.engine), job.devices, reporter)
+        summary = jobs.run(job, executor, watched, lease)
         how = "some_failed" if summary.failed else "complete"
     except KeyboardInterrupt as stop:
         how = "terminated" if was_terminated(stop) else "interrupted"
         raise
     finally:
-        ray.shutdown()
+        runtime.stop()
         for line in tell(describe_run(job.settings, job.engine.label, started, summary, how), job.settings, webhook):
             reporter.note(line)
-    for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
+    failures = watched.failure_lines() if len(job.plan) > 1 else []
+    for line in [*summary_lines(summary, job.settings.output), *failures, *result_lines(job)]:
         print(line)
     if summary.unexpected:  # the job is complete, but for what nobody's input is to blame
         return EXIT_ERROR

@@ -6,19 +6,11 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import ray
 from omegaconf import DictConfig
 
-from benchmarks.engine import compare
-from benchmarks.job import run as job_bench
-from benchmarks.job import stand_in
-from benchmarks.job.growth import GrowthBench
-from benchmarks.job.light import LightBench
-from benchmarks.job.memory import MemoryBench
-from jobs.cli import EXIT_DONE, main
-from jobs.setup import plain, start_ray
 from lp_ray.base.device import Device
 from lp_ray.base.errors import RefusedError
 from lp_ray.engine.factory import ENGINES, EngineSpec
@@ -27,12 +19,31 @@ from lp_ray.plan.devices import Part
 from lp_ray.runtime.graph import PAIRS, TEMPLATES
 from lp_ray.runtime.pools import Pools, derive_pools
 
+from .cli import EXIT_DONE, main
+from .on_ray import start_ray
+from .setup import plain
+
+if TYPE_CHECKING or __package__ == "jobs":
+    from benchmarks.engine import compare
+    from benchmarks.job import run as job_bench
+    from benchmarks.job import stand_in
+    from benchmarks.job.growth import GrowthBench
+    from benchmarks.job.light import LightBench
+    from benchmarks.job.memory import MemoryBench
+else:  # in an installed package both lie in lp_ray
+    from ..benchmarks.engine import compare
+    from ..benchmarks.job import run as job_bench
+    from ..benchmarks.job import stand_in
+    from ..benchmarks.job.growth import GrowthBench
+    from ..benchmarks.job.light import LightBench
+    from ..benchmarks.job.memory import MemoryBench
+
 TARGETS = ("engine", "job")
 EXIT_NOT_MET = 3
 """All was measured, and something is short of its aim."""
 
 
-def bench(config: DictConfig) -> int:
+def run(config: DictConfig) -> int:
     """Run the benchmark, print its table, and write its JSON where asked."""
     _one_of("target", config.target, TARGETS)
     if config.target == "engine":
@@ -140,4 +151,4 @@ def _several(value: Any) -> Sequence[Any]:
 
 
 if __name__ == "__main__":
-    main("bench", bench)
+    main("bench", run)

@@ -7,15 +7,16 @@ from collections import Counter
 
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, main
-from jobs.places import folder_to_read
-from jobs.setup import lease_times
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
 from lp_ray.output import leftovers, results
 from lp_ray.output.layout import OutputLayout, TemplateLayout
 from lp_ray.output.leftovers import Leftover
 from lp_ray.output.occupy import hold
+
+from .cli import EXIT_DONE, main
+from .places import folder_to_read
+from .setup import lease_times
 
 
 def run(config: DictConfig) -> int:

@@ -1,4 +1,4 @@
-"""What every entry point shares: typed values are taken as typed, and exit codes mean something."""
+"""What every command shares: settings are composed, typed values are taken as typed, and exit codes mean something."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import hydra
-from omegaconf import DictConfig
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-import conf
-from jobs.groups import store_groups
 from lp_ray.base.errors import RefusedError, StoppedError
 from lp_ray.contract.options import ALIASES
 from lp_ray.storage import redact
+
+from .flags import as_settings, check_keys
+from .groups import store_groups
+from .help import CONF, answer
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
@@ -62,23 +67,64 @@ def quote(argument: str) -> str:
 
 def main(name: str, run: Callable[[DictConfig], int], arguments: Sequence[str] | None = None) -> NoReturn:
     """Compose conf/<name>.yaml with the command line, run the job, and exit with its code."""
-    codes: list[int] = []
-
-    def guarded(config: DictConfig) -> None:
-        codes.append(EXIT_ERROR)
-        codes[0] = _guard(run, config)
-
-    store_groups()
-    typed = sys.argv[1:] if arguments is None else arguments
-    sys.argv = [sys.argv[0], *map(quote, typed)]
-    folder = str(Path(conf.__file__).parent)
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    if (said := answer(name, typed)) is not None:
+        print(said)
+        sys.exit(EXIT_DONE)
     try:
-        hydra.main(version_base="1.3", config_path=folder, config_name=name)(guarded)()
-    except SystemExit as stop:
-        if not codes and stop.code:  # Hydra has said what is wrong with the command line
-            sys.exit(EXIT_REFUSED)
-        raise
-    sys.exit(codes[0] if codes else EXIT_DONE)
+        config = composed(name, typed)
+    except RefusedError as error:
+        print(f"refused: {redact(str(error))}", file=sys.stderr)
+        sys.exit(EXIT_REFUSED)
+    if "--cfg" in typed:
+        print(OmegaConf.to_yaml(config), end="")
+        sys.exit(EXIT_DONE)
+    sys.exit(_guard(run, config))
+
+
+def composed(name: str, typed: Sequence[str]) -> DictConfig:
+    """Return a command's settings: those of its file in conf/, and what was typed.
+
+    Raises RefusedError for a setting or a choice that there is not, and for a value that cannot be read.
+    """
+    settings = as_settings([word for word in typed if word != "--cfg"])
+    store_groups()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        groups = _groups()
+        named = [setting for setting in settings if setting.partition("=")[0].lstrip("+~") in groups]
+        check_keys(named, (), groups)
+        plain = _compose(name, named)
+        check_keys(settings, _keys(plain), {group: groups[group] for group in groups if group in plain})
+        return _compose(name, [quote(setting) for setting in settings]) if settings != named else plain
+
+
+def _compose(name: str, overrides: list[str]) -> DictConfig:
+    try:
+        return compose(name, overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise RefusedError(" ".join(str(error).split())) from error
+
+
+def _groups() -> dict[str, tuple[str, ...]]:
+    """Return what may be chosen for each setting that chooses a file in conf/ or a plugin."""
+    loader = GlobalHydra.instance().config_loader()
+    stored = ConfigStore.instance().repo
+    chosen = {
+        *(path.name for path in CONF.iterdir() if path.is_dir()),
+        *(n for n in stored if isinstance(stored[n], dict)),
+    }
+    return {name: tuple(loader.get_group_options(name)) for name in chosen - {"hydra", "__pycache__"}}
+
+
+def _keys(config: DictConfig, parent: str = "") -> set[str]:
+    """Return every setting, those of groups with the group's name and a dot before them."""
+    keys: set[str] = set()
+    for key in map(str, config):
+        name = f"{parent}{key}"
+        keys.add(name)
+        if OmegaConf.is_dict(config._get_node(key)):
+            keys |= _keys(config[key], f"{name}.")
+    return keys
 
 
 class Terminated(KeyboardInterrupt):

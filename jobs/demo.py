@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, main
-from jobs.setup import required
-from jobs.sheets import write_sheets
 from lp_ray.acting.film import film_performance
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.media.images import read_image
+
+from .cli import EXIT_DONE, main
+from .setup import required
+from .sheets import write_sheets
 
 N_GROUP_FACES = 6
 PERFORMANCES = {
@@ -38,7 +39,7 @@ def run(config: DictConfig) -> int:
     write_sources(inputs)
     write_drivings(inputs, float(config.seconds))
     command = [
-        *("-m", "jobs.animate"),
+        *("-m", "lp_ray", "animate"),
         f"sources={inputs / 'sources.parquet'}",
         f"drivings={inputs / 'drivings.parquet'}",
         *("pairing=cross", f"output={output}", "engine=preview", "paste_back=false"),

@@ -7,13 +7,14 @@ from pathlib import PurePosixPath
 
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, main
-from jobs.places import file_to_write, folder_to_write
-from jobs.setup import required
 from lp_ray import storage
 from lp_ray.base.errors import LpRayError, RefusedError
 from lp_ray.motion.pickle_io import export_pickle
 from lp_ray.motion.template import TemplateReader
+
+from .cli import EXIT_DONE, main
+from .places import file_to_write, folder_to_write
+from .setup import required
 
 
 def run(config: DictConfig) -> int:

@@ -10,15 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, main
-from jobs.places import file_to_write
-from jobs.setup import required
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.contract.manifest import check_manifest, read_manifest
 from lp_ray.contract.media_kinds import IMAGE_SUFFIXES, MEDIA_SUFFIXES, NOT_READ, VIDEO_SUFFIXES, ending_of
 from lp_ray.contract.tables import check_writable_name, to_bytes
 from lp_ray.output import own
+
+from .cli import EXIT_DONE, main
+from .places import file_to_write
+from .setup import required
 
 SUFFIXES = {"source": IMAGE_SUFFIXES | VIDEO_SUFFIXES, "driving": MEDIA_SUFFIXES}
 

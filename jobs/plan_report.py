@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lp_ray.coordinator.job import Job
 from lp_ray.coordinator.pairs import known_frames
 from lp_ray.coordinator.templates import TemplatesMade, take_stock
@@ -30,8 +32,11 @@ def plan_lines(job: Job) -> list[str]:
     ]
 
 
-def work_lines(job: Job, pools: Pools) -> list[str]:
-    """Say how much work the pairs are, as far as the template store and earlier results tell."""
+def work_lines(job: Job, actors: Mapping[str, int]) -> list[str]:
+    """Say how much work the pairs are, as far as the template store and earlier results tell.
+
+    `actors` is how many each stage may have.
+    """
     made = TemplatesMade()
     lacking = sum(1 for _ in take_stock(job.clips_needed(), job.settings, made))
     frames, n_pairs = known_frames(job.plan, job.identity, made)
@@ -43,12 +48,12 @@ def work_lines(job: Job, pools: Pools) -> list[str]:
     ]
     spent = results.seconds_per_frame(job.settings.output_layout, job.engine.label)
     stages = [stage.name for stage in graphs_of(job.settings).pairs.stages]
-    needed = {stage: frames * spent[stage] / pools[stage].ceiling for stage in stages if stage in spent}
+    needed = {stage: frames * spent[stage] / actors[stage] for stage in stages if stage in spent}
     if needed and frames:
         slowest = max(needed, key=lambda stage: needed[stage])
         lines.append(
             f"{_INDENT}about {needed[slowest]:.0f} s for those frames, by {slowest}: earlier pairs here took "
-            f"{spent[slowest]:.4f} s a frame, and there are {pools[slowest].ceiling} actors"
+            f"{spent[slowest]:.4f} s a frame, and there are {actors[slowest]} actors"
         )
     return lines
 

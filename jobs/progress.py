@@ -13,11 +13,15 @@ from tqdm import tqdm
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
-from lp_ray.contract.result_schema import FILTERED
+from lp_ray.contract.result_schema import DONE, FILTERED
 from lp_ray.coordinator.reporting import Progress, Reporter, Summary
 from lp_ray.output.results import ResultRow
 
 LINE_EVERY_S = 10.0
+LEAST_S = 1.0
+"""A rate over less than that says nothing."""
+
+SHOWN_FAILURES = 10
 
 
 class TerminalBar:
@@ -27,16 +31,19 @@ class TerminalBar:
         self._stream = stream
         self._bar: tqdm[Never] | None = None
         self._phase = ""
+        self._begun = time.monotonic()
 
     def update(self, progress: Progress) -> None:
         if self._bar is None or self._phase != progress.phase:
             self._close()
-            self._phase = progress.phase
+            self._phase, begun = progress.phase, self._begun
             self._bar = tqdm(total=progress.total, desc=progress.phase, file=self._stream, unit="", leave=True)
+            self._bar.start_t -= time.monotonic() - begun  # the first unit took time too
         self._bar.n = progress.settled
         self._bar.total = progress.total
-        rate = progress.frames / max(self._bar.format_dict["elapsed"], 1e-3)
-        self._bar.set_postfix_str(f"{progress.failed} failed, {progress.frames} frames, {rate:.1f}/s", refresh=False)
+        elapsed = self._bar.format_dict["elapsed"]
+        rate = f", {progress.frames / elapsed:.1f}/s" if elapsed >= LEAST_S else ""
+        self._bar.set_postfix_str(f"{progress.failed} failed, {progress.frames} frames{rate}", refresh=False)
         self._bar.refresh()
         if self._bar.n >= progress.total:
             self._close()
@@ -50,7 +57,7 @@ class TerminalBar:
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-            self._bar = None
+            self._bar, self._begun = None, time.monotonic()
 
 
 class PlainLines:
@@ -60,14 +67,14 @@ class PlainLines:
         self._stream = stream
         self._every = every_s
         self._phase = ""
-        self._started = 0.0
-        self._last = 0.0
+        self._started = self._last = time.monotonic()
         self._closed = False
 
     def update(self, progress: Progress) -> None:
         now = time.monotonic()
         if progress.phase != self._phase:
-            self._phase, self._started, self._last, self._closed = progress.phase, now, now, False
+            # a phase began when the one before ended: its first unit took time too
+            self._phase, self._started, self._last, self._closed = progress.phase, self._last, now, False
         ended = progress.settled >= progress.total
         if self._closed or (now - self._last < self._every and not ended):
             return
@@ -119,11 +126,10 @@ class JsonLines:
 def describe(progress: Progress, elapsed: float) -> str:
     """One line: what is done and failed, the rates, and the time left where it can be told."""
     settled = progress.settled
-    rate = progress.frames / elapsed if elapsed > 0 else 0.0
-    text = (
-        f"{progress.phase}: {settled}/{progress.total} ({progress.failed} failed), "
-        f"{progress.frames} frames, {rate:.1f} frames/s, {settled / max(elapsed, 1e-3):.2f} {progress.phase}/s"
-    )
+    text = f"{progress.phase}: {settled}/{progress.total} ({progress.failed} failed), {progress.frames} frames"
+    if elapsed < LEAST_S:
+        return text
+    text += f", {progress.frames / elapsed:.1f} frames/s, {settled / elapsed:.2f} {progress.phase}/s"
     left = time_left(progress, elapsed)
     return text if left is None else f"{text}, {left:.0f} s left"
 
@@ -144,6 +150,42 @@ def make_reporter(log: str = "auto", stream: TextIO | None = None) -> Reporter:
     if log == "json":
         return JsonLines(stream)
     return TerminalBar(stream) if stream.isatty() else PlainLines(stream)
+
+
+class Remembering:
+    """A reporter that hands everything on, and remembers the first pairs that were not done."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._failures: list[str] = []
+        self._n = 0
+
+    def update(self, progress: Progress) -> None:
+        self._reporter.update(progress)
+
+    def note(self, text: str) -> None:
+        self._reporter.note(text)
+
+    def settled(self, row: ResultRow) -> None:
+        self._reporter.settled(row)
+        if row["status"] != DONE:
+            self._n += 1
+            if len(self._failures) < SHOWN_FAILURES:
+                self._failures.append(_failure(row))
+
+    def failure_lines(self) -> list[str]:
+        """Name the first pairs that were not done, with the reasons, and say how to go on."""
+        if not self._failures:
+            return []
+        more = [f"  … and {self._n - len(self._failures)} more"] if self._n > len(self._failures) else []
+        how = "all of them: the rows of results whose status is not done; retry=failed makes failed pairs again"
+        return [*self._failures, *more, how]
+
+
+def _failure(row: ResultRow) -> str:
+    names = " x ".join(storage.name_of(str(row[f"{kind}_uri"] or row[f"{kind}_id"])) for kind in ("source", "driving"))
+    why = f"{row['error_class']}: {row['error']}" if row["error_class"] else row["error"]
+    return f"  {row['status']}: {names}: {row['stage']}: {why}"
 
 
 def summary_lines(summary: Summary, output: str) -> list[str]:

@@ -22,9 +22,10 @@ from zoneinfo import ZoneInfo
 
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, main
-from jobs.setup import required
 from lp_ray.base.errors import LpRayError, RefusedError
+
+from .cli import EXIT_DONE, main
+from .setup import required
 
 SHARD_LABEL = "lp-ray/shard"
 ENDED = ("Complete", "Failed")

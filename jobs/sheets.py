@@ -10,9 +10,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, main
-from jobs.places import folder_to_read, folder_to_write
-from jobs.setup import required
 from lp_ray import storage
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import RefusedError
@@ -24,6 +21,10 @@ from lp_ray.media.frames_zip import read_frames
 from lp_ray.media.images import write_image
 from lp_ray.output import results
 from lp_ray.report.sheet import contact_sheet, pick_frames, sheet_times
+
+from .cli import EXIT_DONE, main
+from .places import folder_to_read, folder_to_write
+from .setup import required
 
 COLUMNS = 9
 

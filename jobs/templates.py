@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import ray
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
-from jobs.places import check_many, folder_to_write
-from jobs.progress import make_reporter
-from jobs.setup import executor_from, plain, policy_from, required, settings_from, start_ray
 from lp_ray.contract.manifest import read_manifest
 from lp_ray.contract.options import check_options, make_options
 from lp_ray.coordinator.job import devices_of, identify
@@ -17,6 +12,12 @@ from lp_ray.coordinator.templates import make_templates
 from lp_ray.plan.inputs import resolve_drivings
 from lp_ray.plan.shard import parse_shard
 from lp_ray.stages.contract import Bench
+
+from .cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from .places import check_many, folder_to_write
+from .progress import make_reporter
+from .runtime import choose
+from .setup import plain, policy_from, required, settings_from
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
 """Those of a pair's options that change its driving's template."""
@@ -38,12 +39,14 @@ def run(config: DictConfig) -> int:
     clips = [identity.driving_clip(drivings[row], options) for row in range(len(drivings))]
     reachable = {clip.template_key: clip for row, clip in enumerate(clips) if row not in drivings.failures}
     reporter = make_reporter()
-    start_ray(config)
+    runtime, devices = choose(config, len(reachable)), devices_of(settings)
+    runtime.check(settings, devices)
+    runtime.start()
     try:
-        executor = executor_from(config, Bench(settings, engine), devices_of(settings), reporter)
+        executor = runtime.executor(Bench(settings, engine), devices, reporter)
         made = make_templates(list(reachable.values()), settings, identity, executor, reporter)
     finally:
-        ray.shutdown()
+        runtime.stop()
     failures = {clips[row].template_key: failure for row, failure in drivings.failures.items()} | made.failures
     for driving_id, clip in zip(ids, clips, strict=True):
         failure = failures.get(clip.template_key)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from jobs.cli import EXIT_DONE, EXIT_SOME_FAILED, main
-from jobs.setup import plain, required
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError, WeightsError
 from lp_ray.base.limits import Limits
@@ -21,6 +19,9 @@ from lp_ray.models.artefacts import CODE_REPOSITORY, HUB_REVISION, artefact_of_m
 from lp_ray.models.store import WeightStore
 from lp_ray.publish.convert import ImportRules, convert_file, import_weights
 from lp_ray.publish.pull import download_official
+
+from .cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from .setup import plain, required
 
 
 def pull(config: DictConfig) -> int:

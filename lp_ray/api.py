@@ -50,7 +50,7 @@ class LivePortraitPipeline:
     >>> pipeline.animate("a.jpg", "b.mp4", "out", crf=16)["video_uri"]       # doctest: +SKIP
     'file:///…/out/videos/….mp4'
 
-    Networks and models are loaded once, at the first call. Outputs are those of `python -m jobs.animate`: a result in
+    Networks and models are loaded once, at the first call. Outputs are those of `lp-ray animate`: a result in
     `<output>/videos`, a row in `<output>/results`, motion templates shared by later calls; a pair that is done is not
     made again. One call at a time; an output where another process is at work is refused with LeaseHeldError.
     """

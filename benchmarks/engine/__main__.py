@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engine.compare import PRECISION_NAMES, EngineBench, run, table
+from .compare import PRECISION_NAMES, EngineBench, run, table
 
 
 def parse(arguments: list[str]) -> tuple[EngineBench, str]:

@@ -17,16 +17,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.engine.inputs import Inputs, make_inputs
-from benchmarks.engine.modules import module_rows
-from benchmarks.engine.operations import matmul_rate, synchronize
-from benchmarks.engine.reference import Reference, make_reference
 from lp_ray.engine.liveportrait.config import network_size
 from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.engine.liveportrait.networks import Weights, load_networks
 from lp_ray.engine.liveportrait.placement import PRECISIONS, choose_device, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor
 from lp_ray.engine.liveportrait.weights.seeded import SALTS, seeded_weights
+
+from .inputs import Inputs, make_inputs
+from .modules import module_rows
+from .operations import matmul_rate, synchronize
+from .reference import Reference, make_reference
 
 Frames = NDArray[np.uint8]
 Row = dict[str, Any]

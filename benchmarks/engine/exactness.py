@@ -10,13 +10,14 @@ import sys
 import numpy as np
 import torch
 
-from benchmarks.engine.inputs import make_inputs
 from lp_ray.engine.liveportrait.config import network_size
 from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import PRECISIONS, choose_device
 from lp_ray.engine.liveportrait.predictor import Predictor
 from lp_ray.engine.liveportrait.weights.seeded import SALTS, seeded_weights
+
+from .inputs import make_inputs
 
 
 def main(device_name: str = "cuda", size_name: str = "full") -> None:

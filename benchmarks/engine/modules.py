@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.engine.inputs import Inputs
-from benchmarks.engine.operations import counted, synchronize
-from benchmarks.engine.reference import Reference
 from lp_ray.engine.liveportrait.fast.execution import Execution, executed
 from lp_ray.engine.liveportrait.placement import exact_inference
 from lp_ray.engine.liveportrait.predictor import Predictor
+
+from .inputs import Inputs
+from .operations import counted, synchronize
+from .reference import Reference
 
 ROUNDS = 3
 

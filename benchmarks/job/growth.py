@@ -17,14 +17,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.job.material import make_drivings, make_sources
-from benchmarks.job.tally import PREPARED, Tally
-from benchmarks.job.work import Rows, plan_job, run_job, settings_in
 from lp_ray.engine.factory import EngineSpec, create_engine
 from lp_ray.runtime.inline import InlineExecutor
 from lp_ray.runtime.pools import Pools
 from lp_ray.runtime.ray_executor import RayExecutor
 from lp_ray.stages.contract import Bench
+
+from .material import make_drivings, make_sources
+from .tally import PREPARED, Tally
+from .work import Rows, plan_job, run_job, settings_in
 
 Report = dict[str, Any]
 

@@ -21,11 +21,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.job import stand_in
-from benchmarks.job.alone import run_alone
-from benchmarks.job.material import make_drivings, make_sources
-from benchmarks.job.tally import ANIMATED, Stamp, Tally
-from benchmarks.job.work import Rows, plan_job, run_job, settings_in
 from lp_ray.contract.rows import Row
 from lp_ray.engine.factory import CreateEngine, EngineIdentity, EngineSpec, create_engine
 from lp_ray.plan.settings import Settings
@@ -35,6 +30,12 @@ from lp_ray.runtime.pools import Pools
 from lp_ray.runtime.ray_executor import RayExecutor
 from lp_ray.stages.contract import Bench
 from lp_ray.stages.rows import StagedSegment
+
+from . import stand_in
+from .alone import run_alone
+from .material import make_drivings, make_sources
+from .tally import ANIMATED, Stamp, Tally
+from .work import Rows, plan_job, run_job, settings_in
 
 AIM = 0.9
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peaks import RAYS, Peak, animate, make_driving, make_material
+from ..peaks import RAYS, Peak, animate, make_driving, make_material
 
 Report = dict[str, Any]
 

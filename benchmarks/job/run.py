@@ -14,10 +14,11 @@ from typing import Any
 import ray
 import torch
 
-from benchmarks.job.growth import GrowthBench, growth_lines, measure_growth
-from benchmarks.job.light import LightBench, light_lines, measure_light
-from benchmarks.job.memory import MemoryBench, measure_memory, memory_lines
 from lp_ray.runtime.pools import Pools
+
+from .growth import GrowthBench, growth_lines, measure_growth
+from .light import LightBench, light_lines, measure_light
+from .memory import MemoryBench, measure_memory, memory_lines
 
 LIGHT, GROWTH, MEMORY = "light", "growth", "memory"
 PARTS = (LIGHT, GROWTH, MEMORY)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.job import stand_in
 from lp_ray import storage
 from lp_ray.api import LOCAL_POLICY
 from lp_ray.contract.licences import Terms
@@ -25,6 +24,8 @@ from lp_ray.plan.planning import Identity, make_plan
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.subjects import fill_subjects
 from lp_ray.runtime.executor import Executor
+
+from . import stand_in
 
 
 @dataclass

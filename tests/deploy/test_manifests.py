@@ -14,10 +14,10 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-import conf
 from deploy.check import problems
 from deploy.manifests import command, one_run, run_template, schedule
 from deploy.values import DEFAULT_VALUES, REPOSITORY, Values, load_values, package_version, ray_version
+from jobs.help import CONF
 from jobs.scheduled import fill
 
 Manifest = dict[str, Any]
@@ -193,9 +193,9 @@ def test_only_the_weights_container_writes_to_the_node(manifests: dict[str, Mani
 def test_the_job_takes_its_command_line(values: Values) -> None:
     """The rendered entry point composes with conf/animate.yaml as Hydra would do it in the cluster."""
     words = shlex.split(one_run(values, DAY, 0)["spec"]["entrypoint"])
-    assert words[:3] == ["python", "-m", "jobs.animate"]
-    with initialize_config_dir(str(Path(conf.__file__).parent), version_base="1.3"):
-        config = compose("animate", words[3:])
+    assert words[:4] == ["python", "-m", "lp_ray", "animate"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("animate", words[4:])
     assert config.sources == "s3://bucket/manifests/2026-11-26/sources.parquet"
     assert config.cluster.address == "auto"
     assert (config.cluster.num_cpus, config.cluster.num_gpus) == (15 * 8 + 7 * 8, 8)
@@ -211,7 +211,7 @@ def test_words_stay_words(tmp_path: Path) -> None:
     """A value with blanks, quotes or shell characters is one argument of the job, never shell."""
     odd = ["output=s3://b/it's; rm -rf $HOME", "sources=a b.parquet"]
     values = changed_values(tmp_path, job__arguments=odd)
-    assert shlex.split(one_run(values, DAY, 0)["spec"]["entrypoint"])[3:5] == odd
+    assert shlex.split(one_run(values, DAY, 0)["spec"]["entrypoint"])[4:6] == odd
 
 
 def test_the_config_map_holds_the_template(values: Values, manifests: dict[str, Manifest]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.running import REPOSITORY
+from tests.running import REPOSITORY, on_ray
 
 WITHIN_S = 300.0
 
@@ -25,7 +25,7 @@ class Driver:
         self.log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", f"jobs.{name}", *arguments],
+                [sys.executable, "-m", f"jobs.{name}", *on_ray(name, arguments)],
                 cwd=REPOSITORY,
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,

@@ -123,7 +123,7 @@ def test_a_disk_that_fills_up_stops_the_job(tmp_path: Path, inputs: tuple[str, s
     """The output lies on a disk of 400 KB: the job ends by itself, saying which place is full and what to do."""
     (tmp_path / "disk").mkdir()
     command = 'mount -t tmpfs -o size=400k tmpfs "$1" && shift && exec "$@"'
-    job = [sys.executable, "-m", "jobs.animate", *inputs, f"output={tmp_path / 'disk' / 'out'}"]
+    job = [sys.executable, "-m", "jobs.animate", "runtime=ray", *inputs, f"output={tmp_path / 'disk' / 'out'}"]
     ended = subprocess.run(
         ["unshare", "-rm", "sh", "-c", command, "sh", str(tmp_path / "disk"), *job, f"templates={tmp_path / 't'}"],
         stdout=subprocess.PIPE,

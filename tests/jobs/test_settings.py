@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-import conf
 from jobs.groups import store_groups
+from jobs.help import CONF
 from jobs.setup import options_from, settings_from
 from lp_ray.base.limits import Limits
 from lp_ray.contract.options import PairOptions
@@ -18,7 +17,7 @@ from scripts import api_page, settings_page
 
 def test_what_a_command_composes_is_what_is_declared() -> None:
     store_groups()
-    with initialize_config_dir(str(Path(conf.__file__).parent), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("animate", ["output=/o", "engine=liveportrait", "detector=insightface"])
     assert options_from(config) == PairOptions()
     settings = settings_from(config, "file:///o", "file:///o/t")

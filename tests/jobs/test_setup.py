@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import hydra
 import pytest
 
-import conf
+from jobs.help import CONF
 from jobs.setup import settings_from
 from lp_ray.base.errors import RefusedError
 
@@ -24,7 +22,7 @@ from lp_ray.base.errors import RefusedError
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(setting: str, words: str) -> None:
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(Path(conf.__file__).parent)):
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = hydra.compose("animate", [setting])
     with pytest.raises(RefusedError, match=words):
         settings_from(config, "out", "out/templates")

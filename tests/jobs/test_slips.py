@@ -22,6 +22,30 @@ ANIMATE = [
     (f"{PAIR} output=", "output=… is missing (see --help)"),
     ("driving=clip.mp4 output=out", "source=… (one) or sources=… (a manifest of many) is missing"),
     ("source=photo.jpg output=out", "driving=… (one) or drivings=… (a manifest of many) is missing"),
+    # how settings are typed
+    (
+        f"{PAIR} output=out past_back=false",
+        "past_back=… is no setting (did you mean 'paste_back'?) (--help lists them)",
+    ),
+    (f"{PAIR} output=out +past_back=false", "past_back=… is no setting (did you mean 'paste_back'?)"),
+    (f"{PAIR} output=out +crf=20", "+crf=20: type crf=20: settings are neither added nor taken away"),
+    (
+        f"{PAIR} output=out engine=live",
+        "engine=live must be one of liveportrait, preview (did you mean 'liveportrait'?)",
+    ),
+    (f"{PAIR} output=out engine.devise=cuda", "engine.devise=… is no setting (did you mean 'engine.device'?)"),
+    (f"{PAIR} output=out limits.max_pixel=1", "limits.max_pixel=… is no setting (did you mean 'limits.max_pixels'?)"),
+    (f"{PAIR} output=out pairing=cros", "pairing=cros must be one of cross, random, zip (did you mean 'cross'?)"),
+    (f"{PAIR} output= out", "a space is left after 'output=': type output=out"),
+    (
+        "photo.jpg clip.mp4 output=out",
+        "'photo.jpg' is no setting: settings are typed key=value, such as source=photo.jpg",
+    ),
+    ("-s photo.jpg -d clip.mp4 -o out --flag-force-cpu", "--flag-force-cpu: type engine.device=cpu"),
+    ("-s photo.jpg -d", "-d needs a value: type driving=…"),
+    (f"{PAIR} output=out runtime=thread", "runtime='thread' must be one of auto, inline, ray"),
+    (f"{PAIR} output=out runtime=inline cluster=auto", "cluster.address=auto has no effect with runtime=inline"),
+    (f"{PAIR} output=out 'crf=[1'", "crf=[1"),
     # what one source or driving is
     ("source=nope.jpg driving=clip.mp4 output=out", "source: nothing at nope.jpg (looked at {}/nope.jpg)"),
     ("source=photo.jpg driving=nope.mp4 output=out", "driving: nothing at nope.mp4 (looked at {}/nope.mp4)"),
