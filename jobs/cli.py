@@ -14,6 +14,7 @@ from typing import NoReturn
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -88,6 +89,8 @@ def composed(name: str, typed: Sequence[str]) -> DictConfig:
     Raises RefusedError for a setting or a choice that there is not, and for a value that cannot be read.
     """
     settings = as_settings([word for word in typed if word != "--cfg"])
+    for setting in settings:
+        _check_value(setting)
     store_groups()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         groups = _groups()
@@ -96,6 +99,14 @@ def composed(name: str, typed: Sequence[str]) -> DictConfig:
         plain = _compose(name, named)
         check_keys(settings, _keys(plain), {group: groups[group] for group in groups if group in plain})
         return _compose(name, [quote(setting) for setting in settings]) if settings != named else plain
+
+
+def _check_value(setting: str) -> None:
+    try:
+        OverridesParser.create().parse_override(quote(setting))
+    except HydraException as error:
+        reason = str(error).partition("\n")[0]
+        raise RefusedError(f"{setting}: the value cannot be read ({reason}): put text with signs in quotes") from error
 
 
 def _compose(name: str, overrides: list[str]) -> DictConfig:

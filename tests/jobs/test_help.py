@@ -39,8 +39,8 @@ def test_all_settings_are_shown_and_each_of_them_is_one(command: str) -> None:
     for name in shown - {"options", "limits", "pools", "xpose"}:
         node = config
         for part in name.split("."):
-            assert part in node.keys(), name
             node = node._get_node(part)
+            assert node is not None, name
     if command == "animate":
         assert set(option_names()) <= shown
 

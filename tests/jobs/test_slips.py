@@ -31,7 +31,7 @@ ANIMATE = [
     (f"{PAIR} output=out +crf=20", "+crf=20: type crf=20: settings are neither added nor taken away"),
     (
         f"{PAIR} output=out engine=live",
-        "engine=live must be one of liveportrait, preview (did you mean 'liveportrait'?)",
+        "engine=live must be one of liveportrait, preview",
     ),
     (f"{PAIR} output=out engine.devise=cuda", "engine.devise=… is no setting (did you mean 'engine.device'?)"),
     (f"{PAIR} output=out limits.max_pixel=1", "limits.max_pixel=… is no setting (did you mean 'limits.max_pixels'?)"),
@@ -45,7 +45,7 @@ ANIMATE = [
     ("-s photo.jpg -d", "-d needs a value: type driving=…"),
     (f"{PAIR} output=out runtime=thread", "runtime='thread' must be one of auto, inline, ray"),
     (f"{PAIR} output=out runtime=inline cluster=auto", "cluster.address=auto has no effect with runtime=inline"),
-    (f"{PAIR} output=out 'crf=[1'", "crf=[1"),
+    (f"{PAIR} output=out 'crf=[1'", "crf=[1: the value cannot be read"),
     # what one source or driving is
     ("source=nope.jpg driving=clip.mp4 output=out", "source: nothing at nope.jpg (looked at {}/nope.jpg)"),
     ("source=photo.jpg driving=nope.mp4 output=out", "driving: nothing at nope.mp4 (looked at {}/nope.mp4)"),
