@@ -29,15 +29,15 @@ from .help import CONF, answer
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
-"""The job stopped, or met errors that no input is to blame for; what is finished stays, run it again."""
+"""The job stopped, or met errors that no input caused. Finished results stay; run the job again."""
 EXIT_REFUSED = 2
-"""Refused before any work: manifest, option, credentials or weights."""
+"""The job refused to start: a manifest, option, credentials or weights are wrong."""
 EXIT_SOME_FAILED = 3
-"""The job is complete, some pairs have a `failed` row; or all weights but some are in the store."""
+"""The job is complete, but some pairs have a `failed` row; or some weights could not be brought into the store."""
 EXIT_INTERRUPTED = 130
-"""Stopped by Ctrl-C; run the job again to do the rest."""
+"""Stopped by Ctrl-C. Run the job again to make the rest."""
 EXIT_TERMINATED = 143
-"""Stopped by SIGTERM (an evicted pod, a reclaimed machine); run the job again to do the rest."""
+"""Stopped by SIGTERM (an evicted pod, a reclaimed machine). Run the job again to make the rest."""
 
 TEXT_KEYS = frozenset(
     {
@@ -45,7 +45,7 @@ TEXT_KEYS = frozenset(
         *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }
 )
-"""Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
+"""Settings that hold URIs. Their values are taken literally, whatever they mean in Hydra's grammar."""
 
 
 def quote(argument: str) -> str:
@@ -139,20 +139,20 @@ def _keys(config: DictConfig, parent: str = "") -> set[str]:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: what Ctrl-C does, with an exit code of its own."""
+    """SIGTERM was received. Handled like Ctrl-C, but with its own exit code."""
 
 
 _received: list[int] = []
 
 
 def was_terminated(stop: KeyboardInterrupt) -> bool:
-    """Whether SIGTERM was behind an interruption: Ray's calls hand any of them on as a plain KeyboardInterrupt."""
+    """Return whether SIGTERM caused an interruption. Ray turns any interruption into a plain KeyboardInterrupt."""
     return isinstance(stop, Terminated) or bool(_received)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     _received.append(number)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is under way; who cannot wait sends SIGKILL
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # clean-up has begun; SIGKILL still ends it at once
     raise Terminated
 
 

@@ -1,4 +1,4 @@
-"""From a composed configuration to the values the package works with."""
+"""Turn a composed Hydra configuration into the values that the package works with."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def plain(config: Any) -> Any:
 
 
 def required(config: DictConfig, name: str) -> str:
-    """Return a setting that has no default. Raises RefusedError when it was not given."""
+    """Return a setting that has no default. Raises RefusedError if it is missing."""
     if OmegaConf.is_missing(config, name) or config[name] in (None, ""):
         raise RefusedError(f"{name}=… is missing (see --help)")
     return str(config[name])
 
 
 def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
-    """Build the stages' settings. Raises RefusedError for a value of the wrong kind or range."""
+    """Build the stages' settings. Raises RefusedError for a value of the wrong type or range."""
     limits = plain(config.limits)
     fraction, chunk = config.max_missing_fraction, config.chunk_frames
     if not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
@@ -71,7 +71,7 @@ Spec = TypeVar("Spec", EngineSpec, LandmarkerSpec)
 
 
 def _spec(kind: type[Spec], group: Any) -> Spec:
-    """Build a spec: settings that all of its kind have are its fields, the others go to the plugin as they are."""
+    """Build a spec: shared settings become its fields, all others are passed to the plugin unchanged."""
     values = plain(group)
     shared = {field.name for field in dataclasses.fields(kind)} - {"settings"}
     own = tuple(sorted((name, value) for name, value in values.items() if name not in shared))
@@ -86,7 +86,7 @@ def _max_unexpected(config: DictConfig) -> int:
 
 
 def _stages(config: DictConfig) -> tuple[StageSpec, ...]:
-    """Read the stages that the job adds: a list of names, or names with parameters. Each must be known."""
+    """Read the stages that the job adds: a list of names, or names with parameters. All names must be known."""
     given = plain(config.get("stages") or {})
     named: dict[str, Any] = dict.fromkeys(given, None) if isinstance(given, list) else given
     specs = tuple(StageSpec(str(name), tuple(sorted((values or {}).items()))) for name, values in named.items())
@@ -112,12 +112,12 @@ def policy_from(config: DictConfig) -> storage.Policy:
 
 
 def options_from(config: DictConfig) -> PairOptions:
-    """Build the job's per-pair options. Raises RefusedError naming the option."""
+    """Build the job's options of pairs. Raises RefusedError, which names the option."""
     return make_options({name: plain(config[name]) for name in option_names()}, "options")
 
 
 def lease_times(config: DictConfig) -> LeaseTimes:
-    """Say how long to wait for another job's output, and how long one's own silence is borne."""
+    """Return how long to wait for another job on the output, and after which silence this job counts as dead."""
     if config.on_busy not in ("stop", "wait"):
         raise RefusedError(f"on_busy={config.on_busy!r} must be stop or wait")
     if not isinstance(config.lease_s, int | float) or config.lease_s < 1:
