@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: setup
-	$(BIN)/python -m jobs.demo output=demo_output
+	$(BIN)/lp-ray demo output=demo_output
 
 # Processes that share the tests out: as many as there are cores; 1: none beside the first.
 JOBS ?= 2

@@ -1,4 +1,4 @@
-"""Animate pairs of sources and drivings: `python -m jobs.animate --help`."""
+"""Animate pairs of sources and drivings: `lp-ray animate --help`."""
 
 from __future__ import annotations
 

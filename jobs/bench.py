@@ -1,4 +1,4 @@
-"""Measure speed: `python -m jobs.bench target=engine|job` (docs/performance.md shows results)."""
+"""Measure speed: `lp-ray bench target=engine|job` (docs/performance.md shows results)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remove what dead jobs left behind: `python -m jobs.clean --help`."""
+"""Remove what dead jobs left behind: `lp-ray clean --help`."""
 
 from __future__ import annotations
 

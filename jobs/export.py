@@ -1,4 +1,4 @@
-"""Export motion templates as the reference's .pkl files: `python -m jobs.export --help`."""
+"""Export motion templates as the reference's .pkl files: `lp-ray export --help`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_templates(pattern: str) -> list[str]:
     """Return the templates in a file, a folder or a glob. Raises RefusedError if there is none."""
     found = [uri for uri in storage.glob(pattern) if uri.endswith(".npz")]
     if not found:
-        raise RefusedError(f"input={pattern}: no motion templates (.npz) there (python -m jobs.templates makes them)")
+        raise RefusedError(f"input={pattern}: no motion templates (.npz) there (lp-ray templates makes them)")
     return sorted(found)
 
 

@@ -1,4 +1,4 @@
-"""Make a manifest from a folder or a glob: `python -m jobs.manifest --help`."""
+"""Make a manifest from a folder or a glob: `lp-ray manifest --help`."""
 
 from __future__ import annotations
 

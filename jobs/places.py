@@ -60,6 +60,6 @@ def _check_pattern(kind: str, name: str, typed: str) -> None:
     uri = _checked(name, typed, lambda uri: None)
     if not storage.exists(uri) and not storage.is_folder(uri):
         raise RefusedError(
-            f"{name}={typed} is a pattern: make a manifest of what it matches, python -m jobs.manifest "
+            f"{name}={typed} is a pattern: make a manifest of what it matches, lp-ray manifest "
             f"input='{typed}' kind={kind} output={kind}s.parquet, and give that as {kind}s=…"
         )

@@ -1,4 +1,4 @@
-"""Start one scheduled run as a RayJob: `python -m jobs.scheduled template=…`, in the pods of deploy/'s CronJob.
+"""Start one scheduled run as a RayJob: `lp-ray scheduled template=…`, in the pods of deploy/'s CronJob.
 
 The RayJob's name and command depend only on the scheduled time and the shard, never on the time at which the pod
 starts. So a pod that is started again asks for the same RayJob; if that exists already, this counts as success.

@@ -1,4 +1,4 @@
-"""Draw the contact sheets of an output, one per driving: `python -m jobs.sheets output=…`.
+"""Draw the contact sheets of an output, one per driving: `lp-ray sheets output=…`.
 
 Each result gets a row of cells, whatever its format: videos and GIFs, zips of frames, single pictures.
 """
@@ -45,7 +45,7 @@ def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None =
     """
     done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
     if not done:
-        raise RefusedError(f"no finished pairs in {output}: python -m jobs.animate makes them")
+        raise RefusedError(f"no finished pairs in {output}: lp-ray animate makes them")
     folder.mkdir(parents=True, exist_ok=True)
     sheets = []
     for number, driving_id in enumerate(sorted({row["driving_id"] for row in done})):

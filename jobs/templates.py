@@ -1,4 +1,4 @@
-"""Fill a motion template store: `python -m jobs.templates --help`."""
+"""Fill a motion template store: `lp-ray templates --help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch, check and convert weights: `python -m jobs.weights pull|import|verify|convert key=value…`."""
+"""Fetch, check and convert weights: `lp-ray weights pull|import|verify|convert key=value…`."""
 
 from __future__ import annotations
 

@@ -326,7 +326,7 @@ def test_animals(generated: Generated, tmp_path: Path) -> None:
     row = pipeline.animate(generated.cat, wink, tmp_path, box=CAT_BOX, end_s=0.2)
     assert row["n_frames"] == 6
     assert row["licences"] == [], "seeded weights have none, and no detector looked"
-    with pytest.raises(RefusedError, match=r"xpose\.weights: .*jobs\.weights pull"):
+    with pytest.raises(RefusedError, match=r"xpose\.weights: .*lp-ray weights pull"):
         pipeline.animate(generated.cat, wink, tmp_path)
     with pytest.raises(RefusedError, match="animation_region='lip' has no effect on animals"):
         pipeline.animate(generated.cat, wink, tmp_path, animation_region="lip")

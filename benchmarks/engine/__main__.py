@@ -1,6 +1,6 @@
 """`python -m benchmarks.engine device=cuda precisions=bf16,fp16 batches=1,8 json=out.json`: no Hydra, no Ray.
 
-The same as `python -m jobs.bench target=engine`; for machines that have torch and little else.
+The same as `lp-ray bench target=engine`; for machines that have torch and little else.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def read_manifest(uri: str, kind: Kind) -> pa.Table:
     try:
         table = read_table(uri, f"{kind} manifest {uri}")
     except InputError as error:
-        made = f" (python -m jobs.manifest kind={kind} makes one)" if kind != "pair" else ""
+        made = f" (lp-ray manifest kind={kind} makes one)" if kind != "pair" else ""
         raise RefusedError(f"{kind} manifest: {error}{made}") from error
     return check_manifest(table, kind, where=f"{kind} manifest {uri}")
 

@@ -231,7 +231,7 @@ def _parts(uri: str, where: str) -> list[tuple[str, dict[str, str | None]]]:
     if not found:
         raise RefusedError(
             f"{where}: a folder without parts of a table (.parquet, .csv, .jsonl): of media make a manifest first: "
-            f"python -m jobs.manifest input={uri} kind=… output=…"
+            f"lp-ray manifest input={uri} kind=… output=…"
         )
     if len(forms) > 1:
         raise RefusedError(f"{where}: a folder of {' and '.join(sorted(forms))} files: name one file, or part them")

@@ -106,7 +106,7 @@ class WeightStore:
             text = storage.read_bytes(storage.join(self.uri, LOCK), MAX_LOCK_BYTES)
         except (FileNotFoundError, NotADirectoryError, MissingInputError) as error:
             raise WeightsError(
-                f"no weight store at {self} (it has no {LOCK}): make one with python -m jobs.weights pull store={self}"
+                f"no weight store at {self} (it has no {LOCK}): make one with lp-ray weights pull store={self}"
             ) from error
         try:
             lock = json.loads(text)
@@ -134,4 +134,4 @@ def file_sha256(file: BinaryIO) -> str:
 
 
 def _import_command(store: WeightStore) -> str:
-    return f"python -m jobs.weights import input=… store={store} (or pull store={store})"
+    return f"lp-ray weights import input=… store={store} (or pull store={store})"

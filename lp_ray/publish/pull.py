@@ -35,6 +35,6 @@ def download_official(
         reason = str(error).partition("\n")[0]
         raise WeightsError(
             f"cannot download {HUB_REPOSITORY} at {revision} ({type(error).__name__}: {reason}): without a way to "
-            "the hub, download it on another machine, copy it over and run python -m jobs.weights import input=FOLDER "
+            "the hub, download it on another machine, copy it over and run lp-ray weights import input=FOLDER "
             "store=…"
         ) from error

@@ -158,7 +158,7 @@ def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
     ("arguments", "words"),
     [
         (("xpose.weights=/nowhere",), "xpose.weights: an animal without a box is found by X-Pose"),
-        (("xpose.weights=/nowhere", "subject=auto"), "python -m jobs.weights pull"),
+        (("xpose.weights=/nowhere", "subject=auto"), "lp-ray weights pull"),
         (("xpose.points=7",), "xpose.points=7 must be one of 9, 68"),
         (("xpose.device=cuda", "cluster.num_cpus=4"), "the cluster has none: use xpose.device=cpu"),
         (("subject=plant",), "subject='plant' must be one of human, animal, auto"),

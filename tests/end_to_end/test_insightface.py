@@ -118,7 +118,7 @@ def test_a_flipped_byte_in_a_model_stops_the_job(inputs: Inputs, store: WeightSt
     ("arguments", "words"),
     [
         (("detector.weights=/nowhere",), "detector.weights: no weight store at file:///nowhere"),
-        (("detector.weights=null",), "python -m jobs.weights pull"),
+        (("detector.weights=null",), "lp-ray weights pull"),
         (("detector.device=tpu",), "detector.device='tpu' must be cpu, cuda or cuda:N"),
         (("detector.name=dlib",), "detector='dlib' must be one of mediapipe, insightface"),
         (("detector.device=cuda", "cluster.num_cpus=4"), "the cluster has none: use detector.device=cpu"),
@@ -139,4 +139,4 @@ def test_a_store_without_a_model_is_refused(
     part.write((name, store.read(name), store.entry(name)) for name in (DETECTOR, POINTS_106))
     ended = call_job(*inputs.command, f"detector.weights={part}", **inputs.cache)
     assert ended.code == 2 and f"has no {POINTS_203}" in ended.output, ended.output
-    assert "python -m jobs.weights" in ended.output and not inputs.output.exists()
+    assert "lp-ray weights" in ended.output and not inputs.output.exists()

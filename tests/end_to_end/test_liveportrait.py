@@ -72,7 +72,7 @@ def test_the_references_templates_drive_portraits(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("engine=liveportrait", "engine.weights={tmp}/none"), "python -m jobs.weights"),
+        (("engine=liveportrait", "engine.weights={tmp}/none"), "lp-ray weights"),
         ((*SEEDED, "engine.variant=cat"), "engine.variant='cat'"),
         ((*SEEDED, "animation_region=nose"), "animation_region='nose'"),
         ((*SEEDED, "driving_reference=last"), "driving_reference='last'"),

@@ -90,7 +90,7 @@ def test_a_flipped_byte_in_a_model_is_named(store: WeightStore, cache: Path, nam
 def test_a_store_without_the_models_says_how_to_add_them(store: WeightStore, tmp_path: Path) -> None:
     rest = ((name, store.read(name), store.entry(name)) for name in FILES if name != POINTS_203)
     WeightStore(str(tmp_path / "part")).write(rest)
-    with pytest.raises(WeightsError, match=rf"detector\.weights: .* has no {POINTS_203}: .* python -m jobs\.weights"):
+    with pytest.raises(WeightsError, match=rf"detector\.weights: .* has no {POINTS_203}: .* lp-ray weights"):
         identify_landmarker(LandmarkerSpec("insightface", str(tmp_path / "part")))
 
 
@@ -100,10 +100,10 @@ def test_a_store_without_the_models_says_how_to_add_them(store: WeightStore, tmp
         (LandmarkerSpec("dlib"), "detector='dlib' must be one of mediapipe, insightface"),
         (LandmarkerSpec("insightface", "x", "tpu"), "detector.device='tpu' must be cpu, cuda or cuda:N"),
         (LandmarkerSpec("mediapipe", device="cuda"), "detector.device='cuda': the mediapipe detector runs on cpu"),
-        (LandmarkerSpec("insightface"), "detector.weights: .*python -m jobs.weights pull store=FOLDER"),
+        (LandmarkerSpec("insightface"), "detector.weights: .*lp-ray weights pull store=FOLDER"),
         (
             LandmarkerSpec("insightface", "/nowhere"),
-            "detector.weights: .*python -m jobs.weights pull store=file:///nowhere",
+            "detector.weights: .*lp-ray weights pull store=file:///nowhere",
         ),
     ],
 )

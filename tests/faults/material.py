@@ -34,7 +34,7 @@ class Manifests:
     n_pairs: int
 
     def arguments(self, output: Path) -> tuple[str, ...]:
-        """Return what `python -m jobs.animate` is told: the fastest encoder, small chunks."""
+        """Return what `lp-ray animate` is told: the fastest encoder, small chunks."""
         return (f"sources={self.sources}", f"drivings={self.drivings}", f"output={output}", "preset=ultrafast")
 
 

@@ -1,4 +1,4 @@
-"""`python -m jobs.bench` at the tiny size: both sides run, agree, and the figures are written."""
+"""`lp-ray bench` at the tiny size: both sides run, agree, and the figures are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m jobs.bench target=job` at its smallest: what it counts is right, and what it stands on is said."""
+"""`lp-ray bench target=job` at its smallest: what it counts is right, and what it stands on is said."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_an_altered_store_leaves_nothing_here(store: WeightStore, cache: Path) -
 
 
 def test_a_file_the_store_lacks_is_named_with_the_command(store: WeightStore, cache: Path) -> None:
-    with pytest.raises(WeightsError, match=r"has no shared/landmark\.onnx: add it with python -m jobs\.weights"):
+    with pytest.raises(WeightsError, match=r"has no shared/landmark\.onnx: add it with lp-ray weights"):
         cached_file(store, "shared/landmark.onnx")
     assert not cache.exists()
 

@@ -47,7 +47,7 @@ def test_an_altered_file_is_caught_when_read_and_when_verified(
     filled: WeightStore, spoil: Callable[[bytes], bytes]
 ) -> None:
     storage.put_bytes(storage.join(filled.uri, NAME), spoil(DATA))
-    with pytest.raises(WeightsError, match=f"{NAME} .*jobs.weights import"):
+    with pytest.raises(WeightsError, match=f"{NAME} .*lp-ray weights import"):
         filled.read(NAME)
     [(name, problem)] = filled.verify()
     assert name == NAME and problem.startswith("altered")
@@ -67,7 +67,7 @@ def test_adding_keeps_what_is_there(filled: WeightStore, place: str) -> None:
 
 
 def test_no_store_says_which_command_makes_one(place: str) -> None:
-    with pytest.raises(WeightsError, match=r"no weight store at .*python -m jobs.weights pull store="):
+    with pytest.raises(WeightsError, match=r"no weight store at .*lp-ray weights pull store="):
         WeightStore(place).read(NAME)
 
 

@@ -1,4 +1,4 @@
-"""`python -m jobs.weights` as a user runs it: what it prints and how it ends."""
+"""`lp-ray weights` as a user runs it: what it prints and how it ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from jobs.cli import main
-from jobs.weights import arguments, run
+from lp-ray weights import arguments, run
 from lp_ray.engine.liveportrait.networks import Weights
 from lp_ray.engine.liveportrait.weights.load import identify_weights
 from lp_ray.models.artefacts import LICENCES

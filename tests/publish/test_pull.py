@@ -64,5 +64,5 @@ def test_files_of_the_codes_repository_are_pinned_to_a_commit() -> None:
 
 
 def test_without_a_way_to_the_hub_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"cannot download KlingTeam/LivePortrait .*jobs\.weights import input="):
+    with pytest.raises(WeightsError, match=r"cannot download KlingTeam/LivePortrait .*lp-ray weights import input="):
         download_official(["human"], tmp_path, endpoint="http://127.0.0.1:9")

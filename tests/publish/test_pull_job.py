@@ -1,4 +1,4 @@
-"""`python -m jobs.weights pull` as a user runs it, against a hub on this machine: what comes in, what is missing."""
+"""`lp-ray weights pull` as a user runs it, against a hub on this machine: what comes in, what is missing."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ POINTS_106 = "shared/2d106det.onnx"
 POINTS_203 = "shared/landmark.onnx"
 FILES = (DETECTOR, POINTS_106, POINTS_203)
 
-REMEDY = "run `python -m jobs.weights pull` to fetch it"
+REMEDY = "run `lp-ray weights pull` to fetch it"
 
 
 @dataclass(frozen=True)

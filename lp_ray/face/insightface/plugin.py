@@ -39,7 +39,7 @@ class InsightFacePlugin:
 def _store(spec: LandmarkerSpec) -> WeightStore:
     if not spec.weights:
         raise WeightsError(
-            "detector=insightface needs models: get them with python -m jobs.weights pull store=FOLDER, then set "
+            "detector=insightface needs models: get them with lp-ray weights pull store=FOLDER, then set "
             "detector.weights=FOLDER"
         )
     return WeightStore(spec.weights)

@@ -89,7 +89,7 @@ def _settings(spec: LandmarkerSpec) -> _Settings:
 def _store(spec: LandmarkerSpec) -> WeightStore:
     if not spec.weights:
         raise WeightsError(
-            "it needs weights: get them with python -m jobs.weights pull store=FOLDER, then set xpose.weights=FOLDER"
+            "it needs weights: get them with lp-ray weights pull store=FOLDER, then set xpose.weights=FOLDER"
         )
     return WeightStore(spec.weights)
 

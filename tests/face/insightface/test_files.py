@@ -37,7 +37,7 @@ def test_a_missing_file_is_named_with_the_command(copy: Path, name: str) -> None
     (copy / name).unlink()
     message = _refusal(copy)
     assert str(copy / name) in message
-    assert "python -m jobs.weights pull" in message
+    assert "lp-ray weights pull" in message
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -51,7 +51,7 @@ def test_settings_out_of_range_are_refused(spec: LandmarkerSpec, change: dict[st
 
 
 def test_missing_weights_name_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"xpose\.weights: .*jobs\.weights pull"):
+    with pytest.raises(WeightsError, match=r"xpose\.weights: .*lp-ray weights pull"):
         identify_landmarker(LandmarkerSpec("xpose"))
     store = WeightStore(str(tmp_path))
     store.write(iter([entry(WEIGHTS, b"w", "a")]))

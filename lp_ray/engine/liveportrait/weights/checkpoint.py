@@ -27,7 +27,7 @@ STITCHING_ENTRIES: dict[str, Model] = {
 WRAPPER = "module."
 """A prefix in that file's keys, left by training on several GPUs."""
 
-REMEDY = "get the published file again: python -m jobs.weights pull store=…"
+REMEDY = "get the published file again: lp-ray weights pull store=…"
 
 
 def read_states(path: Path, model: str, where: str) -> dict[Model, StateDict]:

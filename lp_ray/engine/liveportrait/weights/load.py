@@ -86,7 +86,7 @@ def check_variant(name: str, setting: str = "engine.variant") -> Variant:
 def _store(place: str, size: str) -> WeightStore:
     if not place:
         raise WeightsError(
-            "engine=liveportrait needs weights: get them with python -m jobs.weights pull store=FOLDER, then set "
+            "engine=liveportrait needs weights: get them with lp-ray weights pull store=FOLDER, then set "
             f"engine.weights=FOLDER (or engine.weights={SEEDED}, random ones, for tests and benchmarks)"
         )
     if size != FULL.name:

@@ -81,7 +81,7 @@ def test_one_wrong_key_is_named(
     with pytest.raises(WeightsError) as refused:
         read_states(tmp_path / "F.pth", "F", WHERE)
     message = str(refused.value)
-    assert WHERE in message and says in message and "jobs.weights pull" in message
+    assert WHERE in message and says in message and "lp-ray weights pull" in message
 
 
 def test_a_wrong_file_for_a_network_is_named(

@@ -91,15 +91,15 @@ def test_digests_tell_weights_apart(official_store: WeightStore) -> None:
 def test_a_store_without_a_variant_says_how_to_add_it(official_store: WeightStore, tmp_path: Path) -> None:
     people = ((name, b"", entry) for name, entry in official_store.entries.items() if not name.startswith("animal/"))
     WeightStore(str(tmp_path)).write(people)
-    with pytest.raises(WeightsError, match=r"has no animal/F\.safetensors: add it with python -m jobs\.weights import"):
+    with pytest.raises(WeightsError, match=r"has no animal/F\.safetensors: add it with lp-ray weights import"):
         identify_weights(str(tmp_path), "full", "animal")
 
 
 @pytest.mark.parametrize(
     ("place", "size", "variant", "says"),
     [
-        ("", "full", "human", "python -m jobs.weights pull"),
-        ("/nowhere", "full", "human", "no weight store at .*jobs.weights pull store="),
+        ("", "full", "human", "lp-ray weights pull"),
+        ("/nowhere", "full", "human", "no weight store at .*lp-ray weights pull store="),
         ("/nowhere", "tiny", "human", "full size only"),
         ("seeded", "huge", "human", "engine.size='huge' must be one of full, tiny"),
         ("seeded", "tiny", "plant", "engine.variant='plant' must be one of human, animal"),
