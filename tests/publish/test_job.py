@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from jobs.cli import main
-from lp-ray weights import arguments, run
+from jobs.weights import arguments, run
 from lp_ray.engine.liveportrait.networks import Weights
 from lp_ray.engine.liveportrait.weights.load import identify_weights
 from lp_ray.models.artefacts import LICENCES
