@@ -1,1 +1,1 @@
-"""What lies in an output: paths, the results table, who may write to it, and what dead runs have left."""
+"""The files of an output: their paths, the results table, the leases on it, and the removal of leftovers."""

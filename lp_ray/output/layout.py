@@ -1,6 +1,6 @@
-"""Where things lie under an output and under a template store: the one place for path rules.
+"""All paths under an output and under a template store. No other module builds such paths.
 
-Names are made of keys only, never of input names.
+Names are made from keys, never from input names.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from lp_ray import storage
 
 @dataclass(frozen=True)
 class OutputLayout:
-    """Paths of one output folder (a normalised URI); those of staging are of one `run`, which nobody else writes to.
+    """Paths of one output folder. `root` is a normalised URI; the staging paths belong to one `run`, their only writer.
 
-    `shard` is the name of the part of the manifest that the run works on (`lp_ray.plan.shard.Shard.name`), empty for
-    the whole: shards of one count write to an output side by side, each with a lease and loose rows of its own.
+    `shard` names the part of the manifest that the run works on (`lp_ray.plan.shard.Shard.name`); empty means the whole
+    manifest. Shards of the same count may write to an output at the same time; each has its own lease and loose rows.
     """
 
     root: str
@@ -37,12 +37,12 @@ class OutputLayout:
 
     @property
     def all_rows(self) -> str:
-        """Those of every shard, each in its folder, and those of runs on the whole."""
+        """Loose rows of all runs. Those of a shard are in a folder with the shard's name."""
         return storage.join(self.root, ".lp_ray", "rows")
 
     @property
     def staging(self) -> str:
-        """A folder for each run, its name begun with that of its shard."""
+        """Holds one folder per run; its name begins with the name of the run's shard."""
         return storage.join(self.root, ".lp_ray", "staging")
 
     @property
@@ -51,61 +51,61 @@ class OutputLayout:
 
     @property
     def lease(self) -> str:
-        """Who is working here, on this shard or on the whole; see lease.py."""
+        """The lease of this shard, or of the whole output; see lease.py."""
         return self.lease_of(self.shard)
 
     @property
     def shard_leases(self) -> str:
-        """A folder for the lease of every shard there ever was."""
+        """Holds one lease folder for each shard that was ever used."""
         return storage.join(self.root, ".lp_ray", "lease", "shards")
 
     @property
     def table_lease(self) -> str:
-        """Which of several shards is changing the results table."""
+        """The lease that a shard holds while it changes the results table."""
         return storage.join(self.root, ".lp_ray", "lease", "table")
 
     def lease_of(self, shard: str) -> str:
         return storage.join(self.shard_leases, shard) if shard else storage.join(self.root, ".lp_ray", "lease")
 
     def is_beside(self, shard: str) -> bool:
-        """Whether another run may work on `shard` (empty: the whole) while this one goes on: they share no pair."""
+        """Return whether a run on `shard` (empty: the whole) may work at the same time: the two share no pair."""
         own, other = self.shard.partition("-of-"), shard.partition("-of-")
         return bool(own[2]) and own[2] == other[2] and own[0] != other[0]
 
     @property
     def compaction(self) -> str:
-        """Parts of the results table on their way to taking the place of smaller ones; see results.py."""
+        """Merged parts of the results table that have not replaced the small ones yet; see parts.py."""
         return storage.join(self.root, ".lp_ray", "compaction")
 
     @property
     def history(self) -> str:
-        """Rows of what input files held before they were replaced; see reconcile.py."""
+        """Rows made from input files that were replaced later; see reconcile.py."""
         return storage.join(self.root, "history")
 
     @property
     def summary(self) -> str:
-        """How a run went, as JSON; see report/summary.py."""
+        """The summary of a run, as JSON; see report/summary.py."""
         return storage.join(self.root, "summaries", f"{self.run}.json")
 
     @property
     def comparisons(self) -> str:
-        """Drivings, sources and results side by side."""
+        """Comparisons: driving, source and result side by side."""
         return storage.join(self.root, "comparisons")
 
     @property
     def tracebacks(self) -> str:
-        """Where unexpected errors came from, a text for each pair that met one."""
+        """Tracebacks of unexpected errors, one text file for each pair that met one."""
         return storage.join(self.root, "tracebacks")
 
     def result(self, pair_id: str, suffix: str) -> str:
-        """What a pair is made into; `suffix` is its format's."""
+        """The result of a pair; `suffix` is that of its format."""
         return storage.join(self.videos, pair_id + suffix)
 
     def comparison(self, pair_id: str, suffix: str) -> str:
         return storage.join(self.comparisons, pair_id + suffix)
 
     def sidecar(self, name: str, pair_id: str, suffix: str) -> str:
-        """What a sidecar keeps of a pair."""
+        """A pair's file of the sidecar `name`."""
         return storage.join(self.root, name, pair_id + suffix)
 
     def traceback(self, pair_id: str) -> str:
@@ -129,14 +129,14 @@ class OutputLayout:
 
 @dataclass(frozen=True)
 class TemplateLayout:
-    """Paths of one template store (a normalised URI); those of staging are of one `run`, as many fill one store."""
+    """Paths of one template store. `root` is a normalised URI; the staging paths belong to one `run` of many."""
 
     root: str
     run: str = ""
 
     @property
     def staging(self) -> str:
-        """A folder for each run that fills the store now, or died of it."""
+        """Holds one folder for each run that is filling the store, or that died while filling it."""
         return storage.join(self.root, ".staging")
 
     @property
@@ -145,7 +145,7 @@ class TemplateLayout:
 
     @property
     def lease(self) -> str:
-        """The sign of life of a run, beside its pieces; see lease.py."""
+        """The lease of a run, in its staging folder; it shows that the run is alive. See lease.py."""
         return self.lease_of(self.own_staging)
 
     @staticmethod
@@ -156,7 +156,7 @@ class TemplateLayout:
         return storage.join(self.root, f"{key}.npz")
 
     def faces(self, key: str) -> str:
-        """What was found in the picture of an animal; see stages/animals.py."""
+        """The faces found in a picture of an animal; see stages/animals.py."""
         return storage.join(self.root, "faces", f"{key}.json")
 
     def staged(self, key: str) -> str:

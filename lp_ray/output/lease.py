@@ -1,12 +1,14 @@
-"""The lease on an output: one job at a time writes there, and a dead one's place becomes free.
+"""The lease on an output: only one job at a time writes to it, and the lease of a dead job can be taken over.
 
-Every holder has a generation of its own, a small file `<generation>.json` that only the holder writes after it
-was put there by put-if-absent; the highest generation counts. A taker of generation N + 1 must have seen generation N
-released, or its beat unchanged for the lease time on the taker's own clock (clocks of different machines are never
-compared), or its process gone from this very machine. Of two takers put-if-absent lets one through. A taker looks
-once more after its put: a generation above its own, taken and dropped files included, means it came late.
+Each holder has its own generation: a number, and a small file `<generation>.json`. The holder creates this file with
+put-if-absent, and only the holder writes to it afterwards. The highest generation is the valid one. Before a job takes
+generation N + 1, it must see one of three things: generation N is marked as released; its beat has not changed for the
+lease time, measured on the taker's own clock (clocks of different machines are never compared); or its process ran on
+this same machine and is gone. If two jobs try to take the same generation, put-if-absent lets only one succeed. After
+creating its file, the taker lists the generations again: if a higher one exists, the taker was too late.
 
-The file of the last holder stays, marked as released: were numbers given twice, a late taker could not tell.
+The file of the last holder stays, marked as released. If it were deleted, a number could be used twice, and a late
+taker could not notice.
 """
 
 from __future__ import annotations
@@ -29,21 +31,21 @@ from lp_ray.storage.uri import display
 
 _DIGITS = 9
 _BEATS = 6
-"""Beats in one lease time: how often a holder that lives shows it."""
+"""How many times per lease time a holder renews its lease."""
 _SURE = 2 / 3
-"""Share of the lease time after which a silent holder no longer believes in its lease. The rest of it is the time
-that a write may take which began right after a `check`."""
+"""Share of the lease time after which a holder that could not renew its lease stops relying on it. A write that began
+right after a `check` may take the rest of the lease time."""
 _MAX_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
 class LeaseTimes:
-    """How long things take, in seconds."""
+    """Times for taking and keeping a lease, in seconds."""
 
     lease_s: float = 60.0
-    """A holder that gives no sign of life for this long is dead."""
+    """A holder that shows no sign of life for this long counts as dead."""
     wait_s: float = 0.0
-    """How long to wait for a holder that is alive. A silent one is always watched for its lease time."""
+    """How long to wait for a living holder. A silent holder is always watched for its lease time."""
 
     def __post_init__(self) -> None:
         if self.lease_s <= 0 or self.wait_s < 0:
@@ -52,13 +54,13 @@ class LeaseTimes:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease: what its file says. Times of day are for people; nothing is decided by them."""
+    """Who holds a lease, as its file states. Times of day are for people to read; no decision depends on them."""
 
     holder: str
     host: str
     pid: int
     process: str
-    """The machine's boot, the pid namespace and the process's start: equal texts mean the same process."""
+    """The machine's boot id, the pid namespace and the process's start time. Equal texts mean the same process."""
     started: str
     expires: str
     lease_s: float
@@ -66,18 +68,19 @@ class Holder:
     released: bool = False
 
     def describe(self) -> str:
-        """Name the holder for people."""
+        """Describe the holder for people."""
         return f"process {self.pid} on {self.host} (since {self.started}, lease until {self.expires} unless renewed)"
 
 
 class Lease:
-    """A lease that is held; a context manager that gives it back. Renewed by a thread until then."""
+    """A lease that this process holds. A thread renews it until it is released; as a context manager it releases
+    itself."""
 
     def __init__(self, folder: str, generation: int, me: Holder, confirmed: float) -> None:
         self._folder = folder
         self._generation = generation
         self._me = me
-        self._confirmed = confirmed  # when the last sign of life that the store has was begun
+        self._confirmed = confirmed  # start of the last write of a beat that succeeded
         self._lost = ""
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -86,7 +89,7 @@ class Lease:
 
     @property
     def generation(self) -> int:
-        """The number of this holding; each holder of an output has a higher one than all before."""
+        """The number of this lease. Each holder of an output has a higher number than all holders before it."""
         return self._generation
 
     def __enter__(self) -> Lease:
@@ -98,14 +101,15 @@ class Lease:
         self.release()
 
     def heed(self) -> None:
-        """Raise LeaseLostError if a loss has been noticed: costs nothing, and is late by up to the time of a beat."""
+        """Raise LeaseLostError if a loss was noticed already. Makes no request; may notice a loss one beat late."""
         if self._lost:
             raise LeaseLostError(self._lost)
 
     def check(self) -> None:
-        """Raise LeaseLostError unless the lease is held now: one listing, to be asked before results are written.
+        """Raise LeaseLostError unless the lease is held now. Makes one listing request; call it before writing results.
 
-        A process that was stopped for longer than its lease learns it here, before the writing.
+        A process that was suspended for longer than its lease time learns here that it lost the lease, before it
+        writes.
         """
         with self._lock:
             if not self._lost:
@@ -132,11 +136,12 @@ class Lease:
                     self._look()
                     if not self._lost:
                         self._beat()
-                except (LpRayError, OSError):  # the next beat may get through; if none does, check() will say so
+                except (LpRayError, OSError):  # the next beat may succeed; if none does, check() raises
                     continue
 
     def _look(self) -> None:
-        """Note a loss. After a silence in which another may just be taking over, compete for the next generation."""
+        """Check whether the lease is lost. After a long silence, try to take the next generation, as another job may do
+        now."""
         asked = now()
         if highest(self._folder) == self._generation:
             if asked - self._confirmed <= self._me.lease_s * _SURE:
@@ -168,8 +173,8 @@ Told = Callable[[Holder], None]
 def acquire(folder: str, times: LeaseTimes | None = None, run: str = "", told: Told | None = None) -> Lease:
     """Take the lease whose files lie under `folder` (a normalised URI), as the holder named `run` (a unique text).
 
-    Waits for a holder that is alive for `times.wait_s`, and watches a silent one for the lease time that its file
-    states; `told` hears of each of them, once. Raises LeaseHeldError naming the holder.
+    Waits up to `times.wait_s` for a living holder. Watches a silent holder for the lease time that its file states.
+    Calls `told` once for each holder that it waits for. Raises LeaseHeldError, which names the holder.
     """
     times, run = times or LeaseTimes(), run or uuid.uuid4().hex
     deadline = now() + times.wait_s
@@ -183,7 +188,7 @@ def acquire(folder: str, times: LeaseTimes | None = None, run: str = "", told: T
 
 
 def await_end(folder: str, times: LeaseTimes | None = None, told: Told | None = None) -> None:
-    """Return when nobody holds a lease, without taking it; waits and raises as `acquire` does."""
+    """Return when nobody holds the lease, without taking it. Waits and raises as `acquire` does."""
     deadline = now() + (times or LeaseTimes()).wait_s
     generation, watched = highest(folder), 0
     while generation > watched:
@@ -192,12 +197,12 @@ def await_end(folder: str, times: LeaseTimes | None = None, told: Told | None = 
 
 
 def _take(folder: str, generation: int, me: Holder) -> bool:
-    """Try to become the holder of a generation; drop the files of those before."""
+    """Try to become the holder of a generation. On success, delete the files of earlier generations."""
     if not storage.put_if_absent(_file(folder, generation), _to_bytes(me)):
         there = read_holder(folder, generation)
-        if there is None or there.holder != me.holder:  # else: ours, and the answer to the first attempt was lost
+        if there is None or there.holder != me.holder:  # else the file is ours: the reply to our first attempt was lost
             return False
-    if highest(folder) != generation:  # so late that the files of all in between are gone already
+    if highest(folder) != generation:  # too late: higher generations exist, files in between are deleted
         storage.delete(_file(folder, generation))
         return False
     storage.delete_many(_file(folder, old) for old in _generations(folder) if old < generation)
@@ -205,7 +210,8 @@ def _take(folder: str, generation: int, me: Holder) -> bool:
 
 
 def _await_end(folder: str, generation: int, deadline: float, told: Told | None) -> None:
-    """Return when the holder of a generation is done, dead or replaced. Raises LeaseHeldError if it is alive."""
+    """Return when the holder of a generation has released it, is dead or was replaced. Raises LeaseHeldError if it
+    lives."""
     seen, seen_at = read_holder(folder, generation), now()
     first = seen
     while seen is not None and not seen.released and not _is_gone(seen):
@@ -231,8 +237,8 @@ def current(folder: str) -> Holder | None:
 
 
 def check_holder(folder: str, run: str) -> None:
-    """Raise LeaseLostError unless `run` is the holder: for a process that works for the one that took the lease."""
-    holder = current(folder) or current(folder)  # between listing and reading it may have renewed its generation
+    """Raise LeaseLostError unless `run` holds the lease. For processes that work for the run that took the lease."""
+    holder = current(folder) or current(folder)  # read again: its generation may have changed after the listing
     if holder is None or holder.holder != run or holder.released:
         name = holder.describe() if holder else "another job"
         raise LeaseLostError(f"{display(folder)}: taken over by {name}: this job was silent for too long, and stops")
@@ -249,7 +255,8 @@ def _generations(folder: str) -> list[int]:
 
 
 def read_holder(folder: str, generation: int) -> Holder | None:
-    """Return what a generation's file says; None if it is gone. A file that says nothing sensible never beats."""
+    """Return the content of a generation's file; None if the file is gone. An unreadable file counts as a silent
+    holder."""
     try:
         fields = json.loads(storage.read_bytes(_file(folder, generation), _MAX_BYTES))
         return Holder(**fields)
@@ -268,7 +275,7 @@ def _to_bytes(holder: Holder) -> bytes:
 
 
 def now() -> float:
-    """Seconds on a clock of this machine that nobody sets, and that goes on while the machine is suspended."""
+    """Return seconds of a monotonic clock of this machine, which also runs while the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -283,7 +290,7 @@ def _myself(run: str, lease_s: float) -> Holder:
 
 
 def _process(pid: int) -> str | None:
-    """Identify a process of this machine beyond its reusable number; None if it is not there."""
+    """Return a text that identifies a process of this machine, even if its pid is reused; None if it does not exist."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         space = Path("/proc/self/ns/pid").readlink()
@@ -296,8 +303,8 @@ def _process(pid: int) -> str | None:
 
 
 def _is_gone(holder: Holder) -> bool:
-    """Whether the holder was a process of this machine that is no more: then there is nothing to wait for."""
+    """Return whether the holder was a process of this machine that has ended: then there is no need to wait."""
     mine = _process(os.getpid())
     if mine is None or not holder.process or holder.process.split()[:2] != mine.split()[:2]:
-        return False  # another machine's, or another container's
+        return False  # a process of another machine or container
     return _process(holder.pid) != holder.process

@@ -1,4 +1,4 @@
-"""What jobs that died have left in an output or in a template store: none of it is a result, it only takes up room."""
+"""Find and remove what dead jobs left in an output or a template store: files that are no results."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from lp_ray.output.lease import acquire
 from lp_ray.storage import FileInfo, Upload
 
 STALE_S = 3600.0
-"""Many write to a template store at once: a file begun there is given up after so long. Writing one takes seconds."""
+"""Age in seconds after which an unfinished file in a template store counts as abandoned. Several runs write to one
+store at the same time; writing a file takes seconds."""
 _AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing to be removed: a file, a folder with all that is in it, or an upload, whose file is not there yet."""
+    """One thing to remove: a file, a folder with its content, or an unfinished upload, which has no file yet."""
 
     what: str
     uri: str
@@ -33,9 +34,9 @@ class Leftover:
 
 
 def sweep(layout: OutputLayout) -> None:
-    """Remove what other runs have staged or begun to write; the caller holds the lease.
+    """Remove what other runs staged or wrote only in part. The caller must hold the lease.
 
-    With the lease of a shard only what earlier runs of that shard have staged: others may be alive.
+    If the lease is on one shard, remove only what earlier runs of that shard staged: runs of other shards may be alive.
     """
     own = layout.own_staging.rpartition("/")[2]
     if layout.shard:
@@ -47,7 +48,7 @@ def sweep(layout: OutputLayout) -> None:
 
 
 def in_output(layout: OutputLayout) -> list[Leftover]:
-    """Find all that is left in an output; the caller holds the lease, so that none of it is a living job's."""
+    """Find all leftovers of an output. The caller must hold the lease, so that none of them belongs to a living job."""
     runs = [run for run in _staged(layout.staging) if run.uri != layout.own_staging]
     begun = [Leftover("begun and not finished", uri) for uri in _begun(layout)]
     begun += _never_ended(_uploads(layout))
@@ -55,10 +56,10 @@ def in_output(layout: OutputLayout) -> list[Leftover]:
 
 
 def in_store(layout: TemplateLayout) -> tuple[list[Leftover], list[str]]:
-    """Find all that is left in a template store, and the runs which are alive there, whose pieces are not.
+    """Find all leftovers of a template store. Return them, and the staging folders of the runs that are still alive.
 
-    A run that gives no sign of life is watched for its lease time, all of them at once. It is replaced as the
-    holder of its lease: should it rise again, it stops.
+    A run that shows no sign of life is watched for its lease time; all runs are watched at the same time. This process
+    then takes over the lease of a dead run: if that run wakes up again, it stops.
     """
     runs = _staged(layout.staging)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -72,7 +73,7 @@ def in_store(layout: TemplateLayout) -> tuple[list[Leftover], list[str]]:
 
 
 def remove(found: list[Leftover]) -> None:
-    """Remove what was found."""
+    """Remove leftovers."""
     for leftover in found:
         if leftover.folder:
             storage.delete_prefix(leftover.uri)
@@ -89,7 +90,7 @@ def _is_dead(run: Leftover) -> bool:
 
 
 def _staged(root: str) -> list[Leftover]:
-    """Return the runs that have staged something, with its bytes."""
+    """Return the staging folder of each run that staged something, with its size."""
     bytes_of: dict[str, int] = {}
     for page in storage.pages(root, deep=True):
         for info in page:
@@ -107,7 +108,7 @@ def _begun(layout: OutputLayout) -> list[str]:
 
 
 def _uploads(layout: OutputLayout) -> list[Upload]:
-    """Find the uploads to what only this output's own jobs write to; a template store may lie in the same place."""
+    """Find unfinished uploads that jobs on this output began. A template store may share the same root."""
     own = tuple(f"{folder}/" for folder in (layout.videos, layout.comparisons, layout.results, layout.staging))
     return [upload for upload in storage.unfinished_uploads(layout.root) if upload.uri.startswith(own)]
 
@@ -117,7 +118,8 @@ def _never_ended(uploads: list[Upload]) -> list[Leftover]:
 
 
 def _media_without_row(layout: OutputLayout) -> Iterator[Leftover]:
-    """Yield what was put for pairs whose row never came: it is known by its key, whatever its name ends in."""
+    """Yield the media files of pairs that have no row. A file's name begins with its pair key; the suffix does not
+    matter."""
     done = results.done_pairs(layout)
     for folder in (layout.videos, layout.comparisons):
         for page in storage.pages(folder):

@@ -1,7 +1,7 @@
-"""Being the one job that writes to an output: what the dead have left goes first, what is one's own goes last.
+"""Make this job the only writer of an output: remove what dead jobs left behind first, and this job's own staging last.
 
-Jobs on different shards of one count share no pair, and work side by side; any others exclude each other. What shards
-share is the results table: they change it one at a time.
+Jobs on different shards of the same count have no pair in common, so they may run at the same time. Any other two jobs
+exclude each other. All shards share one results table and change it one at a time.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ def occupy(
     told: Told | None = None,
     meta: pa.Schema | None = None,
 ) -> Iterator[Lease]:
-    """Hold the lease on a job's output, with its results table in order and no staging but the job's own.
+    """Hold the lease on a job's output while the context is open.
 
-    `times` and `told` as in `lp_ray.output.lease.acquire`; `meta` holds the types of the manifests' `meta_*` columns.
-    Raises LeaseHeldError naming the holder.
+    On entry, other runs' staging is removed and loose rows are gathered into the results table. On exit, this run's
+    staging is removed. `times` and `told` are those of `lp_ray.output.lease.acquire`. `meta` gives the types of the
+    manifests' `meta_*` columns. Raises LeaseHeldError, which names the holder.
     """
     with hold(layout, times, told) as lease:
         try:
@@ -45,26 +46,26 @@ def occupy(
 
 
 def hold(layout: OutputLayout, times: LeaseTimes | None = None, told: Told | None = None) -> Lease:
-    """Take the lease on an output, or on a shard of it, when no job that it excludes is alive.
+    """Take the lease on an output, or on one shard of it, once no job that this one excludes is alive.
 
-    Two that look for each other at the same time may both give way; with `times.wait_s` they try again.
+    Two jobs that check for each other at the same time may both give up. If `times.wait_s` is set, they try again.
     """
     times = times or LeaseTimes()
     while True:
         _await_rivals(layout, times, told)
         lease = acquire(layout.lease, times, layout.run, told)
         try:
-            _await_rivals(layout, replace(times, wait_s=0.0), None)  # who came in between
+            _await_rivals(layout, replace(times, wait_s=0.0), None)  # a job that started since the first check
             return lease
         except BaseException as error:
             lease.release()
             if not isinstance(error, LeaseHeldError) or not times.wait_s:
                 raise
-        time.sleep(random.uniform(0.0, times.lease_s / 6))  # noqa: S311 - so that they do not meet again
+        time.sleep(random.uniform(0.0, times.lease_s / 6))  # noqa: S311 - so that the two do not collide again
 
 
 def _await_rivals(layout: OutputLayout, times: LeaseTimes, told: Told | None) -> None:
-    """Return when no job is alive whose pairs may be this one's too."""
+    """Return when no job that could work on the same pairs is alive."""
     files = (info.uri for page in storage.pages(layout.shard_leases, deep=True) for info in page)
     shards = {uri.removeprefix(layout.shard_leases + "/").partition("/")[0] for uri in files}
     for shard in sorted({"", *shards} - {layout.shard}):
@@ -74,8 +75,9 @@ def _await_rivals(layout: OutputLayout, times: LeaseTimes, told: Told | None) ->
 
 @contextmanager
 def table(layout: OutputLayout) -> Iterator[None]:
-    """Be the only shard that changes the results table; put in order what one that died of it left."""
-    if not layout.shard:  # the whole's lease says so already
+    """Allow only one shard at a time to change the results table; first repair it if the last shard died while changing
+    it."""
+    if not layout.shard:  # the lease on the whole output already excludes every other job
         yield
         return
     before = current(layout.table_lease)
@@ -87,9 +89,10 @@ def table(layout: OutputLayout) -> Iterator[None]:
 
 @contextmanager
 def fill(layout: TemplateLayout) -> Iterator[Lease]:
-    """Show that a run which stages templates is alive, and drop its staging at the end.
+    """Hold a lease that shows that this run stages templates, and remove the run's staging at the end.
 
-    Any number of runs fill one store side by side; the lease is for `jobs.clean`, which removes what the dead left.
+    Any number of runs may fill one store at the same time. `jobs.clean` reads the lease to tell living runs from dead
+    ones, whose staging it removes.
     """
     with acquire(layout.lease, run=layout.run) as lease:
         try:
@@ -100,5 +103,5 @@ def fill(layout: TemplateLayout) -> Iterator[Lease]:
 
 
 def _drop(layout: OutputLayout | TemplateLayout) -> None:
-    with suppress(LpRayError, OSError):  # an actor may still be writing; what stays is found by the next job
+    with suppress(LpRayError, OSError):  # an actor may still be writing; the next job removes the rest
         storage.delete_prefix(layout.own_staging)

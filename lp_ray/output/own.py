@@ -1,4 +1,4 @@
-"""What jobs have made, told from a user's own files by where it lies and what it is called: it is never an input."""
+"""Recognise files that jobs wrote, by folder and name, so that they are never taken as inputs."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from lp_ray import storage
 from lp_ray.output.sidecars.protocol import SIDECARS
 
 MARK = ".lp_ray"
-"""A folder that every output holds, and nothing else."""
+"""A folder that exists in every output and nowhere else."""
 
 FOLDERS = ("videos", "comparisons", "results", "history", "templates", "summaries", "tracebacks", "sheets")
-"""Folders of an output, beside which a user's own files may lie; those of sidecars are called as these are."""
+"""The folders of an output. A user's own files may lie beside them. Sidecars add folders with their own names."""
 
 _STORED = re.compile(r"[0-9a-f]{32}\.npz")
-"""Name of a file in a template store: its key."""
+"""The name of a file in a template store: its key."""
 
 
 def is_stored_template(uri: str) -> bool:
-    """Whether a file is called as those in a template store are."""
+    """Return whether a file has the name of a file in a template store."""
     return bool(_STORED.fullmatch(storage.name_of(uri)))
 
 
 def not_own(found: storage.Found) -> list[str]:
-    """Return the files of a search with `marker=MARK` that no job has made.
+    """Return the files of a search with `marker=MARK` that no job wrote.
 
-    Of outputs below the searched folder it has found none; where that is an output itself, its folders are left out.
+    The search itself does not enter outputs below the searched folder. If the searched folder is an output, this
+    function leaves out its folders.
     """
     if found.root not in found.marked:
         return found.files

@@ -1,11 +1,12 @@
-"""The Parquet parts under `<output>/results/`: of one schema, few, and never holding a row twice.
+"""The Parquet parts under `<output>/results/`: few of them, all with the same schema, and no row in two of them.
 
-A plain reader (`pq.read_table` of the folder) takes the first part's schema for all, so parts are kept alike: a part
-that brings a new column, or a type where the others know none, has the others written anew.
+A plain reader (`pq.read_table` of the folder) takes the schema of the first part for all parts. So all parts have the
+same schema: when a new part brings a new column, or a type for a column whose type was not known, the other parts are
+rewritten.
 
-Small parts are merged. The merged part first lies outside of the table, naming those whose place it takes; they are
-removed; then it moves in. A job killed in between leaves rows out of readers' sight, never twice in it, and the next
-job finishes the move.
+Small parts are merged. The merged part is first written outside the table and lists the parts that it replaces. These
+are removed; then the merged part is moved into the table. If a job is killed in between, readers miss rows, but never
+see a row twice; the next job finishes the move.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from lp_ray.output.layout import OutputLayout
 from lp_ray.storage.guard import guarded
 
 PART_ROWS = 100_000
-"""A part of fewer rows is small; two full ones bound what a merge holds in memory."""
+"""A part with fewer rows is small. A merge holds less than two full parts in memory."""
 MANY = 16
-"""Small parts that are let stand before they are merged."""
+"""Number of small parts at which they are merged."""
 
 _REPLACES = b"lp_ray.replaces"
 
@@ -42,7 +43,7 @@ def part_uris(layout: OutputLayout) -> list[str]:
 
 @guarded
 def read_part(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a part, or those of `columns` that it has, without reading the others."""
+    """Read a part. With `columns`, read only those of them that the part has."""
     with storage.open_read(uri) as file:
         part = pq.ParquetFile(file)
         names = None if columns is None else [name for name in columns if name in part.schema_arrow.names]
@@ -57,12 +58,12 @@ def read_schema(uri: str) -> pa.Schema:
 
 
 def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """Return the schema that all fit in: RESULT_SCHEMA's columns, then the others as they first appear.
+    """Return a schema that fits all the given ones: RESULT_SCHEMA's columns, then others in order of appearance.
 
-    Of two types the wider one; types that have nothing in common become text.
+    If a column has two types, the wider one is taken. Types without a common wider type become text.
     """
     types: dict[str, pa.DataType] = {field.name: field.type for field in RESULT_SCHEMA}
-    types["seconds"] = pa.null()  # it has the fields that rows have, in their order
+    types["seconds"] = pa.null()  # its fields are those that the rows have, in their order
     for schema in schemas:
         for field in schema:
             types[field.name] = _wider(types.get(field.name, pa.null()), field.type)
@@ -84,7 +85,7 @@ def _wider(first: pa.DataType, second: pa.DataType) -> pa.DataType:
 
 
 def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table in the columns and types of `schema`; columns it lacks are null."""
+    """Return a table with the columns and types of `schema`; columns that the table lacks are null."""
     columns = [
         _cast(table[field.name], field.type)
         if field.name in table.column_names
@@ -105,7 +106,7 @@ def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
 
 
 def append(layout: OutputLayout, rows: pa.Table) -> None:
-    """Add a part. The caller has seen to it that no pair in it has a row already."""
+    """Add a part. The caller makes sure that none of its pairs has a row already."""
     parts = part_uris(layout)
     settled = [read_schema(parts[-1])] if parts else []  # all parts are alike
     schema = common_schema([*settled, rows.schema])
@@ -117,12 +118,12 @@ def append(layout: OutputLayout, rows: pa.Table) -> None:
 
 
 def _known_types(schema: pa.Schema) -> pa.Schema:
-    """Leave out columns that never held a value: what they are is not known, and nothing is lost."""
+    """Leave out columns that never held a value: their type is not known, and no data is lost."""
     return pa.schema([field for field in schema if not pa.types.is_null(field.type)])
 
 
 def align(layout: OutputLayout, schema: pa.Schema | None = None) -> None:
-    """Bring all parts to one schema that holds theirs and the given one."""
+    """Rewrite parts where needed, so that all have one schema that covers their schemas and `schema`."""
     schemas = {uri: read_schema(uri) for uri in part_uris(layout)}
     wanted = _known_types(common_schema([*schemas.values(), *([schema] if schema is not None else [])]))
     for uri, present in schemas.items():
@@ -131,7 +132,7 @@ def align(layout: OutputLayout, schema: pa.Schema | None = None) -> None:
 
 
 def replace_part(uri: str, rows: pa.Table) -> None:
-    """Put other rows in a part's place; a part without rows is removed."""
+    """Overwrite a part with other rows; delete the part if there are none."""
     if len(rows):
         _put(uri, rows)
     else:
@@ -139,7 +140,7 @@ def replace_part(uri: str, rows: pa.Table) -> None:
 
 
 def drop_rows(layout: OutputLayout, doomed: pa.Array) -> None:
-    """Remove the rows of some pairs; parts that hold none of them are not touched."""
+    """Remove the rows of some pairs. Parts without such rows are not rewritten."""
     for uri in part_uris(layout):
         hit = pc.is_in(read_part(uri, ["pair_id"])["pair_id"], doomed)
         if pc.sum(hit).as_py():
@@ -147,7 +148,7 @@ def drop_rows(layout: OutputLayout, doomed: pa.Array) -> None:
 
 
 def merge_small(layout: OutputLayout) -> None:
-    """Merge small parts if there are many, the smallest first, into one of less than twice a full part."""
+    """If there are many small parts, merge the smallest into one part of less than twice PART_ROWS."""
     small = sorted((rows, uri) for uri in part_uris(layout) if (rows := _rows_in_name(uri)) < PART_ROWS)
     if len(small) < MANY:
         return
@@ -163,13 +164,13 @@ def merge_small(layout: OutputLayout) -> None:
 
 
 def finish_merge(layout: OutputLayout) -> None:
-    """Finish what a job that was killed during a merge left."""
+    """Finish a merge that a killed job left half done."""
     for uri, replaced in pending_merges(layout):
         _move_in(layout, uri.rpartition("/")[2], replaced)
 
 
 def pending_merges(layout: OutputLayout) -> list[tuple[str, list[str]]]:
-    """Return merged parts that are not in the table yet, with the names of the parts they replace."""
+    """Return merged parts that are not yet in the table, each with the names of the parts that it replaces."""
     found = []
     for info in storage.list_files(layout.compaction):
         if info.uri.endswith(".parquet"):
@@ -196,12 +197,12 @@ def _name(n_rows: int) -> str:
 
 
 def _rows_in_name(uri: str) -> int:
-    """Rows that a part was written with, by its name; it may have lost some since."""
+    """Return the number of rows that a part had when it was written, from its name. It may have fewer now."""
     fields = uri.rpartition("/")[2].split("-")
     return int(fields[2]) if len(fields) == 4 and fields[2].isdecimal() else 0
 
 
 def meta_schema(*tables: pa.Table | None) -> pa.Schema:
-    """Return the `meta_*` columns of manifests with their types: those that results carry."""
+    """Return the `meta_*` columns of the manifests with their types: the results carry these columns."""
     fields = [field for table in tables if table is not None for field in table.schema]
     return pa.schema([field for field in fields if field.name.startswith(META_PREFIX)])

@@ -1,8 +1,9 @@
-"""What a settled plan and the results table must agree on: each planned pair has its row, and no older row beside it.
+"""Make the results table agree with a settled plan: one row per planned pair, and no older row of the same request.
 
-Two things make them differ. The same file may stand in a manifest under several ids, or under a new one: the work is
-the same and is done once, and every id gets a row. And a file may be replaced under its name: its pairs are made again
-under other keys, and rows of what it held before are retired to the output's history, where nothing counts them.
+The two differ for two reasons. First, one file may appear in a manifest under several ids, or under a new id. Its work
+is done once, and each id gets a row. Second, a file may be replaced by another of the same name. Its pairs are then
+made again under new keys, and the rows of the old content are retired: they move to the output's history and no longer
+count.
 """
 
 from __future__ import annotations
@@ -25,26 +26,26 @@ from lp_ray.output import parts
 from lp_ray.output.layout import OutputLayout
 
 IDENTITY = ("pair_id", "source_id", "driving_id")
-"""What makes a row that of one planned pair."""
+"""The columns that say which planned pair a row belongs to."""
 REQUEST = ("source_id", "driving_id", "options", "engine")
-"""What was asked for, whatever the files held."""
+"""The columns that say what was asked for, whatever the files contained."""
 INPUTS = ("source_uri", "source_version", "driving_uri", "driving_version")
-"""Which files it was made of, in which state."""
+"""The columns that say which files, in which version, a row was made from."""
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """Rows that were written under further ids, and rows that were retired."""
+    """How many rows were copied to further ids (`adopted`), and how many were retired."""
 
     adopted: int = 0
     retired: int = 0
 
 
 def reconcile(layout: OutputLayout, planned: pa.Table, meta: Mapping[str, pa.ChunkedArray]) -> Reconciled:
-    """Bring the results table to what a plan asks for; the caller is the only one that changes it.
+    """Bring the results table in line with a plan. The caller must be the only one that changes the table.
 
-    `planned` has a row for each pair, with the columns of IDENTITY, REQUEST and INPUTS; `meta` its `meta_*` columns. Of
-    pairs that have no row of any id nothing is done.
+    `planned` has one row per pair, with the columns of IDENTITY, REQUEST and INPUTS; `meta` holds its `meta_*` columns.
+    Pairs that have no row under any id are left alone.
     """
     rows = _read(layout, (*IDENTITY, *REQUEST[2:], *INPUTS))
     if not len(rows) or not len(planned):
@@ -59,16 +60,16 @@ def reconcile(layout: OutputLayout, planned: pa.Table, meta: Mapping[str, pa.Chu
 
 
 def read_history(layout: OutputLayout) -> pa.Table:
-    """Return the rows that were retired, oldest first."""
+    """Return the retired rows, oldest part first."""
     tables = [parts.read_part(info.uri) for info in _history(layout)]
     schema = parts.common_schema([table.schema for table in tables])
     return pa.concat_tables([schema.empty_table(), *(parts.fit(table, schema) for table in tables)])
 
 
 def _outdated(rows: pa.Table, planned: pa.Table) -> NDArray[np.int64]:
-    """Find the rows that answer a request which the plan makes too, with other inputs or in other states of them.
+    """Find rows that answer a request of the plan, but from other input files or from other versions of them.
 
-    Only where the planned pair has a row now: what stands is not given up for what may never come.
+    Only where the planned pair has a row already: an old result stays until the new one exists.
     """
     answered = planned.filter(pc.is_in(planned["pair_id"], rows["pair_id"].combine_chunks()))
     strays = _rows_where(pc.invert(pc.is_in(rows["pair_id"], planned["pair_id"].combine_chunks())))
@@ -83,7 +84,7 @@ def _outdated(rows: pa.Table, planned: pa.Table) -> NDArray[np.int64]:
 def _adopt(
     layout: OutputLayout, planned: pa.Table, meta: Mapping[str, pa.ChunkedArray], chosen: NDArray[np.int64]
 ) -> None:
-    """Write the rows of work that is done under the ids of further pairs."""
+    """Copy the rows of finished work to the further ids of the same work."""
     if not len(chosen):
         return
     wanted = planned.take(pa.array(chosen))
@@ -97,7 +98,8 @@ def _adopt(
 
 
 def _retire(layout: OutputLayout, doomed: pa.ChunkedArray) -> None:
-    """Move rows out of the table, into the history first: a job killed in between leaves them in both."""
+    """Move rows from the table to the history. The history is written first: a job killed in between leaves them in
+    both."""
     if not len(doomed):
         return
     for uri in parts.part_uris(layout):
@@ -109,7 +111,7 @@ def _retire(layout: OutputLayout, doomed: pa.ChunkedArray) -> None:
 
 
 def _put(uri: str, table: pa.Table) -> None:
-    if storage.exists(uri):  # rows of the same part, retired earlier
+    if storage.exists(uri):  # earlier retired rows of the same part
         old = parts.read_part(uri)
         schema = parts.common_schema([old.schema, table.schema])
         table = pa.concat_tables([parts.fit(old, schema), parts.fit(table, schema)])
@@ -138,13 +140,14 @@ def _read_pairs(layout: OutputLayout, pair_ids: pa.Array) -> pa.Table:
 
 
 def _joined(table: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
-    """Return several columns as one text; null is a value of its own. NUL, which no column holds, stands between."""
+    """Return several columns joined into one text per row, separated by NUL, which no column holds. Null is its own
+    value."""
     texts = [pc.fill_null(_comparable(name, table[name].cast(pa.string())), "\1") for name in columns]
     return pc.binary_join_element_wise(*texts, "\0")
 
 
 def _comparable(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return options without those at their default: an older version's rows do not name the newer ones."""
+    """Return options without those at their default, because rows of older versions do not have the newer options."""
     if name != "options" or not len(column):
         return column
     encoded = column.combine_chunks().dictionary_encode()
@@ -156,7 +159,7 @@ def _asked(text: str) -> str:
     defaults = asdict(PairOptions())
     try:
         options = dict(json.loads(text))
-    except ValueError:  # not of our making
+    except ValueError:  # not written by lp_ray
         return text
     given = {name: value for name, value in options.items() if value != defaults.get(name)}
     return json.dumps(given, sort_keys=True)

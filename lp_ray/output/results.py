@@ -1,7 +1,7 @@
-"""The results table under `<output>/results/`: Parquet parts, one visible row per pair.
+"""The results table under `<output>/results/`: Parquet parts with one visible row per pair.
 
-A finished pair's row is first a small Arrow file of its own (written after its video, so a visible row is
-whole); the driver gathers such rows into Parquet parts and removes the small files.
+The row of a finished pair is first written as a small Arrow file of its own, after its video; so every visible row has
+its video. The driver process later gathers these rows into Parquet parts and deletes the small files.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 ResultRow = dict[str, Any]
-"""Column name -> value; columns absent from it are null. `meta_*` columns ride along."""
+"""Column name -> value. A missing column is null. `meta_*` columns are carried along."""
 
 _READ_AT_ONCE = 500
 _SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at")
@@ -51,10 +51,10 @@ _SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at")
 
 @dataclass(frozen=True)
 class Settled:
-    """What an output already settles, one entry per pair, as arrays: a million pairs are 40 MB.
+    """Which pairs an output already settles, as arrays with one entry per pair (a million pairs take 40 MB).
 
-    `done` pairs have a row that says so and a video of the size it states; `failed` and `filtered` ones have a row that
-    says that. Pairs whose video is missing are in none. `attempts` is how often each was tried.
+    `done`: the row says done and the video exists with the size that the row states. `failed`, `filtered`: the row says
+    so. A pair whose video is missing is in none of them. `attempts` counts how often each pair was tried.
     """
 
     pair_ids: pa.Array
@@ -64,7 +64,7 @@ class Settled:
     attempts: NDArray[np.int64]
 
     def look_up(self, pair_ids: pa.Array) -> Settled:
-        """Return what is settled of each of `pair_ids`; of those that have no row nothing is."""
+        """Return the entries of `pair_ids`, in their order. A pair without a row gets an entry that is not settled."""
         at = pc.index_in(pair_ids, self.pair_ids)
         known = at.is_valid().to_numpy(zero_copy_only=False)
         where = at.fill_null(0).to_numpy(zero_copy_only=False)
@@ -76,9 +76,10 @@ class Settled:
 
 
 def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Table:
-    """Build a table in RESULT_SCHEMA, followed by the `meta_*` columns that the rows carry.
+    """Build a table with the columns of RESULT_SCHEMA, then the `meta_*` columns of the rows.
 
-    `meta` holds their types (`meta_schema` of the manifests); types it does not name are told by the values.
+    `meta` gives the types of `meta_*` columns (`meta_schema` of the manifests). Other types are inferred from the
+    values.
     """
     known = {field.name: field.type for field in (*RESULT_SCHEMA, *(meta or ()))}
     known["seconds"] = seconds_type(stage for row in rows for stage in row.get("seconds") or ())
@@ -87,7 +88,7 @@ def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Tab
 
 
 def write_row(layout: OutputLayout, row: ResultRow) -> None:
-    """Make one finished pair's row durable; the video must be in place already."""
+    """Store the row of one finished pair. Its video must exist already."""
     sink = io.BytesIO()
     table = to_table([row])
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -105,9 +106,9 @@ def read_row(layout: OutputLayout, pair_id: str) -> ResultRow | None:
 
 
 def read_results(output: str) -> pa.Table:
-    """Read the whole results table of an output: rows gathered so far, and those not gathered yet.
+    """Read the whole results table of an output, including rows that are not gathered yet.
 
-    The later row wins where a pair stands twice, so that readers see one row per pair_id.
+    If a pair has two rows, the later one wins, so that readers see one row per pair_id.
     """
     layout = OutputLayout(storage.normalise(output))
     parts = [read_part(uri) for uri in (*part_uris(layout), *_merging(layout))]
@@ -117,23 +118,23 @@ def read_results(output: str) -> pa.Table:
 
 
 def find_row(output: str, pair_id: str, source_id: str, driving_id: str) -> ResultRow:
-    """Return the row of one pair that is settled."""
+    """Return the row of one settled pair."""
     wanted = pc.field("pair_id") == pair_id
     found: list[ResultRow] = read_results(output).filter(wanted).to_pylist()
     return next((row for row in found if (row["source_id"], row["driving_id"]) == (source_id, driving_id)), found[0])
 
 
 def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> int:
-    """Put the table in order after a stopped job: finish a merge, take in loose rows, one schema for all parts.
+    """Repair the table after a stopped job: finish a merge, add loose rows to the table, give all parts one schema.
 
-    `meta` as in `to_table`. Returns how many rows were taken in.
+    `meta` as in `to_table`. Returns the number of rows added.
     """
     table_parts.finish_merge(layout)
     uris = _loose_rows(layout)
     if uris:
         rows = [row for table in _loose_tables(uris) for row in table.to_pylist()]
         table = _latest(to_table(rows, meta))
-        discard(layout, table["pair_id"])  # a job stopped between appending and deleting left both
+        discard(layout, table["pair_id"])  # a job that stopped between append and delete left the rows twice
         append(layout, table)
         storage.delete_many(uris)
     table_parts.align(layout)
@@ -141,7 +142,7 @@ def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> in
 
 
 def mend(layout: OutputLayout) -> None:
-    """Finish what a job that died while it changed the table has begun."""
+    """Finish a change of the table that a job began before it died."""
     table_parts.finish_merge(layout)
     table_parts.align(layout)
 
@@ -157,9 +158,9 @@ def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa
 
 
 def settled(layout: OutputLayout) -> Settled:
-    """Return what an output already settles. A video is known by its key, whatever its name ends in."""
+    """Return which pairs an output already settles. A video is found by its pair key, whatever its suffix."""
     parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *_merging(layout))]
-    parts += [table.select(_SETTLING) for table in _loose_tables(_loose_rows(layout))]  # none but for a dry run
+    parts += [table.select(_SETTLING) for table in _loose_tables(_loose_rows(layout))]  # only for a dry run
     schema = pa.schema([RESULT_SCHEMA.field(name) for name in _SETTLING])
     table = _latest(pa.concat_tables([schema.empty_table(), *(fit(part, schema) for part in parts)]))
     says_done = pc.fill_null(pc.equal(table["status"], DONE), False).to_numpy()
@@ -174,7 +175,7 @@ def settled(layout: OutputLayout) -> Settled:
 
 
 def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
-    """Return the ids of all pairs with a `done` row, wherever the row is, and whether their video stands or not."""
+    """Return the ids of all pairs with a `done` row, gathered or loose. Does not check whether their videos exist."""
     columns = ("pair_id", "status")
     tables = [read_part(uri, columns) for uri in (*part_uris(layout), *_merging(layout))]
     tables += [table.select(columns) for table in _loose_tables(_loose_rows(layout))]
@@ -183,7 +184,7 @@ def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
 
 
 def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
-    """Return the seconds of an actor, by stage, that a frame took in the done pairs of an engine; empty for none."""
+    """Return each stage's seconds of actor time per frame, over the done pairs of an engine; empty if there are none."""
     seconds: dict[str, float] = {}
     n_frames = 0
     for uri in part_uris(layout):
@@ -197,7 +198,7 @@ def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
 
 
 def _videos(layout: OutputLayout) -> pa.ChunkedArray:
-    """Key and size of every video, as `key/size`."""
+    """Return the key and size of every video, as `key/size`."""
     pages = [
         pa.array([f"{info.uri.rpartition('/')[2].partition('.')[0]}/{info.size}" for info in page], pa.string())
         for page in storage.pages(layout.videos)
@@ -206,7 +207,7 @@ def _videos(layout: OutputLayout) -> pa.ChunkedArray:
 
 
 def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> None:
-    """Append rows as one part, then drop the small files of those among them that had one.
+    """Append rows as one part, then delete the small row files of the `done` pairs among them.
 
     `meta` as in `to_table`.
     """
@@ -220,7 +221,7 @@ def _merging(layout: OutputLayout) -> list[str]:
 
 
 def _loose_rows(layout: OutputLayout) -> list[str]:
-    """Loose rows, but for those of shards that may be at work beside this run."""
+    """Return the URIs of loose rows, except those of shards that may be running at the same time."""
     uris = [info.uri for page in storage.pages(layout.all_rows, deep=True) for info in page]
     folders = {uri: uri.removeprefix(layout.all_rows + "/").rpartition("/")[0] for uri in uris if _is_row(uri)}
     return sorted(uri for uri, shard in folders.items() if not layout.is_beside(shard))
@@ -240,9 +241,9 @@ def _parse_row(data: bytes) -> pa.Table:
 
 
 def _latest(table: pa.Table) -> pa.Table:
-    """Keep each pair's newest row (the later one of equally new ones), in the order of the table.
+    """Keep the newest row of each pair, in the order of the table. Of rows with the same time, keep the later one.
 
-    Work that is done once for several ids has a row for each.
+    One piece of work may belong to several ids; each of these has its own row.
     """
     if table.num_rows < 2:
         return table

@@ -1,1 +1,1 @@
-"""Sidecars: files beside a pair's result, written from what the engine says of each frame. Each is one file."""
+"""Sidecars: files beside a pair's result, written from the engine's facts of each frame. Each sidecar is one module."""

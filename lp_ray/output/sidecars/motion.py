@@ -1,6 +1,6 @@
-"""Sidecar `motion`: the motion that was asked for, as the engine says it, in one safetensors file for each pair.
+"""Sidecar `motion`: the motion that the engine was asked to show, in one safetensors file per pair.
 
-Arrays are those of `lp_ray.engine.protocol.Frames.facts`, faces x n_frames x ...; the metadata holds `fps`.
+The arrays are those of `lp_ray.engine.protocol.Frames.facts`: faces x n_frames x .... The file's metadata holds `fps`.
 """
 
 from __future__ import annotations

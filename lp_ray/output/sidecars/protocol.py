@@ -1,4 +1,4 @@
-"""What a sidecar is to the rest of the package: a format whose input is the facts of frames."""
+"""The interface of a sidecar: a format whose input is the facts of frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from lp_ray.contract.rows import Arrays
 
 @dataclass(frozen=True)
 class ChunkFacts:
-    """Facts of consecutive frames of a pair: arrays of faces x n x ..., the number of the first frame, and the rate."""
+    """Facts of consecutive frames of a pair (arrays of faces x n x ...), the number of the first frame, and the frame
+    rate."""
 
     facts: Arrays
     first: int
@@ -23,19 +24,20 @@ class ChunkFacts:
 
 
 class Sidecar(Protocol):
-    """One kind of file. Its methods must give the same bytes for the same facts: parts may be written twice."""
+    """One kind of sidecar. Its methods must give the same bytes for the same facts, because a part may be written
+    twice."""
 
     suffix: str
-    """Ending of its name; it lies in the output's folder of the sidecar's name, under the pair's key."""
+    """Suffix of the file. The file lies in the output folder named after the sidecar; its name is the pair key."""
 
     def write_part(self, path: Path, chunk: ChunkFacts) -> None:
-        """Write what is to be kept of a chunk."""
+        """Write the facts of a chunk that the sidecar keeps."""
         ...
 
     def join(self, parts: Sequence[Path], output: Path, n_frames: int, fps: Fraction) -> None:
-        """Make one file of a pair's parts, in order.
+        """Join a pair's parts, in order, into one file.
 
-        Raises EngineOutputError for parts that are not `n_frames` long together.
+        Raises EngineOutputError if the parts do not have `n_frames` frames together.
         """
         ...
 
