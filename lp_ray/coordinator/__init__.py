@@ -1,1 +1,1 @@
-"""What runs in the one process that started the job: it hands work out and gathers what comes back."""
+"""The driver process of a job: it hands out work, collects the pieces and settles every pair."""

@@ -1,14 +1,14 @@
-"""Rows in, pieces back, one end for each key: the state machine that pairs and templates share.
+"""The state machine that pairs and templates share: it sends rows through a graph and ends every key exactly once.
 
-A key's rows are put through a graph; its pieces come back in any order, some of them twice, some after the key has
-ended. When all have come, a task makes one thing of them. Every key ends once, however the executor behaves.
+The executor runs a key's rows through a graph. The key's pieces come back in any order; some come twice, some after the
+key has ended. When all pieces are there, a task joins them. Every key ends once, however the executor behaves.
 
     OPEN  --all pieces-->  FINISHING  --the task answers-->  DONE
       |                        |
       +--a piece fails---------+--the task fails-->          FAILED (or FILTERED)
 
-Where nodes of the cluster are lost, the rows that are not whole are put through the graph again. What has ended is
-forgotten, so that memory goes with the keys in flight, not with all of them.
+If nodes of the cluster are lost, the rows whose pieces are missing run through the graph again. The collector forgets
+keys that have ended, so memory grows with the keys in flight, not with all keys.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from lp_ray.runtime.graph import Graph
 
 
 class State(Enum):
-    """Where a key is that has not ended."""
+    """The states of a key that has not ended."""
 
     OPEN = "pieces are lacking"
     FINISHING = "all pieces are there, and its task is at work"
 
 
 class InputRow(Protocol):
-    """What goes through a graph: `pieces` are the indices that it becomes, None where its pieces say how many."""
+    """A row that enters a graph. `pieces` are the indices of its pieces; None if the pieces themselves say how many
+    there are."""
 
     @property
     def key(self) -> str: ...
@@ -44,7 +45,7 @@ class InputRow(Protocol):
 
 
 class Piece(Protocol):
-    """What a graph gives."""
+    """A row that leaves a graph."""
 
     @property
     def key(self) -> str: ...
@@ -61,26 +62,27 @@ Out = TypeVar("Out", bound=Piece, contravariant=True)
 
 
 class Handler(Protocol[Out]):
-    """What pieces and ends mean: one for pairs, one for templates."""
+    """What to do with pieces and with ended keys; pairs and templates each have their own handler."""
 
     def expected(self, piece: Out) -> int:
-        """Return how many pieces the key of this one has."""
+        """Return how many pieces the key of `piece` has."""
         ...
 
     def taken(self, piece: Out) -> None:
-        """A piece has come for the first time."""
+        """Handle a piece that came for the first time."""
         ...
 
     def task_arguments(self, piece: Out, seconds: dict[str, float]) -> tuple[Any, ...]:
-        """All pieces are there, this one was the last: return what the task is given. `seconds` by stage."""
+        """Return the task's arguments. Called when the last piece of a key came; `seconds` are those of the key, by
+        stage."""
         ...
 
     def done(self, key: str, answer: Any) -> None:
-        """The task has answered."""
+        """Handle the answer of a key's task."""
         ...
 
     def ended(self, key: str, failure: Failure) -> None:
-        """A piece or the task has failed, or was filtered."""
+        """Handle a key of which a piece or the task failed or was filtered."""
         ...
 
 
@@ -92,19 +94,19 @@ class _Open(Generic[In]):
     state: State = State.OPEN
 
     def lacking(self) -> list[In]:
-        """Return the rows of which pieces are lacking."""
+        """Return the rows of which pieces are missing."""
         return [row for row in self.rows if row.pieces is None or not self.seen.issuperset(row.pieces)]
 
 
 class Unexpected:
-    """Counts errors that no input is to blame for. Shared by the phases of a job."""
+    """Counts errors that no input caused. The phases of a job share one counter."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.count = 0
 
     def note(self, failure: Failure) -> None:
-        """Take note of a failure. Raises UnexpectedErrorsError when there are too many."""
+        """Count a failure if it is unexpected. Raises UnexpectedErrorsError if there are too many."""
         if not failure.is_unexpected:
             return
         self.count += 1
@@ -117,7 +119,7 @@ class Unexpected:
 
 
 class Collector(Generic[In, Out]):
-    """Runs one graph, and one task for each key. `heed` is called for every piece and may raise."""
+    """Runs one graph, and one task for each key. It calls `heed` for every piece; `heed` may raise."""
 
     def __init__(
         self,
@@ -135,7 +137,7 @@ class Collector(Generic[In, Out]):
         self._open: dict[str, _Open[In]] = {}
 
     def state(self, key: str) -> State | None:
-        """Return where a key is; None when it has ended, or has not begun."""
+        """Return the state of a key; None if it has ended or has not begun."""
         held = self._open.get(key)
         return None if held is None else held.state
 
@@ -143,9 +145,10 @@ class Collector(Generic[In, Out]):
         return len(self._open)
 
     def run(self, executor: Executor, rows: Iterable[In], progress: Callable[[], None]) -> None:
-        """Bring every row to an end; rows are taken from the iterable as there is room for them.
+        """Process every row. Takes rows from the iterator in waves, so that memory stays bounded.
 
-        Raises StoppedError for what nothing else would fare better than, and LpRayError for keys that are lost.
+        Raises StoppedError for a failure that would stop all other work too, and LpRayError if pieces of a key never
+        came.
         """
         rest = iter(rows)
         size = executor.wave(self._graph)
@@ -157,7 +160,7 @@ class Collector(Generic[In, Out]):
             progress()
 
     def _pass(self, executor: Executor, wave: list[In], progress: Callable[[], None]) -> list[In]:
-        """Put rows through the graph once; return those to put through again."""
+        """Run rows through the graph once. Return the rows that have to run again."""
         try:
             for piece in executor.run(self._graph, wave):  # type: ignore[arg-type]
                 self._heed()
@@ -173,18 +176,18 @@ class Collector(Generic[In, Out]):
         return []
 
     def expect(self, rows: Iterator[In]) -> list[In]:
-        """Take note of rows that are about to be put through the graph, and return them; none of a key that ended."""
+        """Register rows that are about to run through the graph, and return them."""
         wave = list(rows)
         for row in wave:
             self._open.setdefault(row.key, _Open()).rows.append(row)
         return wave
 
     def lacking(self) -> list[In]:
-        """Return the rows whose pieces have not all come, of keys that are open."""
+        """Return the rows of open keys of which pieces are missing."""
         return [row for held in self._open.values() if held.state is State.OPEN for row in held.lacking()]
 
     def take(self, piece: Out) -> None:
-        """Take in a piece; a repeat, and a piece of a key that is no longer open, change nothing."""
+        """Take in a piece. A repeated piece, and a piece of a key that is no longer open, change nothing."""
         held = self._open.get(piece.key)
         failure = piece.trace.failure
         if failure is not None and failure.status == STOPPED:
@@ -207,7 +210,7 @@ class Collector(Generic[In, Out]):
                 self.finish(key, answer)
 
     def finish(self, key: str, answer: Any) -> None:
-        """Take in what a task answered."""
+        """Take in the answer of a task."""
         if isinstance(answer, Failure):
             if answer.status == STOPPED:
                 raise stopped(answer)
@@ -223,6 +226,7 @@ class Collector(Generic[In, Out]):
 
 
 def stopped(failure: Failure) -> StoppedError:
-    """Return what a failure that ends the job raises, in this process, as it was raised in another."""
+    """Return the exception for a failure that stops the job; rebuilds in this process an error that another process
+    raised."""
     error = error_of(failure.error_class, failure.error)
     return error if isinstance(error, StoppedError) else StoppedError(str(error))

@@ -1,4 +1,4 @@
-"""A job from its manifests to its summary."""
+"""Runs a job, from its manifests to its summary."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from lp_ray.storage import Policy
 
 @dataclass(frozen=True)
 class Job:
-    """A checked job: nothing in the output has been looked at yet, and no place been taken."""
+    """A checked job. Its output has not been read yet, and no lease is held."""
 
     plan: Plan
     settings: Settings
@@ -49,19 +49,20 @@ class Job:
 
     @property
     def encoder(self) -> Encoder:
-        """The most demanding encoder that a pair asks for."""
+        """The encoder that the pairs need: `nvenc` if any pair asks for it."""
         return "nvenc" if any(options.encoder == "nvenc" for options in self.plan.pairs.option_sets) else "x264"
 
     @property
     def devices(self) -> Devices:
-        """Where the parts of the job run; the detector of animals only where a pair needs it."""
+        """The device of each part of the job. Lists the detector of animals only if a pair needs it."""
         needed = {Part.ENCODER: NVENC} if self.encoder == "nvenc" else {}
         if self.identity.animals_digest:
             needed[Part.ANIMAL_DETECTOR] = Device(self.settings.animal_detector.device)
         return devices_of(self.settings) | needed
 
     def clips_needed(self) -> Iterator[ClipRow]:
-        """Yield every clip, driving or source video, whose template a pair still to be made uses, once."""
+        """Yield, once each, the clips (drivings and source videos) whose templates are needed by pairs still to be
+        made."""
         plan, seen = self.plan, set[str]()
         for clip in self._clips(plan.startable()):
             if clip.template_key not in seen:
@@ -86,14 +87,14 @@ def _distinct(rows: NDArray[np.int64], options: NDArray[np.int64]) -> Iterator[t
 
 
 def devices_of(settings: Settings) -> dict[Part, Device]:
-    """Return where the engine and the detector run: what jobs without pairs need."""
+    """Return the devices of the engine and the detector: all that jobs without pairs need."""
     return {Part.ENGINE: Device(settings.engine.device), Part.DETECTOR: Device(settings.landmarker.device)}
 
 
 def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
-    """Return what enters the keys, and what the driver knows of the engine.
+    """Return the digests and settings that enter the keys, and what the driver process knows about the engine.
 
-    A missing weight is refused here, before any work, and a detector that the engine cannot use.
+    Raises RefusedError, before any work, for a missing weight or a detector that the engine cannot use.
     """
     engine = identify_engine(settings.engine)
     landmarker = identify_landmarker(settings.landmarker)
@@ -110,7 +111,7 @@ def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
 
 
 def shared_settings(settings: Settings) -> tuple[dict[str, object], dict[str, object]]:
-    """Return the settings that change every template, and those that change every result, where they are given."""
+    """Return the settings that enter all template keys and those that enter all pair keys, without defaults."""
     clips: dict[str, object] = {}
     pairs: dict[str, object] = {}
     if settings.max_missing_fraction != Settings.max_missing_fraction:
@@ -132,10 +133,10 @@ def prepare(
     pairs: Pairs,
     policy: Policy,
 ) -> Job:
-    """Plan a job, without a look at its output. Raises RefusedError for anything that is wrong with it."""
+    """Plan a job without reading its output. Raises RefusedError if anything in the job is wrong."""
     for index, options in enumerate(pairs.option_sets):
         rows = np.flatnonzero(pairs.option_index == index)
-        if not len(rows):  # in another shard
+        if not len(rows):  # all its pairs are in another shard
             continue
         where = "options" if pair_table is None else f"pairs manifest row {rows[0]}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
@@ -155,9 +156,10 @@ def _with_animals(identity: Identity, spec: LandmarkerSpec) -> Identity:
 
 
 def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True) -> None:
-    """Leave what the output settles already out of the plan. Whoever is going to `run` it holds the lease by now.
+    """Take the pairs that the output already settles out of the plan. To `run` the job, the caller must hold the lease.
 
-    Not `alone` is a mere look, which writes nothing, not even a lease; other jobs may be changing what it reads.
+    With `alone=False`, this only reads: it writes nothing and takes no lease, and other jobs may change the table
+    meanwhile.
     """
     layout = job.settings.output_layout
     with table(layout) if alone else nullcontext():
@@ -166,7 +168,7 @@ def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True)
 
 
 def settle(job: Job, lease: Lease) -> Reconciled:
-    """Give every planned pair whose work is done its row, and retire rows of what input files held before."""
+    """Write a row for every planned pair whose work is done; retire the rows of replaced input files."""
     lease.check()
     layout = job.settings.output_layout
     with table(layout):
@@ -174,12 +176,12 @@ def settle(job: Job, lease: Lease) -> Reconciled:
 
 
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
-    """Make every pair that the plan lists; every one of them ends with a row.
+    """Make every pair that the plan lists. Every pair gets a row.
 
-    Raises RefusedError, before any work, for an encoder that is not to be had where pairs are written, and then
-    StoppedError: LeaseLostError when another job has taken over, UnexpectedErrorsError, or what the storage says.
+    Raises RefusedError, before any work, if the encoder does not work where pairs are written. Later raises
+    StoppedError: LeaseLostError if another job took over, UnexpectedErrorsError, or an error of the storage.
     """
-    if job.encoder == "nvenc":  # x264 is in the ffmpeg that comes with the package
+    if job.encoder == "nvenc":  # needs no check for x264: the package's ffmpeg has it
         executor.check_encoder(job.encoder)
     try:
         return _work(job, executor, reporter, lease)

@@ -1,4 +1,4 @@
-"""Making the pairs: spans out, segments back, one result row per pair."""
+"""Make the pairs: hand out spans, collect segments, and write one result row per pair."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ from lp_ray.stages.rows import StagedSegment
 
 FLUSH_ROWS = 5000
 FAILED_KEPT = 100
-"""Pairs that ended early whose staging is dropped together."""
+"""The staging of pairs that ended early is removed when there are so many of them."""
 _CLIPS_KEPT = 4096
 
 CHUNKS_OF_ALL = 4
-"""A chunk is so many times shorter where all faces of a picture move: a row holds a crop of each."""
+"""Chunks are shorter by this factor if all faces of a picture are animated, because a row then holds a crop of each
+face."""
 
 
 @dataclass
 class _Held:
-    """A pair in flight: its row in the plan, and what its source turned out to be."""
+    """A pair in flight: its row number in the plan, its work, and the facts of its source once they are known."""
 
     pair: int
     work: PairWork
@@ -54,7 +55,7 @@ class _Held:
 
 
 class PairsJob:
-    """The pairs of one plan on their way to results. In memory are those in flight, however many the plan has.
+    """Makes the pairs of one plan. Keeps only the pairs in flight in memory, however many the plan has.
 
     Implements `lp_ray.coordinator.collector.Handler`.
     """
@@ -94,21 +95,21 @@ class PairsJob:
         return self._progress
 
     def run(self, executor: Executor, unexpected: Unexpected) -> None:
-        """Animate every pair that can be; leave one row for each."""
+        """Animate every pair that can start; write one row for each pair."""
         try:
             metrics.pairs_planned(self._progress.total)
             self._progress.total_frames, _ = known_frames(self._plan, self._identity, self._templates)
             self._reporter.update(self._progress)
             spans = self._spans()
             first = next(spans, None)
-            if first is not None:  # else no stage has to be made
+            if first is not None:  # with no span, no stage needs to be built
                 finishers = executor.finishers(FINALIZE_PAIR)
                 collector = Collector[SpanRow, StagedSegment](
                     self._graph, finishers, self, unexpected, self._lease.heed
                 )
                 collector.run(executor, itertools.chain([first], spans), lambda: self._show(finishers.count()))
             self._show(0)
-        finally:  # interrupted, too: what is settled is in the table
+        finally:  # also when interrupted, settled pairs get into the table
             self._flush()
 
     def _show(self, n_finishing: int) -> None:
@@ -116,7 +117,7 @@ class PairsJob:
         self._reporter.update(self._progress)
 
     def _spans(self) -> Iterator[SpanRow]:
-        """Yield the pairs' spans as they are asked for; settle, on the way, the pairs that cannot start."""
+        """Yield the spans of pairs when the executor asks for them. Settle pairs that cannot start."""
         for pair in map(int, self._plan.todo):
             driving, source = self._clips(pair)
             failure = self._plan.failure(pair) or self._templates.failure(driving, source)
@@ -127,14 +128,14 @@ class PairsJob:
             self._held[work.pair_id] = _Held(pair, work)
             step = work.chunk * self._settings.span_chunks
             for start in range(0, work.n_frames, step):
-                if work.pair_id in self._held:  # else it has ended early, while other waves were at work
+                if work.pair_id in self._held:  # else the pair ended early, during an earlier wave
                     yield SpanRow(work, start, min(start + step, work.n_frames))
 
     def _clips(self, pair: int) -> tuple[ClipRow, ClipRow | None]:
         pairs = self._plan.pairs
         video = int(pairs.source_index[pair])
         if not self._plan.sources.videos[video]:
-            video = -1  # all pictures alike: they have no clip
+            video = -1  # pictures have no clip, so all of them share one entry
         return self._clips_of(int(pairs.driving_index[pair]), video, int(pairs.option_index[pair]))
 
     def _make_clips(self, driving: int, video: int, options: int) -> tuple[ClipRow, ClipRow | None]:
@@ -146,7 +147,7 @@ class PairsJob:
         plan, settings = self._plan, self._settings
         options, ref = plan.options(pair), plan.source(pair)
         own = _own_length(self._templates, source, ref)
-        if own is None and source is not None:  # a clip of one frame is a picture like any other
+        if own is None and source is not None:  # a clip of one frame is treated as a picture
             ref, source = replace(ref, is_video=False), None
         length = output_length(own, self._templates.length(driving), options.driving_length)
         several = ref.face == ALL_FACES
@@ -193,20 +194,21 @@ class PairsJob:
         self._drop_staged(key)
 
     def _tell(self, failure: Failure) -> None:
-        """Put the traceback of an unexpected error in the log, once for each place that it comes from."""
+        """Put the traceback of an unexpected error in the log; log the same traceback only once."""
         if failure.traceback not in self._told:
             self._told.add(failure.traceback)
             self._reporter.note(f"an unexpected error in {failure.stage}\n{failure.traceback.rstrip()}")
 
     def _drop_staged(self, pair_id: str) -> None:
-        """Remove what a pair that ended early has staged, many with one listing; what comes later goes with the run."""
+        """Remove the staging of pairs that ended early, many with one listing. Pieces that come later go when the run
+        ends."""
         self._doomed.add(pair_id)
         if len(self._doomed) >= FAILED_KEPT:
             storage.delete_prefixes(self._output.own_staging, self._doomed.__contains__)
             self._doomed.clear()
 
     def _ended_row(self, pair: int, failure: Failure, facts: SourceFacts | None = None) -> ResultRow:
-        """Return the row of a pair that has no result."""
+        """Return the row of a pair that ended without a result."""
         if failure.status == FAILED:
             metrics.pair_failed(failure.stage, failure.error_class)
             self.errors[failure.error_class] = self.errors.get(failure.error_class, 0) + 1
@@ -221,7 +223,7 @@ class PairsJob:
         }
 
     def _row(self, pair: int, facts: SourceFacts | None) -> ResultRow:
-        """What is known of a pair before its result is; the row of one that ended early holds little more."""
+        """Return the columns that are known before the pair has a result. The row of a failed pair has few others."""
         plan = self._plan
         source, driving = plan.source(pair), plan.driving(pair)
         return {
@@ -246,7 +248,7 @@ class PairsJob:
         }
 
     def _made_from(self, pair: int, seconds: dict[str, float]) -> ResultRow:
-        """What the row of a whole pair says of its templates, and of the time its stages took."""
+        """Return the columns of a finished pair about its templates and about the time that each stage took."""
         driving, source = self._clips(pair)
         templates = self._templates
         idle = self._plan.without_effect(pair, templates.length(driving).n_frames == 1, templates.is_square(driving))
@@ -273,7 +275,7 @@ class PairsJob:
             self._flush()
 
     def _flush(self) -> None:
-        """Take the rows so far into the table. Raises LeaseLostError, having written nothing."""
+        """Write the collected rows to the table. Raises LeaseLostError before it writes anything."""
         if self._unwritten:
             self._lease.check()
             with table(self._output):
@@ -283,7 +285,8 @@ class PairsJob:
 
 
 def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tuple[int, int]:
-    """Count the frames of the pairs still to be made whose templates are known, and those pairs."""
+    """Return the number of frames of all pairs still to be made whose templates are known, and the number of these
+    pairs."""
     pairs, chosen = plan.pairs, plan.startable()
     videos = np.where(plan.sources.videos[pairs.source_index[chosen]], pairs.source_index[chosen], -1)
     columns = [videos, pairs.driving_index[chosen], pairs.option_index[chosen]]

@@ -1,4 +1,4 @@
-"""What a running job tells whoever watches it."""
+"""The progress, notes and summary that a running job reports to its user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lp_ray.output.results import ResultRow
 
 @dataclass
 class Progress:
-    """Counts so far. `frames` are finished output frames, `total_frames` is 0 while it is not known yet."""
+    """Counts of a running phase. `frames` are finished output frames; `total_frames` is 0 while it is not known."""
 
     phase: str
     total: int
@@ -22,40 +22,40 @@ class Progress:
 
     @property
     def settled(self) -> int:
-        """How many have ended."""
+        """Number of pairs or clips that have ended."""
         return self.done + self.failed + self.filtered
 
     @property
     def left(self) -> int:
-        """How many have not."""
+        """Number of pairs or clips that have not ended."""
         return self.total - self.settled
 
     def count(self, status: str) -> None:
-        """One more has ended: done, failed or filtered."""
+        """Count one more as ended, with `status` done, failed or filtered."""
         setattr(self, status, getattr(self, status) + 1)
 
 
 class Reporter(Protocol):
-    """Shows progress; called often, from one thread."""
+    """Shows the progress of a job. It is called often, always from the same thread."""
 
     def update(self, progress: Progress) -> None:
-        """Show where the job is."""
+        """Show the present progress."""
         ...
 
     def note(self, text: str) -> None:
-        """Say one thing that should stay on the screen."""
+        """Show a text that stays on the screen."""
         ...
 
     def settled(self, row: ResultRow) -> None:
-        """A pair has got its row."""
+        """Show that a pair got its result row."""
         ...
 
 
 @dataclass
 class Summary:
-    """How a job ended.
+    """The counts at the end of a job.
 
-    `before` counts pairs that had a standing result and were left alone, by status.
+    `before` counts, by status, pairs that an earlier run settled and that this job left alone.
     """
 
     by_status: dict[str, int] = field(default_factory=dict)
@@ -66,9 +66,9 @@ class Summary:
     frames: int = 0
     seconds: float = 0.0
     unexpected: int = 0
-    """Errors that no input is to blame for."""
+    """Number of errors that no input caused."""
 
     @property
     def failed(self) -> int:
-        """Failed pairs of the manifest, those of earlier runs included."""
+        """Number of failed pairs of the manifest, including those of earlier runs."""
         return self.by_status.get("failed", 0) + self.before.get("failed", 0)

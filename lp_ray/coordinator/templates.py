@@ -1,4 +1,4 @@
-"""Filling the template store: each distinct clip is tracked once, however many pairs and jobs use it."""
+"""Fill the template store: track each distinct clip once, however many pairs and jobs use it."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ from lp_ray.stages.imported import IMPORT_TEMPLATE
 from lp_ray.stages.rows import StagedMotion
 
 CLIPS_AT_ONCE = 5000
-"""Clips that one run of the graph works off, so that what waits for it is bounded."""
+"""Number of clips that one run of the graph processes; bounds how many wait in memory."""
 _READERS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateFacts:
-    """What the pairs' plan needs of a template; a header would be kilobytes."""
+    """The facts of a template that the pairs need. They are kept instead of its header, which takes kilobytes."""
 
     n_frames: int
     fps: Fraction
     n_missing: int
     square: bool | None = None
-    """Whether the clip's frames are as wide as they are high; None: the template does not tell."""
+    """Whether the clip's frames are square; None if the template does not say."""
 
 
 @dataclass
 class TemplatesMade:
-    """What became of each template key: facts, or a failure. `seconds` only for those made now."""
+    """The outcome for each template key: facts, or a failure. `seconds` holds only templates that this job made."""
 
     facts: dict[str, TemplateFacts] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
@@ -63,21 +63,21 @@ class TemplatesMade:
         return len(self.seconds)
 
     def failure(self, driving: ClipRow, source: ClipRow | None) -> Failure | None:
-        """Why a pair of these clips cannot start, if it cannot."""
+        """Return why a pair of these clips cannot start; None if it can."""
         found = self.failures.get(driving.template_key)
         return found if found or source is None else self.failures.get(source.template_key)
 
     def length(self, clip: ClipRow) -> Length:
-        """Frames and rate of a clip whose template is there."""
+        """Return the frame count and rate of a clip that has a template."""
         facts = self.facts[clip.template_key]
         return Length(facts.n_frames, facts.fps)
 
     def missing(self, clip: ClipRow) -> int:
-        """How many frames of a clip are without a face."""
+        """Return how many frames of a clip have no face."""
         return self.facts[clip.template_key].n_missing
 
     def is_square(self, clip: ClipRow) -> bool | None:
-        """Whether a clip's frames are square, as far as its template tells."""
+        """Return whether a clip's frames are square; None if its template does not say."""
         return self.facts[clip.template_key].square
 
     def knows(self, clip: ClipRow) -> bool:
@@ -92,15 +92,15 @@ def make_templates(
     reporter: Reporter,
     unexpected: Unexpected | None = None,
 ) -> TemplatesMade:
-    """Make the templates, of drivings and of source videos, that the store does not hold yet.
+    """Make the templates of drivings and source videos that the store does not hold yet.
 
-    Each key stands once among `clips`. A clip that fails is reported and keeps no other from being made.
+    Each key appears once among `clips`. A clip that fails is recorded and does not stop the others.
     """
     made, unexpected = TemplatesMade(), unexpected or Unexpected(settings.max_unexpected)
     missing = take_stock(clips, settings, made)
     while batch := list(islice(missing, CLIPS_AT_ONCE)):
         for clip in batch:
-            if made.failures.pop(clip.template_key, None):  # a damaged template is made again
+            if made.failures.pop(clip.template_key, None):  # delete a damaged template, to make it again
                 storage.delete(settings.template_layout.template(clip.template_key))
         _import([clip for clip in batch if is_template(clip.clip.uri)], settings, executor, made, unexpected)
         tracked = [clip for clip in batch if not is_template(clip.clip.uri)]
@@ -113,7 +113,7 @@ def make_templates(
 def _import(
     files: list[ClipRow], settings: Settings, executor: Executor, made: TemplatesMade, unexpected: Unexpected
 ) -> None:
-    """Take template files over as they are, several at a time."""
+    """Import template files into the store as they are, several at a time."""
     finishers = executor.finishers(IMPORT_TEMPLATE)
     started = time.perf_counter()
     ended: Iterable[tuple[str, Failure | None]] = itertools.chain.from_iterable(
@@ -130,9 +130,9 @@ def _import(
 
 
 def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade) -> Iterator[ClipRow]:
-    """Take note of the templates that the store holds; yield the clips of those that it lacks, as it was at first.
+    """Record the templates that the store holds; yield the clips whose template was missing when this function started.
 
-    A damaged one is noted as a failure, and yielded.
+    A damaged template is recorded as a failure, and its clip is yielded.
     """
     layout = settings.template_layout
     present = {info.uri.rpartition("/")[2] for page in storage.pages(layout.root) for info in page}
@@ -161,7 +161,7 @@ def _read_facts(layout: TemplateLayout, key: str) -> TemplateFacts | Failure:
 
 
 def _take_note(layout: TemplateLayout, key: str, made: TemplatesMade, failure: Failure | None) -> None:
-    """Take note of what became of a template: its facts, or why there is none."""
+    """Record the outcome for a template: its facts, or why there is none."""
     found = failure or _read_facts(layout, key)
     if isinstance(found, Failure):
         made.failures[key] = found
@@ -171,7 +171,7 @@ def _take_note(layout: TemplateLayout, key: str, made: TemplatesMade, failure: F
 
 
 class _Making:
-    """Clips on their way to templates. Implements `lp_ray.coordinator.collector.Handler`."""
+    """Makes templates of clips. Implements `lp_ray.coordinator.collector.Handler`."""
 
     def __init__(
         self, clips: list[ClipRow], settings: Settings, identity: Identity, reporter: Reporter, made: TemplatesMade
@@ -190,14 +190,14 @@ class _Making:
         collector = Collector[ClipRow, StagedMotion](graph, finishers, self, unexpected, lease.heed)
         collector.run(executor, self._clips, self._show)
         if self._progress.failed:
-            lease.check()  # else what was staged may have been swept away as a dead run's, and no clip is to blame
+            lease.check()  # if the lease was lost, others removed our staging: no clip is to blame
         self._show()
 
     def expected(self, piece: StagedMotion) -> int:
         return 1 if piece.facts is None else piece.facts.n_chunks
 
     def taken(self, piece: StagedMotion) -> None:
-        """Frames are counted when a template is whole."""
+        """Do nothing: frames are counted when the template is complete."""
 
     def task_arguments(self, piece: StagedMotion, seconds: dict[str, float]) -> tuple[Any, ...]:
         self._made.seconds[piece.template_key] = sum(seconds.values())
