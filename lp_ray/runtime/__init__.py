@@ -1,1 +1,1 @@
-"""What runs the stages: the declared graphs, the executors (Ray, this process), pools, finishers, and restarts."""
+"""Runs the stages: the declared graphs, two executors (Ray and this process), pools of actors, and finishers."""

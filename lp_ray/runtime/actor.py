@@ -1,10 +1,10 @@
-"""What Ray Data calls: a stage's worker in an actor, which may look ahead, and may need a shelter.
+"""The class that Ray Data calls: an actor that runs a stage's worker, if needed ahead of demand or in a child process.
 
-An actor that died is followed by one that works in a child process: the next death names its input. Ray starts a dead
-actor again and hands it the work that it died with, forever. Nobody can tell an input that crashes its process (in a
-landmarker's native code, or by taking all memory) from a machine that was taken away; so a restarted actor makes no
-guess, but has a child do the same work. If that dies by its own doing, its input is to blame, and fails alone; if it
-lives, the input was innocent. An actor that never died works by itself, at no cost.
+Some inputs crash their process, in a landmarker's native code or by taking all memory. Ray restarts a dead actor and
+hands it the same work again, forever. After one death nobody can tell a harmful input from a machine that was taken
+away. So an actor that Ray restarted lets a child process do the work. If the child dies by itself, its input is to
+blame and fails alone; if the child lives, the input was innocent. An actor that never died works without a child, at no
+cost.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from lp_ray.runtime.ahead import ahead
 from lp_ray.runtime.worker import Worker
 from lp_ray.stages.contract import Bench, Stage
 
-_ATTEMPTS = 2  # a child that was ended from outside says nothing of its input: once more
+_ATTEMPTS = 2  # a child that was killed from outside proves nothing about its input: try again
 
 _workers: dict[str, Worker] = {}
 
 
 class StageActor:
-    """Base of the Ray Data callables, one for each stage: batches of `stage.takes` in, batches of `stage.gives` out."""
+    """Base class of the Ray Data callables. Each stage has one; it turns batches of `stage.takes` into `stage.gives`."""
 
     stage: ClassVar[type[Stage[Any, Any]]]
 
@@ -46,18 +46,18 @@ class StageActor:
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         rows = self.stage.takes.from_batch(batch)
-        # map, unlike a loop's variable, keeps nothing of a chunk while the next one is made
+        # `map`, unlike a loop variable, holds no chunk while the next one is made
         batches = map(Row.to_batch, chain.from_iterable(map(self._work.rows, rows)))
         yield from batches if self._thread is None else ahead(batches, self._thread)
 
 
 def actor_of(kind: type[Stage[Any, Any]]) -> type[StageActor]:
-    """Return the Ray Data callable of a stage, under the stage's own name: Ray shows it to people."""
+    """Return the Ray Data callable of a stage. It has the stage class's name, because Ray shows this name to people."""
     return type(kind.__name__, (StageActor,), {"stage": kind, "__doc__": kind.__doc__})
 
 
 def serve(request: Message) -> Iterator[Message]:
-    """The child's side: the worker is made at the first request and keeps its caches."""
+    """Answer a request in the child process. The first request builds the worker, which keeps its caches."""
     setup = str(request.fields["setup"])
     if setup not in _workers:
         _workers[setup] = Worker(*pickle.loads(bytes.fromhex(setup)))  # noqa: S301 - from our own parent
@@ -68,7 +68,7 @@ def serve(request: Message) -> Iterator[Message]:
 
 
 class _Shelter:
-    """Answers rows as a `Worker` does, by one in a child process."""
+    """Has the same `rows` as a `Worker`, but runs the worker in a child process."""
 
     def __init__(self, kind: type[Stage[Any, Any]], bench: Bench) -> None:
         self._kind = kind
@@ -77,7 +77,7 @@ class _Shelter:
         self._culprits: dict[str, Failure] = {}
 
     def rows(self, row: Row) -> Iterator[Row]:
-        """Pass answers on; pieces that come twice, after a second attempt, are known by their index."""
+        """Yield the child's answers. A second attempt may repeat pieces; the collector knows them by their index."""
         key = self._kind.input_of(row)
         if key not in self._culprits:
             for attempt in range(1, _ATTEMPTS + 1):
@@ -105,10 +105,10 @@ class _Shelter:
 
 
 def died_before() -> bool:
-    """Whether Ray has started this very actor again after a death."""
+    """Return whether Ray restarted this actor after a death."""
     return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 def _plain(batch: Batch) -> Batch:
-    """Text comes from Ray as arrays of objects."""
+    """Convert arrays of objects, in which Ray hands over text, to arrays of strings."""
     return {name: np.array(a.tolist(), str) if a.dtype == object else a for name, a in batch.items()}

@@ -1,4 +1,4 @@
-"""Computing the next piece while the last one is still being taken away."""
+"""Compute the next item while the consumer still handles the last one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 def ahead(items: Iterator[T], thread: ThreadPoolExecutor) -> Iterator[T]:
-    """Yield what `items` yields, with the item after it already in the making in `thread`, which has one worker.
+    """Yield what `items` yields, while `thread` (which has one worker) already computes the item after it.
 
-    So two items are held at a time. What `items` raises is raised in its turn; it is left alone once the answer is
-    closed.
+    Two items are held in memory at a time. An exception from `items` is raised when its turn comes. When the consumer
+    closes this generator, `items` is no longer used.
     """
     end = object()
     coming: Future[T | object] = thread.submit(next, items, end)

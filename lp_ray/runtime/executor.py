@@ -1,4 +1,4 @@
-"""What the coordinator needs of whatever runs the stages: a Ray cluster, or this process alone."""
+"""The interface between the coordinator and an executor, which runs the stages on a Ray cluster or in this process."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lp_ray.stages.contract import Task
 
 
 class NodesLostError(Exception):
-    """A graph has come to a standstill since nodes are gone. It can begin anew on what is left."""
+    """A graph makes no progress because nodes are lost. It can be started again on the remaining nodes."""
 
 
 class Finishers(Protocol):
-    """Runs a task for each key; an answer is what the task returned, or the `Failure` that it met."""
+    """Runs one task for each key. An answer is what the task returned, or the `Failure` that it met."""
 
     def start(self, key: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Start the task; yield (key, answer) of those that had to end first to make room."""
+        """Start the task of a key. Yield (key, answer) of tasks that had to end first to make room."""
         ...
 
     def ended(self) -> Iterator[tuple[str, Any]]:
@@ -27,11 +27,11 @@ class Finishers(Protocol):
         ...
 
     def count(self) -> int:
-        """Return how many tasks have been started and not been collected."""
+        """Return how many tasks were started and not collected yet."""
         ...
 
     def rest(self) -> Iterator[tuple[str, Any]]:
-        """Yield until no task is left."""
+        """Wait for all remaining tasks and yield their (key, answer)."""
         ...
 
 
@@ -43,16 +43,16 @@ class Executor(Protocol):
         ...
 
     def wave(self, graph: Graph) -> int:
-        """Return how many rows are to be run at a time, so that what waits is bounded however many there are."""
+        """Return how many rows to run at a time, so that memory stays bounded for any number of rows."""
         ...
 
     def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
-        """Put rows through a graph and yield what comes out, in any order, some of it twice.
+        """Run rows through a graph and yield what comes out, in any order, some of it twice.
 
-        Raises NodesLostError, after which the rows that are not whole may be run again, and StalledError.
+        Raises NodesLostError, after which the caller may run incomplete rows again, and StalledError.
         """
         ...
 
     def finishers(self, task: Task) -> Finishers:
-        """Return what runs `task` once for each key."""
+        """Return an object that runs `task` once for each key."""
         ...

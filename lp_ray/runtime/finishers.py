@@ -1,4 +1,4 @@
-"""Finalize tasks in flight: started as pieces become whole, collected as they end, never too many at once."""
+"""Runs finalize tasks on Ray: starts a task when a key's pieces are complete, and limits how many run at a time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MAX_IN_FLIGHT = 32
 
 
 class RayFinishers:
-    """Runs one retryable Ray task per key; implements `lp_ray.runtime.executor.Finishers`.
+    """Runs one Ray task, with retries, per key. Implements `lp_ray.runtime.executor.Finishers`.
 
-    The tasks reserve no CPU: they copy streams and wait for storage, and the pools hold all CPUs already.
+    The tasks reserve no CPU: they copy streams and wait for storage, and the pools already reserve all CPUs.
     """
 
     def __init__(self, task: Task) -> None:
@@ -25,7 +25,7 @@ class RayFinishers:
         self._running: dict[Any, str] = {}
 
     def start(self, key: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Start the task; yield (key, answer) of those that had to end first to make room."""
+        """Start the task of a key. Yield (key, answer) of tasks that had to end first to make room."""
         self._running[self._remote.remote(self._task, *arguments)] = key
         while len(self._running) > MAX_IN_FLIGHT:
             yield from self.ended(timeout=1.0)
@@ -41,10 +41,10 @@ class RayFinishers:
             yield self._running.pop(reference), ray.get(reference)
 
     def count(self) -> int:
-        """Return how many tasks have been started and not been collected."""
+        """Return how many tasks were started and not collected yet."""
         return len(self._running)
 
     def rest(self) -> Iterator[tuple[str, Any]]:
-        """Yield until no task is left."""
+        """Wait for all remaining tasks and yield their (key, answer)."""
         while self._running:
             yield from self.ended(timeout=1.0)

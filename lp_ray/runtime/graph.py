@@ -1,10 +1,10 @@
-"""The two graphs of a job, declared: which rows go through which stages.
+"""The two graphs of a job: which rows go through which stages.
 
-    clips -> track (CPU) -> extract (engine) -> staged motion                   -> FINALIZE_TEMPLATE
-    spans -> source (CPU) -> animate (engine) -> write (CPU) -> staged segments -> FINALIZE_PAIR
+    clips -> track (CPU) -> extract (engine) -> staged motion                     -> FINALIZE_TEMPLATE
+    spans -> source (CPU) -> animate (engine) -> write (CPU) -> staged segments   -> FINALIZE_PAIR
 
-Executors, pools, columns of seconds, reports and benchmarks derive from them. Stages that a job adds by name stand
-where they say (`lp_ray.stages.added`).
+Executors, pools, columns of seconds, reports and benchmarks are derived from these graphs. A stage that a job adds by
+name is placed where the stage declares (`lp_ray.stages.added`).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ StageType = type[Stage[Any, Any]]
 
 @dataclass(frozen=True)
 class Graph:
-    """Stages in a line. Rows of `takes` go in, rows of `gives` come out, in any order, some of them twice.
+    """Stages in a line. Rows of type `takes` go in; rows of type `gives` come out, in any order, some of them twice.
 
-    Up to `block_rows` input rows of one `group` are handed out together, so that actors' caches hit.
+    Up to `block_rows` input rows of the same `group` are handed out together, so that actors find them in their caches.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Graph:
 
     @property
     def engine_stage(self) -> str:
-        """The stage whose actors are the graph's pace: the last one that uses the engine."""
+        """The stage that sets the graph's pace: the last one that uses the engine."""
         return next(stage.name for stage in reversed(self.stages) if Part.ENGINE in stage.uses)
 
 
@@ -73,19 +73,19 @@ PAIRS = Graph(
 
 @dataclass(frozen=True)
 class Graphs:
-    """The graphs of one job."""
+    """The two graphs of one job."""
 
     templates: Graph
     pairs: Graph
 
     @property
     def phases(self) -> tuple[Graph, Graph]:
-        """Both, in the order that they run in."""
+        """Both graphs, in the order in which they run."""
         return self.templates, self.pairs
 
 
 def graphs_of(settings: Settings) -> Graphs:
-    """Return a job's graphs, with the stages that it adds. Raises RefusedError for one that is not known."""
+    """Return a job's graphs, including the stages that the job adds. Raises RefusedError for an unknown stage."""
     added = settings.stages
     return Graphs(_with(TEMPLATES, added), _with(PAIRS, added))
 

@@ -1,4 +1,4 @@
-"""The stages in this process, one after the other, without Ray: for a pair or a handful of them."""
+"""Runs the stages in this process, one after the other, without Ray: for a few pairs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lp_ray.runtime.worker import Worker, finish
 from lp_ray.stages.contract import Bench, Task
 
 WAVE = 1000
-"""Rows whose pieces are known at a time."""
+"""Number of rows in one wave: the collector tracks the pieces of so many rows at a time."""
 
 
 class InlineExecutor:
-    """Implements `lp_ray.runtime.executor.Executor`; the stages are made once and keep their caches."""
+    """Implements `lp_ray.runtime.executor.Executor`. It builds the stages once, so their caches stay."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -30,7 +30,7 @@ class InlineExecutor:
         return WAVE
 
     def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
-        """Pull rows through the stages, one at a time: what memory holds is what one row holds."""
+        """Pull rows through the stages one at a time, so that memory holds the data of one row only."""
         if graph.name not in self._workers:
             self._workers[graph.name] = [Worker(stage, self._bench) for stage in graph.stages]
         pieces: Iterator[Row] = iter(rows)
@@ -43,7 +43,7 @@ class InlineExecutor:
 
 
 class _AtOnce:
-    """A task ends when it is started."""
+    """Runs a task as soon as it is started."""
 
     def __init__(self, task: Task) -> None:
         self._task = task

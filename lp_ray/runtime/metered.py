@@ -1,4 +1,4 @@
-"""An engine whose device's busy seconds are counted, so that the dashboard shows what share of the time it computes."""
+"""An engine wrapper that counts the device's busy seconds, so that the dashboard can show how busy each device is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from lp_ray.motion.template import MotionFrames
 
 
 class MeteredEngine:
-    """Implements `lp_ray.engine.protocol.Engine` by another engine. `direct` is not counted: it waits for storage."""
+    """Implements `lp_ray.engine.protocol.Engine` by calling another engine. Does not count `direct`: it waits for
+    storage."""
 
     def __init__(self, engine: Engine, stage: str, device: str) -> None:
         self._engine = engine
@@ -43,10 +44,10 @@ class MeteredEngine:
     def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
         chunks = self._engine.animate(source, direction, span)
         while made := self._next(chunks):
-            yield made.pop()  # else it would be held here, while another face's chunk is made
+            yield made.pop()  # else this frame would hold it while another face's chunk is made
 
     def _next(self, chunks: Iterator[Frames]) -> list[Frames]:
-        """Return the next chunk, alone in a list, or nothing."""
+        """Return a list with the next chunk, or an empty list at the end."""
         started = time.perf_counter()
         made = list(islice(chunks, 1))
         self._count(started)

@@ -1,7 +1,7 @@
-"""How many actors each stage gets, and what each of them asks of the cluster.
+"""Decides how many actors each stage gets, and how many CPUs and GPUs each actor reserves.
 
-The pools of one phase must fit the cluster together: Ray Data never yields a row from a graph whose last stage
-cannot be scheduled.
+All pools of one phase must fit the cluster at the same time: Ray Data yields no row at all from a graph whose last
+stage cannot be scheduled.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from lp_ray.runtime.graph import Graph, StageType
 # Ray may put all guests (detectors, NVENC's encoders) on one GPU, or spread them over all, before or after the
 # engine's actors. With these shares every such choice leaves room for the rest, and no GPU gets two engine actors.
 ENGINE_GPUS_BESIDE = 0.6
-"""GPUs of an engine actor where guests use them too; 1 otherwise."""
+"""GPUs that an engine actor reserves if guests use the GPUs too; otherwise it reserves 1."""
 GUEST_GPUS = 0.05
 MAX_GUESTS = 8
-"""Guests of one phase: what one GPU carries beside an engine, about 1 GB each."""
+"""The most guests in one phase: as many as one GPU can hold beside an engine, at about 1 GB each."""
 
 RAY_GRAINS = 10_000
-"""Parts of a CPU that Ray counts in."""
+"""Ray counts CPUs in fractions of 1 / RAY_GRAINS."""
 
 GROWTH = 8
-"""How many times its size a cluster is thought to grow to, where nobody says what it may grow to."""
+"""Factor by which a cluster is assumed to grow if no maximum size is set."""
 
 KNOBS = ("actors", "cpus", "gpus")
-"""What may be set of a pool."""
+"""The settings of a pool."""
 
 Overrides = Mapping[str, Mapping[str, float | None]]
-"""Stage name -> what the user sets of its pool; None is derived."""
+"""Stage name -> the user's settings of its pool. A value of None is derived."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Actors of one stage; `cpus` and `gpus` are what each of them reserves.
+    """The actors of one stage. Each of them reserves `cpus` and `gpus`.
 
-    The pool begins with `actors`, keeps `least` of them and grows to `most`; None: it stays as it is.
+    The pool starts with `actors`, never shrinks below `least` and grows up to `most`. None: its size does not change.
     """
 
     actors: int
@@ -51,7 +51,7 @@ class Pool:
 
     @property
     def ceiling(self) -> int:
-        """The most actors that it ever has."""
+        """The largest number of actors that the pool may have."""
         return self.most or self.actors
 
 
@@ -62,12 +62,12 @@ Pools = dict[str, Pool]
 def derive_pools(
     phases: Sequence[Graph], cpus: float, gpus: float, devices: Devices, overrides: Overrides | None = None
 ) -> Pools:
-    """Size the pools from the cluster's totals and from what the stages declare.
+    """Size the pools from the cluster's total CPUs and GPUs and from the stages' declarations.
 
-    On a GPU engine stages get one actor per GPU; on CPUs the engine and the stages around it share the cores. Other
-    parts of a stage that run on a GPU are guests there: they share one with the engine.
-    `overrides[stage]` may set `actors`, `cpus` and `gpus`.
-    Raises RefusedError when a GPU is missing or a phase cannot fit.
+    On GPUs, each engine stage gets one actor per GPU. On CPUs, the engine stage and the other stages share the cores. A
+    stage that runs another part (a detector, an encoder) on a GPU is a guest: it shares a GPU with the engine.
+    `overrides[stage]` may set `actors`, `cpus` and `gpus`. Raises RefusedError if a GPU is missing or a phase does not
+    fit the cluster.
     """
     _check_gpus(gpus, devices)
     pools: Pools = {}
@@ -86,10 +86,10 @@ def derive_pools(
 
 
 def let_grow(now: Pools, full: Pools, fixed: Collection[str] = ()) -> Pools:
-    """Return pools that begin as `now`, follow nodes that leave down to one actor, and nodes that join up to `full`.
+    """Return pools that start as `now`, shrink to one actor when nodes leave, and grow up to `full` when nodes join.
 
-    Ray Data grows a pool while there is work and the cluster has room, and takes idle actors out of a pool whose
-    share the cluster has no more. `fixed` stages keep the number of actors that the user gave them.
+    Ray Data adds actors while there is work and the cluster has room. It removes idle actors when the cluster no longer
+    has room for them. Stages in `fixed` keep the number of actors that the user set.
     """
     return {
         stage: pool if stage in fixed else replace(pool, least=1, most=max(pool.actors, full[stage].actors))
@@ -98,7 +98,7 @@ def let_grow(now: Pools, full: Pools, fixed: Collection[str] = ()) -> Pools:
 
 
 def one_of_each(pools: Pools, fixed: Collection[str] = ()) -> Pools:
-    """Return what a cluster that has no nodes yet begins with: one actor a stage, whose demand makes nodes start."""
+    """Return pools with one actor per stage, for a cluster without nodes: this demand makes nodes start."""
     return {stage: pool if stage in fixed else replace(pool, actors=1) for stage, pool in pools.items()}
 
 
@@ -130,7 +130,7 @@ def _gpus(stage: StageType, devices: Devices, guests: bool) -> float:
 
 
 def _count(stage: StageType, cpus: float, gpus: float, devices: Devices) -> int:
-    """Actors of a stage: the heavy CPU stages share what the engine leaves."""
+    """Return the number of actors of a stage. CPU stages share the cores that the engine actors leave."""
     whole = max(1, int(cpus))
     if not devices[Part.ENGINE].is_gpu:
         return max(1, int(whole * stage.share.on_cpu))
@@ -144,7 +144,7 @@ def _overridden(pools: Pools, overrides: Overrides) -> Pools:
     for stage, values in overrides.items():
         given = {name: value for name, value in values.items() if value is not None}
         if stage not in pools:
-            if not given:  # a stage that other jobs add
+            if not given:  # a stage that only other jobs add
                 continue
             raise RefusedError(f"pools.{stage}: no such stage{nearest(stage, pools)} (stages: {', '.join(pools)})")
         if unknown := set(given) - set(KNOBS):
@@ -169,7 +169,7 @@ def _check_fit(phase: Graph, pools: Pools, cpus: float, gpus: float) -> None:
 
 
 def _check_beside(phase: Graph, pools: Pools) -> None:
-    """Refuse shares of GPUs that fit in sum but, as Ray may place them, leave no GPU with room for the engine."""
+    """Refuse GPU shares that fit in total, but that Ray may place so that no GPU has room left for the engine."""
     engine = phase.engine_stage
     guests = [stage.name for stage in phase.stages if stage.name != engine and pools[stage.name].gpus]
     taken, wanted = sum(pools[name].actors * pools[name].gpus for name in guests), pools[engine].gpus

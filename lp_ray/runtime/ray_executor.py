@@ -1,4 +1,4 @@
-"""Graphs on Ray Data: only tiny rows reach the driver; pictures travel between actors through the object store."""
+"""Runs graphs on Ray Data. The driver only sees tiny rows; pictures move between actors through the object store."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from lp_ray.runtime.worker import finish
 from lp_ray.stages.contract import Bench, Task
 
 BLOCK_BYTES = 16 << 20
-"""Below the size of a chunk, so that every chunk leaves its actor as soon as it is made."""
+"""Smaller than a chunk, so that an actor hands out every chunk as soon as it is made."""
 
 ROWS_PER_ACTOR = 10_000
-"""Rows that one run of a graph holds for each of its engine actors: about 15 MB of input blocks, and hours of work
-between two starts of the actors."""
+"""Number of rows per engine actor in one run of a graph: about 15 MB of input blocks, and hours of work before the
+actors have to start again."""
 
 STALL_S = 3600.0
-"""Seconds without any progress after which a graph is given up, or, where nodes are gone, begun anew."""
+"""Seconds without progress after which a graph is given up, or, if nodes were lost, started again."""
 
 
 class RayExecutor:
@@ -42,7 +42,7 @@ class RayExecutor:
     def __init__(
         self, bench: Bench, pools: Pools, resize: Callable[[], Pools] | None = None, stall_s: float = STALL_S
     ) -> None:
-        """`resize` gives the pools for what is left of the cluster when nodes are gone."""
+        """`resize` returns pools for the remaining cluster after nodes were lost."""
         self._bench = bench
         self._pools = pools
         self._nodes = living_nodes()
@@ -84,7 +84,7 @@ class RayExecutor:
         return RayFinishers(task)
 
     def _regroup(self) -> bool:
-        """Fit the pools to the nodes that are left; say whether any is gone."""
+        """Fit the pools to the nodes that are alive. Return whether any node was lost."""
         nodes, before = living_nodes(), self._nodes
         if gone := not before <= nodes:
             self._pools, self._nodes = self._resize(), nodes
@@ -92,9 +92,9 @@ class RayExecutor:
 
 
 def make_blocks(rows: Sequence[Row], graph: Graph, n_actors: int) -> list[list[Row]]:
-    """Cut rows, ordered by group, into blocks: those of one group stay together where they can.
+    """Cut rows, ordered by group, into blocks. Rows of one group stay together where possible.
 
-    Blocks are small enough to keep `n_actors` busy, and never over the graph's `block_rows`.
+    Blocks are small enough to keep `n_actors` busy, and never hold more than the graph's `block_rows`.
     """
     limit = min(graph.block_rows, max(1, len(rows) // (4 * n_actors)))
     blocks: list[list[Row]] = []
@@ -107,7 +107,7 @@ def make_blocks(rows: Sequence[Row], graph: Graph, n_actors: int) -> list[list[R
 
 
 def configure_ray_data(stall_s: float = STALL_S) -> None:
-    """Set what graphs rely on: see docs/architecture.md, "Measured on Ray"."""
+    """Set the options of Ray Data that the graphs rely on: see docs/architecture.md, "Measured on Ray"."""
     context = DataContext.get_current()
     context.execution_no_progress_timeout_s = stall_s
     context.target_max_block_size = BLOCK_BYTES
@@ -117,7 +117,7 @@ def configure_ray_data(stall_s: float = STALL_S) -> None:
 
 
 def strategy(pool: Pool) -> ActorPoolStrategy:
-    """Return a pool as Ray Data takes it."""
+    """Return the Ray Data strategy of a pool."""
     return ActorPoolStrategy(min_size=pool.least or pool.actors, max_size=pool.ceiling, initial_size=pool.actors)
 
 
@@ -131,7 +131,7 @@ def _dataset(blocks: Sequence[Sequence[Row]]) -> Dataset:
 
 
 def _table(rows: Sequence[Row]) -> pa.Table:
-    """Input rows hold no arrays, so that a block is an ordinary table."""
+    """Return input rows as a table. They hold no arrays, so an ordinary table is enough."""
     batches = [row.to_batch() for row in rows]
     return pa.table({name: np.concatenate([batch[name] for batch in batches]).tolist() for name in batches[0]})
 

@@ -1,4 +1,4 @@
-"""Every private name of Ray that the package uses, in one place: what to look at when Ray is updated (seen on 2.60)."""
+"""All private names of Ray that the package uses, in one place. Check them when Ray is updated (last checked: 2.60)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def map_blocks(
     gpus: float,
     whole_blocks: bool,
 ) -> Dataset:
-    """Add actors that are called with one row after the other, or with all rows of a block.
+    """Add actors to a dataset. An actor is called with one row at a time, or with all rows of a block.
 
-    Not `map_batches`: it wants a batch size wherever GPUs are asked for, to which it then gathers blocks.
+    `map_batches` cannot be used: if GPUs are requested, it needs a batch size, and it then gathers blocks to that size.
     """
     return graph.map_batches_internal(
         actor,

@@ -1,4 +1,5 @@
-"""One stage at work: what a row means for the stage, the clock, the metrics, and what an error means for the row."""
+"""Runs one stage: calls it for each row, measures its time, counts metrics, and turns an error into a failure of the
+row."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 class Worker:
-    """A stage, made at once, that answers every row with rows: an error is a row with a `Failure`, and goes no further.
+    """A stage that answers every row with rows. An error becomes a row with a `Failure`, which later stages pass on.
 
-    What the stage cannot be made for (a weight that is not there, a GPU that does not work) is the answer to every row.
+    If the stage cannot be built (a missing weight, a GPU that does not work), this failure is the answer to every row.
     """
 
     def __init__(self, kind: type[Stage[Any, Any]], bench: Bench) -> None:
@@ -35,7 +36,7 @@ class Worker:
             self._broken = Failure.of(kind.name, error)
 
     def rows(self, row: Row) -> Iterator[Row]:
-        """Yield what becomes of a row."""
+        """Yield the rows that the stage makes of a row, or one row with the failure."""
         kind, seconds = self._kind, row.trace.seconds
         failure = row.trace.failure or self._broken
         if failure is not None:
@@ -48,7 +49,7 @@ class Worker:
                 spent = self._note(started)
                 n_made += 1
                 yield replace(_checked(made, kind), trace=Trace(seconds | {kind.name: spent}))
-                del made  # else it would be held while the next one is made
+                del made  # else this frame would hold it while the next one is made
                 seconds, started = {}, time.perf_counter()
             if not n_made:
                 raise RuntimeError(f"stage {kind.name} gave no row for {row}")
@@ -64,7 +65,7 @@ class Worker:
 
 
 class _Metered:
-    """Makes a stage's engine, whose busy time is counted. Picklable, as a `CreateEngine` must be."""
+    """Creates a stage's engine and counts its busy time. Picklable, as a `CreateEngine` must be."""
 
     def __init__(self, bench: Bench, stage: str) -> None:
         self._create, self._stage = bench.create, stage
@@ -74,7 +75,7 @@ class _Metered:
 
 
 def failure_of(name: str, error: Exception) -> Failure:
-    """Say what an error means, and log one that nobody raised on purpose with its traceback."""
+    """Return the failure for an error. Log an unexpected error with its traceback."""
     failure = Failure.of(name, error)
     if failure.is_unexpected:
         logger.error("an unexpected error in %s\n%s", name, failure.traceback)
