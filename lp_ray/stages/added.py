@@ -1,4 +1,4 @@
-"""Stages that a job adds by name: filters, or what another package brings. Each stands behind the stage it names."""
+"""Stages that a job adds by name: filters, or stages from other packages. Each names the stage that it follows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ StageType = type[Stage[Any, Any]]
 
 
 class AddedStage(Stage[Any, Any]):
-    """What a stage that is added declares besides: it takes the rows that `after` gives, and gives such rows.
+    """Base class of an added stage. It takes the rows that stage `after` gives, and gives rows of the same type.
 
-    Its parameters, which the job's setting `stages` holds under its name, are in `bench.settings.parameters(name)`.
+    The job's setting `stages` holds its parameters under its name; read them from `bench.settings.parameters(name)`.
     """
 
     after: ClassVar[str]
@@ -24,13 +24,13 @@ class AddedStage(Stage[Any, Any]):
 
 
 STAGES: Registry[StageType] = Registry("stages", "lp_ray.stages", {})
-"""Stages that may be added, by name."""
+"""The stages that a job may add, by name."""
 
 
 def place_added(graph: str, stages: tuple[StageType, ...], added: Sequence[StageSpec]) -> tuple[StageType, ...]:
-    """Return the stages of a graph with those added that follow one of them, in the order they are listed.
+    """Return the stages of a graph, with each added stage after the stage that it names, in the order of `added`.
 
-    Raises RefusedError for a stage that is not known.
+    Raises RefusedError for an unknown stage.
     """
     placed = list(stages)
     for spec in added:

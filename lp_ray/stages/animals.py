@@ -1,10 +1,10 @@
-"""The faces of animals in source pictures: looked for once, however many pairs, actors and jobs share them.
+"""Finds the faces of animals in source pictures, only once for all pairs, actors and jobs that share a picture.
 
-X-Pose takes seconds and 0.4 TFLOP a picture on a CPU, so what a detector that `remembers` found is kept beside the
-motion templates: a rerun, or another actor, reads a few hundred bytes instead.
+X-Pose takes seconds and 0.4 TFLOP per picture on a CPU. So the faces found by a detector that `remembers` are stored
+beside the motion templates; a rerun or another actor reads a few hundred bytes instead.
 
-File format: JSON, a list of {"score": s, "points": [[x, y], ...]}, pixels of the picture in the size its pairs work
-on, best face first; an empty list where there is none.
+File format: JSON, a list of {"score": s, "points": [[x, y], ...]}, best face first. Points are in pixels of the picture
+in the size at which its pairs use it. The list is empty if there is no face.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import SourceRef
 
 MIN_SIDE = 4.0
-"""Pixels of the longer side of a face's bounds under which points are no landmarks."""
+"""In pixels: if the longer side of a face's bounds is shorter, its points do not count as landmarks."""
 
 
 class AnimalFinder:
-    """A job's detector of animals, with a memory. Its network is loaded when the first picture asks for it."""
+    """A job's animal detector with stored answers. It loads its network when the first picture needs it."""
 
     def __init__(self, settings: Settings) -> None:
         self._spec = settings.animal_detector
@@ -38,9 +38,9 @@ class AnimalFinder:
         self._detector: Landmarker | None = None
 
     def find(self, image: Image, source: SourceRef, framing: SourceFraming) -> list[Face]:
-        """Return the faces of a source's picture (already limited by `framing`), best first.
+        """Return the faces in a source's picture (already limited by `framing`), best first.
 
-        Raises NoFaceError where there is none, RefusedError as `create_landmarker`.
+        Raises NoFaceError if there is none, and RefusedError as `create_landmarker` does.
         """
         self._identity = self._identity or identify_landmarker(self._spec)
         faces = self._remembered(image, source, framing) if self._identity.remembers else self._look(image)

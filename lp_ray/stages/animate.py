@@ -1,4 +1,4 @@
-"""Stage `animate` (engine): a span of a pair in, its animated frames out, a chunk at a time."""
+"""Stage `animate` (engine): takes a span of a pair and gives its animated frames, one chunk at a time."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class AnimatePairs(Stage[SourcedSpan, AnimatedChunk]):
             chunk = AnimatedChunk(work, index, row.facts, _stack_facts(made), _stack_images(made), row.to_crop)
             del made
             yield chunk
-            del chunk  # else it would be held while the next one is made
+            del chunk  # else this frame would hold it while the next one is made
 
     def _prepare(self, row: SourcedSpan) -> list[Any]:
-        """Return what is prepared of each face; a picture's is kept for the pairs that follow."""
+        """Return the prepared faces of a source. Those of a picture are kept for the following pairs."""
         if row.work.source.is_video:
             return [self._engine.prepare(SourceCrops(np.array(row.crops), np.array(row.points), is_video=True))]
         key = (row.work.source.key, row.to_crop.tobytes(), row.crops.shape)
@@ -62,7 +62,7 @@ class AnimatePairs(Stage[SourcedSpan, AnimatedChunk]):
         return [self._engine.prepare(face) for face in faces]
 
     def _direct(self, work: PairWork) -> Any:
-        """Return the pair's motion; a source video's chunks share it."""
+        """Return the pair's motion. It is kept, because a source video comes as many rows of the same pair."""
         if work.pair_id != self._directed_key:
             self._directed = self._engine.direct(self._motion(work), work.options)
             self._directed_key = work.pair_id

@@ -1,8 +1,8 @@
-"""What a stage is: declared once, for whatever runs it.
+"""The contract of a stage. Every stage declares itself once, and works under any executor.
 
 The pools, the columns of seconds, the plan's report and both executors read these declarations. A stage's `work` takes
-a row and yields rows, or raises: an error of the package's own is the row's, any other a mistake. It knows no clock, no
-metrics and no `try`; `lp_ray.runtime.worker` has these.
+a row and yields rows, or raises. An error of this package's own classes is the row's failure; any other error is a bug.
+A stage contains no clock, no metrics and no `try`: `lp_ray.runtime.worker` does all that.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ Out = TypeVar("Out", bound=Row)
 
 @dataclass(frozen=True)
 class Share:
-    """The part of a cluster's CPUs that actors of a stage are counted by: where the engine runs on the CPU, and where
-    it runs on GPUs (then of what the engine's actors leave)."""
+    """The share of a cluster's CPUs by which the actors of a stage are counted.
+
+    `on_cpu` applies if the engine runs on the CPU. `beside_gpus` applies if it runs on GPUs; it is then the share of
+    the CPUs that the engine's actors leave.
+    """
 
     on_cpu: float = 0.1
     beside_gpus: float = 0.25
@@ -33,22 +36,22 @@ class Share:
 
 @dataclass(frozen=True)
 class Bench:
-    """What a stage is built from. Small and picklable: every actor gets one."""
+    """What a stage is built from. It is small and picklable, because every actor gets one."""
 
     settings: Settings
     engine: EngineIdentity
     create: CreateEngine = create_engine
 
     def make_engine(self) -> Engine:
-        """Build the engine, weights loaded. Raises as `lp_ray.engine.factory.create_engine`."""
+        """Build the engine and load its weights. Raises as `lp_ray.engine.factory.create_engine` does."""
         return self.create(self.settings.engine)
 
 
 @dataclass(frozen=True)
 class Task:
-    """Work that is done once for a key, when all its pieces are there: `run` raises as a stage's `work` does.
+    """Work done once for a key, when all its pieces are there. `run` raises as a stage's `work` does.
 
-    A `timed` one is given, last, a function that counts the seconds since it began.
+    If `timed`, `run` gets one more argument, the last: a function that returns the seconds since the task began.
     """
 
     name: str
@@ -57,29 +60,30 @@ class Task:
 
 
 class Stage(ABC, Generic[In, Out]):
-    """One step of a graph. An actor makes one, and hands it row after row."""
+    """One step of a graph. An actor builds one stage and passes it one row after the other."""
 
     name: ClassVar[str]
-    """Its word in pools, seconds, metrics and failures."""
+    """The stage's name in pools, seconds, metrics and failures."""
     takes: ClassVar[type[Row]]
     gives: ClassVar[type[Row]]
     uses: ClassVar[frozenset[Part]] = frozenset()
-    """Parts that may need a GPU."""
+    """The parts of the stage that may need a GPU."""
     share: ClassVar[Share] = Share()
     sheltered: ClassVar[bool] = False
-    """Whether it opens inputs: after an actor's death it works in a child process, whose next death names its input."""
+    """Whether the stage opens inputs. After an actor died, such a stage works in a child process, so that a second
+    death tells which input caused it."""
     looks_ahead: ClassVar[bool] = False
-    """Whether an actor computes a row ahead of what is taken from it."""
+    """Whether an actor computes the next row before the last one is taken."""
 
     @abstractmethod
     def __init__(self, bench: Bench) -> None:
-        """Load what all rows need."""
+        """Load everything that all rows need."""
 
     @abstractmethod
     def work(self, row: In) -> Iterator[Out]:
-        """Yield what becomes of a row, one row or more. Raises an InputError for what is wrong with it."""
+        """Yield one or more rows made from `row`. Raises an InputError if something is wrong with the row's input."""
 
     @classmethod
     def input_of(cls, row: In) -> str:
-        """Name the input that a row opens, for a stage that is sheltered."""
+        """Return a name of the input that a row opens. A sheltered stage must override this method."""
         raise TypeError(f"{cls.__name__} is sheltered and does not name its inputs")

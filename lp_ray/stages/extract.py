@@ -1,4 +1,4 @@
-"""Stage `extract` (engine): tracked frames in, their motion into the template store's staging."""
+"""Stage `extract` (engine): takes tracked frames and writes their motion to the template store's staging."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lp_ray.stages.contract import Bench, Share, Stage
 from lp_ray.stages.rows import StagedMotion, TrackedChunk
 
 TO_CROP = "to_crop"
-"""Array of a source video's template: the 2 x 3 matrix from each frame to its crop of 512."""
+"""Array in a source video's template: the 2 x 3 matrix from each frame to its crop of 512."""
 CROP_POINTS = "crop_points"
-"""Array of a source video's template: its landmarks in each crop, K x D."""
+"""Array in a source video's template: the landmarks in each crop, K x D."""
 
 
 class ExtractMotion(Stage[TrackedChunk, StagedMotion]):

@@ -1,4 +1,4 @@
-"""A filter is a stage that lets rows through or leaves their pair out, with a reason and a score."""
+"""Filters: stages that pass rows on, or leave a pair out with a reason and a score."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from lp_ray.stages.contract import Out, Stage
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a row is kept; the score that this was judged by, and the reason in words for one that is not."""
+    """A filter's decision on a row: whether to keep it, the score behind the decision, and the reason if it is not
+    kept."""
 
     keep: bool
     score: float | None = None
@@ -20,14 +21,15 @@ class Verdict:
 
 
 class Filter(Stage[Out, Out]):
-    """Base of filters: `judge` decides. The first row of a pair that is not kept makes the pair `filtered`."""
+    """Base class of filters. A subclass decides in `judge`. A pair is `filtered` as soon as one of its rows is not
+    kept."""
 
     @abstractmethod
     def judge(self, row: Out) -> Verdict:
-        """Say whether a row is kept."""
+        """Decide whether to keep a row."""
 
     def work(self, row: Out) -> Iterator[Out]:
-        """Yield the row as it came. Raises FilteredError for one that is not kept."""
+        """Yield the row unchanged. Raises FilteredError if it is not kept."""
         verdict = self.judge(row)
         if not verdict.keep:
             raise FilteredError(verdict.reason, verdict.score)

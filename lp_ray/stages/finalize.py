@@ -1,4 +1,4 @@
-"""Finalize: staged pieces become one template or one video with its row. Plain functions, safe to run again."""
+"""Finalize tasks: join staged pieces into a template, or into a video with its row. Plain functions, safe to repeat."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ DRIVING, SOURCE = "driving", "source"
 
 
 def finalize_template(settings: Settings, engine: str, digests: tuple[str, str], key: str, facts: ClipFacts) -> None:
-    """Join the staged motion of a clip into its template file; the first of two equal writers wins.
+    """Join the staged motion of a clip into its template file. If two jobs write the same template, the first one wins.
 
-    `digests` are the engine's and the landmarker's. The staging of the key is gone afterwards.
+    `digests` are those of the engine and the landmarker. Afterwards the staging of the key is removed.
     """
     layout = settings.template_layout
     try:
         if not storage.exists(layout.template(key)):
             _join_template(layout, key, facts, engine, digests)
     except InputError:
-        if not storage.exists(layout.template(key)):  # else another job was first
+        if not storage.exists(layout.template(key)):  # else another job wrote it first
             storage.delete_prefix(layout.staged(key))
             raise
     storage.delete_prefix(layout.staged(key))
@@ -71,15 +71,14 @@ def _parts(layout: TemplateLayout, key: str, n_parts: int) -> Iterator[MotionFra
 
 
 def finalize_pair(settings: Settings, work: PairWork, row: ResultRow, elapsed: Callable[[], float]) -> ResultRow:
-    """Join a pair's staged segments, add the sound, put the result, then its row, then drop the staging.
+    """Join a pair's staged segments, add the sound, write the result, then its row, then remove the staging.
 
-    `row` holds what is known already; the answer adds what the finished file says of itself, and the seconds that
-    `elapsed` counts. The staging of a pair that failed is left, for this task may be tried again. Raises
-    LeaseLostError.
+    `row` holds the columns known so far. The returned row adds the facts of the finished file and the seconds that
+    `elapsed` returns. If the task fails, the staging stays, because the task may run again. Raises LeaseLostError.
     """
     layout = settings.output_layout
     written = read_row(layout, work.pair_id)
-    if written is not None:  # this task died after its row: only the staging was left to drop
+    if written is not None:  # an earlier attempt died after writing the row: only the staging is left
         storage.delete_prefix(layout.staged(work.pair_id))
         return written
     with TemporaryDirectory(prefix="lp_ray-join-") as folder:
@@ -97,7 +96,7 @@ FINALIZE_PAIR = Task("finalize", finalize_pair, timed=True)
 
 @contextmanager
 def _sound(settings: Settings, work: PairWork) -> Iterator[AudioCut | None]:
-    """Give the sound of whom the options name first, or of the other where that one has none."""
+    """Yield the sound of the driving or the source, in the order that the options give: the first that has any."""
     order = {"driving": (DRIVING, SOURCE), "source": (SOURCE, DRIVING), "none": ()}[work.options.audio]
     with ExitStack() as stack:
         for whose in order:
@@ -127,7 +126,8 @@ def _sound_of(settings: Settings, work: PairWork, whose: str) -> Iterator[AudioC
 
 
 def _repeat(work: PairWork, driving: Length) -> Repeat | None:
-    """Return how a driving's sound goes again: as its pictures do beside a longer source video."""
+    """Return how to repeat a driving's sound: as its pictures are repeated for a longer source video; None if not at
+    all."""
     policy = work.options.driving_length
     if not work.source.is_video or driving.n_frames == 1 or policy not in ("loop", "ping-pong"):
         return None
@@ -141,7 +141,7 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
     with _sound(settings, work) if made.has_sound else nullcontext() as sound:
         facts = made.join(segments, output, work.fps, work.n_frames, sound)
     sidecars = {f"{name}_uri": _join_sidecar(layout, work, name, folder) for name in settings.sidecars}
-    check_holder(layout.lease, settings.run)  # nothing becomes visible for a job that was taken for dead
+    check_holder(layout.lease, settings.run)  # a job that lost its lease must not make results visible
     compared = _join_comparison(settings, layout, work, folder) if work.options.comparison else None
     uri = layout.result(work.pair_id, made.suffix)
     storage.put_file(output, uri)
@@ -162,7 +162,7 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
 
 
 def _join_comparison(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> str:
-    """A comparison is a video with the pair's sound, also where the result is a GIF or an archive of frames."""
+    """Write the comparison: a still if the result is a still, else a video with the pair's sound."""
     shown = FORMATS.get(work.comparison_format)
     parts = [layout.compared_segment(work.pair_id, index, shown.segment_suffix) for index in range(work.n_chunks)]
     output, uri = folder / f"comparison{shown.suffix}", layout.comparison(work.pair_id, shown.suffix)

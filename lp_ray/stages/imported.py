@@ -1,4 +1,4 @@
-"""Drivings that are motion templates already: LivePortrait's own `.pkl` files, and our `.npz`."""
+"""Import drivings that are motion templates already: LivePortrait's `.pkl` files and this package's `.npz` files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from lp_ray.plan.work import ClipRef
 from lp_ray.stages.contract import Task
 
 PART_FRAMES = 256
-"""Frames copied at a time: a long template is never whole in memory."""
+"""Number of frames copied at a time, so that a long template is never whole in memory."""
 
 
 def import_template(settings: Settings, key: str, driving: ClipRef) -> None:
-    """Read a template file safely and store it under a key of ours.
+    """Read a template file safely and store it in the template store under `key`.
 
-    Raises InputError, UnsupportedError for another engine's motion.
+    Raises InputError, and UnsupportedError for another engine's motion.
     """
     with (
         storage.local_copy(driving.uri, settings.limits, driving.version) as path,
@@ -50,7 +50,7 @@ IMPORT_TEMPLATE = Task("template", import_template)
 
 
 def _read(path: Path, driving: ClipRef, limits: Limits) -> tuple[TemplateHeader, Iterator[MotionFrames]]:
-    """Return the header of the cut, and its motion piece by piece."""
+    """Return the header of the cut, and its motion in pieces."""
     if suffix_of(driving.uri) == ".pkl":
         header, frames = import_pickle(path.read_bytes(), limits)
         first, header = _cut(header, driving)

@@ -1,4 +1,4 @@
-"""Reading sources and templates the same way wherever a stage needs them."""
+"""Read sources and templates, in the same way for every stage."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ CLIP_CACHE = 2
 
 @dataclass(frozen=True)
 class Picture:
-    """A source picture as a pair works on it, and its own size."""
+    """A source picture in the size at which a pair uses it, and the size of the original."""
 
     image: Image
     facts: SourceFacts
 
 
 def read_picture(uri: str, framing: SourceFraming, limits: Limits, version: str = "", stated: bool = False) -> Picture:
-    """Read a portrait and limit its size; of a clip of one frame, or one `stated` to be a picture, the first frame.
+    """Read a portrait and limit its size. Of a clip of one frame, or `stated` to be a picture, read the first frame.
 
-    Raises InputError, UnsupportedError for another clip.
+    Raises InputError, and UnsupportedError for any other clip.
     """
     with storage.local_copy(uri, limits, version) as path:
         image = _first_frame(path, limits, stated) if is_video(path) else read_image(path, limits)
@@ -57,9 +57,9 @@ def _first_frame(path: Path, limits: Limits, stated: bool) -> Image:
 
 
 class OpenClips:
-    """Clips that an actor reads again and again, a piece at a time: fetched and probed once each.
+    """Clips that an actor reads piece by piece. Each is fetched and probed once.
 
-    Remote files are copied to local disk and removed when another clip takes their place.
+    Remote files are copied to the local disk; a copy is removed when another clip takes its place.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -69,7 +69,7 @@ class OpenClips:
     def get(
         self, uri: str, start_s: float | None = None, end_s: float | None = None, version: str = ""
     ) -> Clip | Still:
-        """Return the clip, or the picture, at a URI. Raises InputError, also when it has changed meanwhile."""
+        """Return the clip or the picture at a URI. Raises InputError, also if the file changed after it was opened."""
         key = (uri, start_s, end_s)
         if key not in self._open:
             while len(self._open) >= CLIP_CACHE:
@@ -79,7 +79,7 @@ class OpenClips:
                 path = stack.enter_context(storage.local_copy(uri, self._limits, version))
                 footage = open_footage(path, self._limits, start_s, end_s)
                 self._open[key] = footage, stack.pop_all()
-        elif storage.is_local(uri):  # read where it is: it may change between two pieces
+        elif storage.is_local(uri):  # a local file is read in place, so it may change between two pieces
             storage.check_version(uri, version)
         return self._open[key][0]
 
@@ -92,29 +92,29 @@ class OpenClips:
 
 
 class TemplateCache:
-    """Templates that an actor reads by range, each fetched once: the store may be remote."""
+    """Templates that an actor reads by ranges. Each is fetched once, because the store may be remote."""
 
     def __init__(self, root: str) -> None:
         self._layout = TemplateLayout(root)
         self._cached = Cache[TemplateReader]("template", TEMPLATE_CACHE)
 
     def get(self, key: str) -> TemplateReader:
-        """Return the template of a key. Raises InputError when it is gone."""
+        """Return the template of a key. Raises InputError if it does not exist."""
         return self._cached.get(key, lambda: self._fetch(key))
 
     def of_pair(self, work: PairWork) -> tuple[TemplateReader, TemplateReader | None]:
-        """Return a pair's driving motion, and a source video's own."""
+        """Return a pair's driving motion, and a source video's own motion or None."""
         return self.get(work.template_key), self.get(work.source_template) if work.source_template else None
 
     def _fetch(self, key: str) -> TemplateReader:
         with TemporaryDirectory(prefix="lp_ray-template-") as folder:
             path = Path(folder) / "template.npz"
             storage.fetch(self._layout.template(key), path, OURS)
-            return TemplateReader(path)  # it holds the file open: the name may go, and the space with the cache's entry
+            return TemplateReader(path)  # the reader keeps the file open; its space is freed when the cache drops it
 
 
 def driving_frames(work: PairWork, source: TemplateReader | None, driving: TemplateReader) -> Indices:
-    """Return which driving frame every frame of a pair takes."""
+    """Return the index of the driving frame for every frame of a pair."""
     own = None if source is None else Length(len(source), source.header.fps)
     whole = schedule(own, Length(len(driving), driving.header.fps), work.options.driving_length)
     return whole.driving[: work.n_frames]

@@ -1,6 +1,6 @@
-"""What travels between the stages: one dataclass for each kind of row.
+"""The rows that travel between the stages: one dataclass for each type of row.
 
-The rows that go in, `ClipRow` and `SpanRow`, are the plan's (`lp_ray.plan.work`).
+The rows that enter the graphs, `ClipRow` and `SpanRow`, are defined in `lp_ray.plan.work`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from lp_ray.plan.work import PairWork, SourceFacts
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What tracking a whole clip found out: `size` is its frames' (width, height), `crop` a driving's matrix to
-    512 x 512, row by row, or None for whole frames."""
+    """Facts found by tracking a whole clip.
+
+    `size` is the (width, height) of its frames. `crop` is a driving's matrix to 512 x 512, row by row; None: whole
+    frames.
+    """
 
     fps_numerator: int
     fps_denominator: int
@@ -30,10 +33,10 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class TrackedChunk(Row):
-    """Consecutive frames of a clip: their landmarks, and their crops for engines that look at pictures.
+    """Consecutive frames of a clip: their landmarks, and their crops for engines that need pictures.
 
-    Of a source video the landmarks are in pixels of its crop, and every frame has a matrix to it; of a driving they
-    are in pixels of the frame, and there are no matrices.
+    For a source video, landmarks are in pixels of the crop, and each frame has a matrix to its crop. For a driving,
+    landmarks are in pixels of the frame, and there are no matrices.
     """
 
     template_key: str
@@ -46,7 +49,7 @@ class TrackedChunk(Row):
 
 @dataclass(frozen=True)
 class StagedMotion(Row):
-    """A chunk of motion lies in the template store's staging, or the clip failed."""
+    """Says that a chunk of motion lies in the template store's staging, or that the clip failed."""
 
     template_key: str
     index: int
@@ -54,15 +57,15 @@ class StagedMotion(Row):
 
     @property
     def key(self) -> str:
-        """What pieces are collected under."""
+        """The key under which pieces are collected."""
         return self.template_key
 
 
 @dataclass(frozen=True)
 class SourcedSpan(Row):
-    """A span with its source: crops, landmarks in them (in a crop of 512), and matrices from the picture to the crop.
+    """A span with its source: crops, landmarks (in pixels of a crop of 512), and matrices from picture to crop.
 
-    Of a picture there is one row for each face, of a video one for each of the span's frames (one chunk then).
+    For a picture, the arrays have one entry per face. For a video, one per frame of the span, which then is one chunk.
     """
 
     work: PairWork
@@ -75,18 +78,18 @@ class SourcedSpan(Row):
 
     @property
     def pair_id(self) -> str:
-        """The pair it is of."""
+        """The pair that the span belongs to."""
         return self.work.pair_id
 
     @property
     def index(self) -> int:
-        """Its first chunk."""
+        """The index of its first chunk."""
         return self.start // self.work.chunk
 
 
 @dataclass(frozen=True)
 class AnimatedChunk(Row):
-    """Animated crops of one chunk, and what the engine says of each frame; `to_crop` as in SourcedSpan.
+    """The animated crops of one chunk, and the engine's facts of each frame. `to_crop` as in SourcedSpan.
 
     `frame_facts` are arrays of faces x n x ... (`lp_ray.engine.protocol.Frames`).
     """
@@ -100,7 +103,7 @@ class AnimatedChunk(Row):
 
     @property
     def pair_id(self) -> str:
-        """The pair it is of."""
+        """The pair that the chunk belongs to."""
         return self.work.pair_id
 
     @property
@@ -110,7 +113,7 @@ class AnimatedChunk(Row):
 
 @dataclass(frozen=True)
 class StagedSegment(Row):
-    """A chunk lies encoded in the output's staging, or the pair ended early."""
+    """Says that an encoded chunk lies in the output's staging, or that the pair ended early."""
 
     pair_id: str
     index: int
@@ -119,5 +122,5 @@ class StagedSegment(Row):
 
     @property
     def key(self) -> str:
-        """What pieces are collected under."""
+        """The key under which pieces are collected."""
         return self.pair_id

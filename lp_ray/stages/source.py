@@ -1,7 +1,7 @@
-"""Stage `source` (CPU): the source of each span, found and cropped once however many pairs share it.
+"""Stage `source` (CPU): finds and crops the source of each span, once for all pairs that share it.
 
-Of a picture one row with a crop for each face; of a video a row for each chunk of the span, its frames cropped as
-the source's own template says.
+For a picture it gives one row per span, with a crop of each face. For a video it gives one row per chunk of the span;
+the frames are cropped as the source's own template says.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from lp_ray.stages.rows import SourcedSpan
 
 @dataclass(frozen=True)
 class _Crops:
-    """See SourcedSpan."""
+    """The arrays and facts of a SourcedSpan."""
 
     images: NDArray[np.uint8]
     points: NDArray[np.float64]
@@ -76,7 +76,7 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
         yield _sourced(row.work, row.start, row.stop, found)
 
     def _video(self, row: SpanRow, framing: SourceFraming) -> Iterator[SourcedSpan]:
-        """Go through the span's frames once, a chunk at a time, cropped as the source's own template says."""
+        """Read the span's frames once, one chunk at a time, and crop them as the source's own template says."""
         work, span = row.work, Span(row.start, row.stop, row.work.chunk)
         clip = self._clips.video(work.source.uri, work.source.version)
         template = self._templates.get(work.source_template)
@@ -115,7 +115,7 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
             raise
 
     def _animals(self, image: Image, source: SourceRef, box: Box | None, framing: SourceFraming) -> list[Portrait]:
-        """A box is taken at its word, and a picture that is a crop already needs no face."""
+        """Return the animals in a picture. A box is trusted, and an uncropped picture (`crop` off) needs no face."""
         if not framing.crop:
             return [crop_whole(image, framing, self._size)]
         if box is not None:

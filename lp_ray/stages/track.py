@@ -1,7 +1,7 @@
-"""Stage `track` (CPU): a driving or a source video in, its landmarks and face crops out, chunk by chunk.
+"""Stage `track` (CPU): takes a driving or a source video and gives its landmarks and face crops, chunk by chunk.
 
-Two passes over the file keep memory flat in the clip's length: the first finds the face in every frame and
-spools the landmarks to disk, the second (only for engines that look at pictures) cuts the crops.
+It reads the file twice, so that memory does not grow with the clip. The first pass finds the face in every frame and
+writes the landmarks to disk. The second pass, only for engines that need pictures, cuts the crops.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lp_ray.stages.rows import ClipFacts, TrackedChunk
 
 @dataclass(frozen=True)
 class _Piece:
-    """What a chunk is made of: see TrackedChunk."""
+    """The arrays of a chunk: see TrackedChunk."""
 
     points: NDArray[np.float64]
     to_crop: NDArray[np.float64]
@@ -42,7 +42,7 @@ class _Piece:
 
 @dataclass(frozen=True)
 class _Driving:
-    """Frames as they are, one crop for the whole clip."""
+    """Tracks a driving: frames in their own size, and one crop for the whole clip."""
 
     framing: DrivingFraming
 
@@ -69,7 +69,7 @@ class _Driving:
 
 @dataclass(frozen=True)
 class _Source:
-    """Frames limited in size, each with a crop of its own."""
+    """Tracks a source video: frames of limited size, and a crop for each frame."""
 
     framing: SourceFraming
     tracks: bool = True
@@ -98,7 +98,7 @@ class _Source:
 
 
 class _Spool:
-    """Landmarks of a whole clip on disk, read by slices: pages of a memory map would stay and grow with the clip."""
+    """Landmarks of a whole clip on disk, read by slices. A memory map would not do: its pages stay in memory."""
 
     def __init__(self, file: Path, shape: tuple[int, ...]) -> None:
         self._file, self._shape = file, shape
@@ -116,7 +116,7 @@ class _Spool:
 
 @dataclass(frozen=True)
 class _Track:
-    """Landmarks of a whole clip, and in which frames there were none."""
+    """Landmarks of a whole clip, and the frames in which no face was found."""
 
     points: PointsOfClip
     missing: tuple[int, ...]
@@ -150,10 +150,10 @@ class TrackClips(Stage[ClipRow, TrackedChunk]):
             span = Span(0, len(track.points), settings.chunk_frames)
             facts = _facts(clip, track, span, role.crop(track.points, clip.size))
             for index, piece in enumerate(role.pieces(clip, track.points, span, self._needs_crops)):
-                if index == facts.n_chunks - 1:  # with the last chunk the template is whole
+                if index == facts.n_chunks - 1:  # the last chunk completes the template
                     storage.check_version(ref.uri, ref.version)
                 yield TrackedChunk(row.template_key, index, facts, piece.points, piece.to_crop, piece.crops)
-                del piece  # else it would be held while the next one is made
+                del piece  # else this frame would hold it while the next one is made
 
     def _find_faces(self, role: _Driving | _Source, clip: Footage, ref: ClipRef, spool: Path) -> _Track:
         if not role.tracks:
@@ -192,7 +192,7 @@ def _role(row: ClipRow, clip: Clip | Still) -> _Driving | _Source:
 
 
 def _stored(matrix: Matrix) -> Matrix:
-    """A matrix as the template keeps it, so that later stages cut the very same crop."""
+    """Return a matrix as the template stores it, so that later stages cut exactly the same crop."""
     return matrix.astype(np.float32).astype(np.float64)
 
 

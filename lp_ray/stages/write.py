@@ -1,4 +1,4 @@
-"""Stage `write` (CPU): animated crops in, pasted back and encoded into the output's staging."""
+"""Stage `write` (CPU): pastes animated crops back, encodes the frames and writes them to the output's staging."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from lp_ray.stages.rows import AnimatedChunk, StagedSegment
 
 @dataclass(frozen=True)
 class _Job:
-    """A chunk with what its pair's options say."""
+    """A chunk and the options of its pair."""
 
     chunk: AnimatedChunk
     framing: SourceFraming
@@ -44,7 +44,7 @@ class _Job:
 
     @property
     def first(self) -> int:
-        """Output frame that the chunk begins with."""
+        """The output frame that the chunk starts with."""
         return self.chunk.index * self.work.chunk
 
     @property
@@ -88,7 +88,8 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
         yield StagedSegment(work.pair_id, row.index, row.n_frames, row.facts)
 
     def _pictures(self, job: _Job) -> Iterator[Image]:
-        """Yield finished pictures one by one: a chunk of pasted-back frames would be many times its crops."""
+        """Yield finished pictures one by one: a whole chunk of pasted-back pictures takes many times the memory of its
+        crops."""
         if not job.work.options.paste_back:
             yield from job.chunk.frames[0]
             return
@@ -98,7 +99,7 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
             yield picture
 
     def _sources(self, job: _Job) -> Iterator[Image]:
-        """Yield the source's picture of every frame of the chunk, each an array of its own."""
+        """Yield the source's picture for every frame of the chunk; each is a separate array."""
         work, n_frames = job.work, job.chunk.n_frames
         if work.source.is_video:
             for frame in self._clips.video(work.source.uri, work.source.version).frames(job.first, n_frames):
@@ -109,7 +110,7 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
             yield picture.copy()
 
     def _pastes(self, job: _Job, frame: int, picture: Image) -> list[PasteBack]:
-        """Return what pastes each face of a frame: of a picture the same for all frames."""
+        """Return the paste-back of each face in a frame. For a picture it is the same in all frames."""
         shape = (picture.shape[0], picture.shape[1])
         if job.work.source.is_video:
             return [PasteBack(shape, invert(job.chunk.to_crop[frame]))]
@@ -122,14 +123,14 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
         return read_picture(source.uri, framing, self._limits, source.version, source.stated)
 
     def _comparisons(self, job: _Job) -> Iterator[Image]:
-        """Yield driving, source and result side by side; a motion template has no picture to show."""
+        """Yield driving, source and result side by side. A motion template has no picture, so its panel is left out."""
         drivings = self._driving_pictures(job)
         for i, (source, result) in enumerate(self._source_and_result(job)):
             panels = [source, result] if drivings is None else [drivings[i], source, result]
             yield side_by_side(panels, FRAME_SIZE)
 
     def _source_and_result(self, job: _Job) -> Iterator[tuple[Image, Image]]:
-        """Yield the crops of source and result, or the whole pictures where several faces move."""
+        """Yield the crops of source and result, or the whole pictures if several faces are animated."""
         if job.work.source.face == ALL_FACES:
             for source, result in zip(self._sources(job), self._pictures(job), strict=True):
                 yield fit(source, FRAME_SIZE), fit(result, FRAME_SIZE)
@@ -151,7 +152,7 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
 
 @contextmanager
 def _staging(uri: str) -> Iterator[Path]:
-    """Give a path to write to, and put what is there to `uri`."""
+    """Yield a path to write to; at the end, store that file at `uri`."""
     with TemporaryDirectory(prefix="lp_ray-segment-") as folder:
         path = Path(folder) / uri.rpartition("/")[2]
         yield path
