@@ -1,1 +1,1 @@
-"""What the driver works out before any work: inputs, pairs, keys, shards, and the typed work of each pair."""
+"""Plan a job on the driver before any work starts: inputs, pairs, keys, shards, and the typed work of each pair."""

@@ -1,4 +1,4 @@
-"""Which parts of a job run on which device: what pools are sized by."""
+"""The device of each part of a job. The sizes of the pools depend on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lp_ray.base.device import Device
 
 
 class Part(StrEnum):
-    """A part of a stage that may need a GPU; its value is the setting that says where it runs."""
+    """A part of a stage that may need a GPU. Its value is the setting that names its device."""
 
     ENGINE = "engine.device"
     DETECTOR = "detector.device"
@@ -18,10 +18,10 @@ class Part(StrEnum):
 
 
 Devices = Mapping[Part, Device]
-"""Where the parts of a job run; a part that is not there needs nothing."""
+"""The device of each part. A part that is missing needs no device."""
 
 ON_CPU = {Part.ENCODER: "x264"}
-"""What a setting says in place of `cpu`."""
+"""The setting's value for the CPU, where it is not `cpu`."""
 
 NVENC = Device("cuda")
-"""Where the encoder nvenc runs."""
+"""The device of the encoder nvenc."""

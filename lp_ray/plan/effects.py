@@ -1,4 +1,4 @@
-"""Options that have no effect in their pairs, taken out of all pairs at once before these get their keys."""
+"""Remove options that have no effect from all pairs at once, before the pairs get their keys."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ Marks = NDArray[np.bool_]
 def normalise_pairs(
     pairs: Pairs, source_videos: Marks, source_boxes: Marks, driving_templates: Marks, animal: bool
 ) -> tuple[Pairs, Counter[str]]:
-    """Return the pairs, in their order, under normalised options, and how many pairs each option was taken out of.
+    """Return the pairs with normalised options, in the same order, and how many pairs lost each option.
 
-    Marks are per row of the two manifests: sources that are videos, sources that have a box, drivings that are motion
-    templates; `animal` is the engine's variant. Counted are the lines of `ineffective`. What the content of a driving
-    decides (one frame, square frames) is not known yet and takes nothing out.
+    The marks are per row of the two manifests: sources that are videos, sources that have a box, drivings that are
+    motion templates. `animal`: the engine's variant is animal. The counter's keys are the lines of `ineffective`.
+    Options whose effect depends on the content of a driving (one frame, square frames) are kept, because the content is
+    not known yet.
     """
     columns = np.stack(
         [

@@ -1,4 +1,4 @@
-"""From a pair's options to how its source and its driving are cropped."""
+"""Turn a pair's options into the framing of its source and of its driving."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lp_ray.face.framing import DrivingFraming, SourceFraming
 
 
 def source_framing(options: PairOptions) -> SourceFraming:
-    """Return those of a pair's options that say how its source is cropped."""
+    """Return the source framing that a pair's options ask for."""
     return SourceFraming(
         max_dim=options.source_max_dim,
         division=options.source_division,
@@ -20,7 +20,7 @@ def source_framing(options: PairOptions) -> SourceFraming:
 
 
 def driving_framing(options: PairOptions, variant: str) -> DrivingFraming:
-    """Return those of a pair's options that say which part of its driving is looked at, for people or animals."""
+    """Return the driving framing that a pair's options ask for, for a variant (human or animal)."""
     return DrivingFraming(
         track=variant == "human" or options.flag_crop_driving_video,
         crop_square=options.flag_crop_driving_video,

@@ -1,7 +1,7 @@
-"""Inputs: the rows of the manifests with their keys, as columns.
+"""The rows of the source and driving manifests with their keys, as columns.
 
-A million rows are a few hundred MB of Arrow; what the stages get (`SourceRef`, `DrivingRef`) is made one at a time,
-when it is asked for.
+A million rows take a few hundred MB of Arrow memory. The objects that the stages get (`SourceRef`, `DrivingRef`) are
+made one at a time, on request.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from lp_ray.plan.work import DrivingRef, SourceRef
 STAGE = "plan"
 
 _AT_ONCE = 1 << 16
-"""Rows that are Python objects at a time."""
+"""Number of rows that are held as Python objects at a time."""
 _READERS = 16
 _CLOSELY = 20
-"""Missing inputs whose neighbours are looked at for what was meant: a listing or a request each."""
+"""For so many missing inputs, list neighbouring files to suggest what was meant; this costs a listing or a request
+each."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Sources of a job; `failures` are those, by row, that cannot be reached or animated."""
+    """The sources of a job. `failures` maps the row of a source that cannot be reached or animated to its failure."""
 
     keys: pa.Array
     uris: pa.Array
@@ -73,7 +74,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Drivings:
-    """Drivings of a job; `failures` are those, by row, that cannot be reached."""
+    """The drivings of a job. `failures` maps the row of a driving that cannot be reached to its failure."""
 
     keys: pa.Array
     uris: pa.Array
@@ -92,9 +93,9 @@ class Drivings:
 
 
 def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, variant: str) -> Sources:
-    """Turn source rows into references with keys; rows that cannot be reached or animated get a failure.
+    """Turn source rows into references with keys. A row that cannot be reached or animated gets a failure.
 
-    A row without a subject is of the engine's variant.
+    A row without a subject gets the engine's variant as its subject.
     """
     failures: dict[int, Failure] = {}
     uris = _locate(table["uri"], policy, failures)
@@ -104,7 +105,7 @@ def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, varian
     media = _joined(table["media"])
     guessed, stated = _look_like_videos(uris), media.is_valid().to_numpy(zero_copy_only=False)
     videos = np.where(stated, _is(media, "video"), guessed)
-    # What a file already tells stays out of the key: saying it in the manifest makes no other pair.
+    # If the manifest only repeats what the file tells, `media` stays out of the key: it is the same pair.
     against = pc.if_else(pa.array(videos != guessed), media, None)
     made = _keyed(keys.source_key, uris, tags, faces, boxes, subjects, against)
     sources = Sources(made, uris, faces, boxes, subjects, videos, tags, failures, stated)
@@ -117,7 +118,7 @@ def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, varian
 
 
 def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
-    """Say why a source cannot be animated by this engine, as far as its row tells."""
+    """Return why this engine cannot animate a source, judged by its row alone; None if nothing speaks against it."""
     if source.subject not in (variant, AUTO):
         remedy = "use engine=liveportrait engine.variant=animal" if source.subject == "animal" else "say subject=animal"
         return UnsupportedError(f"subject={source.subject} with engine={engine}, variant {variant}: {remedy}")
@@ -129,7 +130,7 @@ def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
 
 
 def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
-    """Turn driving rows into references with keys; rows that cannot be reached get a failure."""
+    """Turn driving rows into references with keys. A row that cannot be reached gets a failure."""
     failures: dict[int, Failure] = {}
     uris = _locate(table["uri"], policy, failures)
     tags = _versions(uris, table, failures)
@@ -140,7 +141,8 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
 
 
 def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, Failure]) -> pa.Array:
-    """Return each row's normalised URI, as typed where it has none; what may not be read gets a failure."""
+    """Return each row's normalised URI. A URI that is malformed or not allowed gets a failure; a malformed one stays as
+    typed."""
     pieces = []
     for first in range(0, len(typed), _AT_ONCE):
         uris = typed.slice(first, _AT_ONCE).to_pylist()
@@ -155,9 +157,9 @@ def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, 
 
 
 def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> pa.Array:
-    """Return each row's version tag; rows that nothing is found for get a failure.
+    """Return each row's version tag. A row whose file does not exist gets a failure.
 
-    A version in the manifest is taken at its word; for the other rows the store is asked.
+    A version in the manifest is trusted. For the other rows, the store is asked.
     """
     given = _joined(table["version"])
     lacking = pc.fill_null(pc.equal(given, ""), True).to_numpy(zero_copy_only=False)
@@ -176,7 +178,7 @@ def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> 
 
 
 def _look_like_videos(uris: pa.Array) -> NDArray[np.bool_]:
-    """Whether each source is a video: by its name, and by its content where a local picture may move."""
+    """Return which sources are videos: by name, or by content for local pictures of a format that may move."""
     videos = np.zeros(len(uris), np.bool_)
     with ThreadPoolExecutor(_READERS) as readers:
         for first in range(0, len(uris), _AT_ONCE):
@@ -189,7 +191,7 @@ def _look_like_videos(uris: pa.Array) -> NDArray[np.bool_]:
 
 
 def _moves(uri: str) -> bool | None:
-    """Whether a local picture moves; None where it cannot be read, which is told later."""
+    """Return whether a local picture moves; None if it cannot be read, which a later step reports."""
     path = storage.local_path(uri)
     try:
         return None if path is None else moves(Path(path))
@@ -213,11 +215,11 @@ def _is(column: pa.Array, word: str) -> NDArray[np.bool_]:
 
 
 def _filled(column: pa.ChunkedArray, default: str) -> pa.Array:
-    """Return a column of text with a default for what is null or empty."""
+    """Return a text column in which null and empty values are replaced by a default."""
     joined = _joined(column)
     return pc.if_else(pc.fill_null(pc.equal(joined, ""), True), default, joined)
 
 
 def _joined(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece, so that a row is found without a search."""
+    """Return a column as one contiguous array, so that a row is found without a search."""
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,10 +1,10 @@
-"""Keys: what makes two pieces of work the same.
+"""Keys: two pieces of work with the same key are the same work.
 
-A key is 32 hex digits of BLAKE2b over canonical JSON. Everything that changes a result is in its key, so a changed
-input, option, engine or weight never finds an old result; nothing else is, so a rerun finds its own.
+A key is 32 hex digits: BLAKE2b over canonical JSON. Everything that changes a result enters its key, so after a change
+of an input, option, engine or weight no old result is found. Nothing else enters the key, so a rerun finds its results.
 
-Of everything that has a default, only what differs from it is hashed: an option, a framing field or a setting that is
-added later changes no key that exists. So a default may never change by itself; where one must, EPOCH is raised.
+A value that has a default is hashed only if it differs from the default. So a new option, framing field or setting does
+not change existing keys. But a default must not change on its own: if one has to change, raise EPOCH.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 from lp_ray.contract.options import PairOptions
 
 EPOCH = 3
-"""Raised when keys are made in another way, or a default changes. Every result is made again then."""
+"""Raise this when keys are made in another way or a default changes. All results are then made again."""
 
 OUTPUT_VERSION = 3
-"""Raised when the code makes other videos from the same inputs outside the engine (crop, paste-back, encoder)."""
+"""Raise this when code outside the engine (crop, paste-back, encoder) makes other videos from the same inputs."""
 
 _BYTES = 16
 
@@ -32,7 +32,7 @@ def _digest(kind: str, *facts: object) -> str:
 
 
 def changed(values: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass whose value is not the default, nested ones likewise, by name."""
+    """Return the fields of a dataclass that differ from their defaults, by name; nested dataclasses likewise."""
     found = {}
     for field in fields(values):
         value = getattr(values, field.name)
@@ -52,42 +52,45 @@ def _given(**values: object) -> dict[str, object]:
 def source_key(
     uri: str, version: str, face: str, box: list[float] | None, subject: str, media: str | None = None
 ) -> str:
-    """Key of one source row: which picture, and which face of it; `media` where it is taken against its looks."""
+    """Return the key of a source row: which file and which face. `media` only if it contradicts what the file looks
+    like."""
     return _digest("source", uri, version, _given(face=face, box=box, subject=subject, media=media))
 
 
 def faces_key(source: str, detector_digest: str, max_dim: int, division: int) -> str:
-    """Key of the faces that a detector found in a source's picture, limited to a size."""
+    """Return the key of the faces that a detector found in a source picture of a limited size."""
     return _digest("faces", source, detector_digest, max_dim, division)
 
 
 def driving_key(uri: str, version: str, face: str, start_s: float | None, end_s: float | None) -> str:
-    """Key of one driving row: which clip, which face, which cut."""
+    """Return the key of a driving row: which clip, which face, which cut."""
     return _digest("driving", uri, version, _given(face=face, start_s=start_s or None, end_s=end_s))
 
 
 def template_key(
     clip: str, role: str, framing: Any, engine_digest: str, landmarker_digest: str, settings: Mapping[str, object]
 ) -> str:
-    """Key of a clip's motion template; `framing` is a dataclass, `settings` are those that differ from defaults."""
+    """Return the key of a motion template. `framing` is a dataclass; `settings` holds the settings that differ from
+    defaults."""
     return _digest("template", clip, role, changed(framing), engine_digest, landmarker_digest, dict(settings))
 
 
 def work_digest(engine_digest: str, landmarker_digest: str, settings: Mapping[str, object]) -> str:
-    """Digest of all that a job's pairs have in common besides inputs and options; `settings` as in `template_key`."""
+    """Return a digest of all that a job's pairs have in common besides inputs and options. `settings` as in
+    `template_key`."""
     return _digest("work", OUTPUT_VERSION, engine_digest, landmarker_digest, dict(settings))
 
 
 def options_json(options: PairOptions) -> str:
-    """Canonical JSON of all options of a pair, as the results carry it."""
+    """Return the canonical JSON of all options of a pair, as the results table holds it."""
     return json.dumps(asdict(options), sort_keys=True)
 
 
 def options_digest(options: PairOptions) -> str:
-    """Digest of a pair's options."""
+    """Return the digest of a pair's options."""
     return _digest("options", changed(options))
 
 
 def pair_key(source: str, driving: str, options: str, work: str) -> str:
-    """Key of a pair from the keys of its parts (`options` as `options_digest`): its `pair_id`."""
+    """Return the key of a pair, its `pair_id`, from the keys of its parts (`options` is an `options_digest`)."""
     return blake2b("\n".join((source, driving, options, work)).encode(), digest_size=_BYTES).hexdigest()

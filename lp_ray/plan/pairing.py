@@ -1,4 +1,4 @@
-"""Which source meets which driving: cross, zip, random, or an explicit manifest."""
+"""Decide which source is paired with which driving: by the rule cross, zip or random, or by a pairs manifest."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PairingRule = Literal["cross", "zip", "random"]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs as rows of the two manifests, in manifest order.
+    """Pairs as row numbers of the two manifests, in manifest order.
 
-    `option_sets[option_index[i]]` are the options of pair i: few distinct sets, however many pairs.
+    `option_sets[option_index[i]]` are the options of pair i. There are few distinct option sets, however many pairs.
     """
 
     source_index: NDArray[np.int64]
@@ -45,8 +45,8 @@ def pair_up(
 ) -> Pairs:
     """Pair sources and drivings by a rule.
 
-    `cross`: every source with every driving. `zip`: row i with row i, equal counts. `random`: `per_source`
-    different drivings for each source, the same ones for the same seed. Raises RefusedError.
+    `cross`: every source with every driving. `zip`: row i with row i; the counts must be equal. `random`: `per_source`
+    different drivings for each source; the same seed gives the same drivings. Raises RefusedError.
     """
     if rule == "cross":
         source, driving = np.divmod(np.arange(n_sources * n_drivings), n_drivings)
@@ -75,9 +75,9 @@ def pairs_from_manifest(
     driving_ids: Sequence[str] | pa.ChunkedArray,
     options: PairOptions,
 ) -> Pairs:
-    """Pairs of an explicit manifest, with its option columns laid over `options`.
+    """Return the pairs of a pairs manifest. Its option columns override `options`.
 
-    Raises RefusedError for an id that is in neither manifest, or a bad option, naming the row.
+    Raises RefusedError, which names the row, for a bad option or for an id that the manifests do not have.
     """
     source = _look_up(pairs, "source_id", source_ids)
     driving = _look_up(pairs, "driving_id", driving_ids)
@@ -87,7 +87,7 @@ def pairs_from_manifest(
     first, combination = distinct([pairs[name] for name in columns])
     sets: dict[PairOptions, int] = {}
     index = np.zeros(len(first), np.int64)
-    for code in np.argsort(first).tolist():  # as they first appear, so that the first bad row is named
+    for code in np.argsort(first).tolist():  # in order of first appearance, so that an error names the first bad row
         row = int(first[code])
         values = {name: pairs[name][row].as_py() for name in columns}
         index[code] = sets.setdefault(override(options, values, f"pairs manifest row {row}"), len(sets))
@@ -95,7 +95,7 @@ def pairs_from_manifest(
 
 
 def _random(n_sources: int, n_drivings: int, per_source: int, seed: int) -> tuple[NDArray[np.int64], ...]:
-    """Sample without replacement per source; a source's choice depends on the seed and its row alone."""
+    """Sample drivings without replacement per source. The choice for a source depends only on the seed and its row."""
     chosen = [
         np.sort(np.random.default_rng((seed, row)).choice(n_drivings, per_source, replace=False))
         for row in range(n_sources)

@@ -1,8 +1,8 @@
-"""The plan: what a job is going to do, worked out on the driver before any work starts.
+"""The plan of a job: what it is going to do. The driver makes the plan before any work starts.
 
-Manifests become pairs, pairs get keys, and keys say what is done already. Inputs that cannot even be named
-(missing file, scheme not allowed) fail here, each with its own reason. All that grows with the number of pairs is an
-array: a million pairs are a few hundred MB (`python -m benchmarks.plan`).
+Manifests become pairs, pairs get keys, and the keys tell which results exist already. An input that cannot be reached
+(missing file, scheme not allowed) fails here, each with its own reason. All data that grows with the number of pairs is
+in arrays: a million pairs take a few hundred MB (`python -m benchmarks.plan`).
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from lp_ray.plan.subjects import searched_pairs
 from lp_ray.plan.work import ClipRef, ClipRow, DrivingRef, SourceRef
 
 _NAMED = 10
-"""Repeats that a refusal names."""
+"""Number of repeated pairs that an error message names."""
 _AT_ONCE = 1 << 16
-"""Pairs that are Python objects at a time."""
+"""Number of pairs that are held as Python objects at a time."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What all pairs of a job share, as it enters the keys; `variant` is the engine's, human or animal.
+    """What all pairs of a job share and what enters their keys. `variant` is the engine's: human or animal.
 
-    `clips` and `pairs` hold the settings that change templates, and results, where they differ from their defaults.
+    `clips` and `pairs` hold the settings that change templates or results, if they differ from their defaults.
     """
 
     engine_digest: str
@@ -56,16 +56,17 @@ class Identity:
     pairs: Mapping[str, object] = field(default_factory=dict)
     variant: str = "human"
     animals_digest: str = ""
-    """Of what finds animals: in the keys of the pairs it finds the source of. Empty where no pair needs it."""
+    """Digest of the animal detector. It enters the keys of pairs whose animal is searched for. Empty if no pair needs
+    it."""
     terms: Terms = field(default_factory=Terms)
 
     def work_digest(self, searched: bool = False) -> str:
-        """Return the digest of a pair, `searched` if its animal is looked for."""
+        """Return the work digest of a pair; `searched` says that its animal is searched for."""
         settings = {**self.clips, **self.pairs} | ({"animals": self.animals_digest} if searched else {})
         return keys.work_digest(self.engine_digest, self.landmarker_digest, settings)
 
     def licences(self, source: SourceRef, driving: DrivingRef, options: PairOptions) -> list[str]:
-        """Return the terms of all models that a pair is made with."""
+        """Return the licence terms of all models used for a pair."""
         clip = self.driving_clip(driving, options).driving
         tracked = clip is not None and clip.track and not is_template(driving.uri)
         found = self.variant == "animal" and source.is_searched and options.flag_do_crop
@@ -73,13 +74,13 @@ class Identity:
         return self.terms.of(detector=tracked or looked, animals=found)
 
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
-        """Return what the motion template of a driving is made from, under its key."""
+        """Return the clip row, with its key, of a driving's motion template."""
         framing = DrivingFraming() if is_template(driving.uri) else driving_framing(options, self.variant)
         clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s, driving.version)
         return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
 
     def source_clip(self, source: SourceRef, options: PairOptions) -> ClipRow | None:
-        """Return what a source video's own motion is made from, under its key; None for a picture."""
+        """Return the clip row, with its key, of a source video's own motion template; None for a picture."""
         if not source.is_video:
             return None
         framing = source_framing(options)
@@ -92,11 +93,11 @@ class Identity:
 
 @dataclass
 class Plan:
-    """All pairs of a job, and which of them are to be made.
+    """All pairs of a job, and which of them still have to be made.
 
-    Rows of `sources` and `drivings` are those of the tables beside them: the manifests', without the rows that no
-    pair uses. `pair_ids[i]` is the key of pair i; `todo` holds the pairs still to be made, ordered by source;
-    `attempts[i]` counts how often pair i was tried before.
+    Rows of `sources` and `drivings` belong to the tables `source_table` and `driving_table`: the manifests without the
+    rows that no pair uses. `pair_ids[i]` is the key of pair i. `todo` holds the pairs still to be made, ordered by
+    source. `attempts[i]` counts how often pair i was tried before.
     """
 
     sources: Sources
@@ -113,11 +114,11 @@ class Plan:
     n_failed_before: int = 0
     n_filtered_before: int = 0
     idle: Counter[str] = field(default_factory=Counter)
-    """What options were taken out of how many pairs, since they have no effect there, with the reasons."""
+    """Which options were removed because they have no effect, with the reason, and from how many pairs."""
     animal: bool = False
-    """Whether the engine's variant is the animals'."""
+    """Whether the engine's variant is animal."""
     asked: Pairs | None = None
-    """The pairs with the options that were asked for; those of `pairs` are without what has no effect."""
+    """The pairs with the options as asked for. The options in `pairs` leave out those without effect."""
 
     def __len__(self) -> int:
         return len(self.pair_ids)
@@ -130,7 +131,7 @@ class Plan:
         return self.pair_ids.take(pa.array(self.todo))
 
     def failure(self, pair: int) -> Failure | None:
-        """Return why a pair cannot be started, if it cannot."""
+        """Return why a pair cannot start; None if it can."""
         bad_source = self.sources.failures.get(int(self.pairs.source_index[pair]))
         return bad_source or self.drivings.failures.get(int(self.pairs.driving_index[pair]))
 
@@ -152,16 +153,17 @@ class Plan:
 
     @property
     def meta_schema(self) -> pa.Schema:
-        """The `meta_*` columns of the manifests with their types: those that results carry."""
+        """The `meta_*` columns of the manifests with their types: the results carry these columns."""
         return meta_schema(self.source_table, self.driving_table, self.pair_table)
 
     def options(self, pair: int) -> PairOptions:
         return self.pairs.option_sets[int(self.pairs.option_index[pair])]
 
     def without_effect(self, pair: int, still: bool | None = None, square: bool | None = None) -> list[str]:
-        """Return the options of a pair that were asked for and have no effect, with the reasons.
+        """Return the options of a pair that were asked for but have no effect, with the reasons.
 
-        `still` and `square` say of the driving that it is one frame, and as wide as high, once it has been read.
+        `still` and `square` describe the driving once it was read: whether it is one frame, and whether its frames are
+        square.
         """
         if self.asked is None:
             return []
@@ -197,7 +199,7 @@ def make_plan(
     policy: storage.Policy,
     engine: str,
 ) -> Plan:
-    """Key every pair. Raises RefusedError when a pair stands twice, or its options exclude its face."""
+    """Give every pair its key. Raises RefusedError if a pair appears twice, or if its options do not allow its face."""
     check_meta_names(*(t for t in (source_table, driving_table, pair_table) if t is not None))
     source_table, source_index = _used(source_table, pairs.source_index)
     driving_table, driving_index = _used(driving_table, pairs.driving_index)
@@ -234,7 +236,7 @@ def make_plan(
 
 
 def _used(table: pa.Table, index: NDArray[np.int64]) -> tuple[pa.Table, NDArray[np.int64]]:
-    """Leave out the rows that no pair uses: they need no version and no key."""
+    """Leave out the rows that no pair uses, so that they need no version and no key."""
     marks = np.zeros(table.num_rows, np.bool_)
     marks[index] = True
     if marks.all():
@@ -258,7 +260,7 @@ def _pair_ids(
 
 
 def _check_faces(sources: Sources, pairs: Pairs) -> None:
-    """Refuse `face: all` with options that exclude it, naming the pair."""
+    """Refuse `face: all` with options that do not allow it. The error names the pair."""
     of_all = pc.equal(sources.faces, ALL_FACES).to_numpy(zero_copy_only=False)
     if not of_all.any():
         return
@@ -269,7 +271,7 @@ def _check_faces(sources: Sources, pairs: Pairs) -> None:
 
 
 def _refuse_repeats(plan: Plan) -> None:
-    """Refuse pairs that stand twice, all at once. The same work under other ids is no repeat: it is done once."""
+    """Refuse pairs that appear twice; one error lists them. The same work under other ids is allowed, and done once."""
     pairs = plan.asked or plan.pairs
     size = len(plan.drivings), len(pairs.option_sets)
     codes = (pairs.source_index * size[0] + pairs.driving_index) * size[1] + pairs.option_index
@@ -290,14 +292,14 @@ def _refuse_repeats(plan: Plan) -> None:
 
 
 def _each_once(plan: Plan, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of pairs that are the same work, several ids of one file, keep the first."""
+    """Of pairs with the same work (several ids of one file), keep the first."""
     codes = plan.pair_ids.take(pa.array(chosen)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     _, first = np.unique(codes, return_index=True)
     return chosen[np.sort(first)]
 
 
 def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
-    """Set `plan.todo` to the pairs without a standing result, ordered by source so that caches hit."""
+    """Set `plan.todo` to the pairs without a settled result, ordered by source so that caches are used well."""
     found = settled.look_up(plan.pair_ids)
     left = ~(found.done | found.filtered) if retry_failed else ~(found.done | found.filtered | found.failed)
     plan.n_done, plan.n_filtered_before = int(found.done.sum()), int(found.filtered.sum())
@@ -307,7 +309,8 @@ def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
 
 
 def wanted_rows(plan: Plan, engine: str) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
-    """Return what the results table must hold a row for: see `lp_ray.output.reconcile.reconcile`."""
+    """Return the rows that the results table must have, and their `meta_*` columns; see
+    `lp_ray.output.reconcile.reconcile`."""
     pairs = plan.pairs
     source, driving = pa.array(pairs.source_index), pa.array(pairs.driving_index)
     table = pa.table(

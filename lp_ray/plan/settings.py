@@ -1,4 +1,4 @@
-"""What a job's stages are built from: one picklable value, made once on the driver."""
+"""All settings from which a job's stages are built: one picklable value, made once on the driver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lp_ray.output.layout import OutputLayout, TemplateLayout
 
 @dataclass(frozen=True)
 class StageSpec:
-    """A stage that the job adds, with its parameters."""
+    """The name and the parameters of a stage that the job adds."""
 
     name: str
     parameters: tuple[tuple[str, object], ...] = ()
@@ -21,7 +21,7 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything besides the manifests and the per-pair options."""
+    """All settings of a job, except the manifests and the options of pairs."""
 
     output: str
     """Normalised URI of the output folder."""
@@ -30,28 +30,29 @@ class Settings:
     engine: EngineSpec
     landmarker: LandmarkerSpec = field(default_factory=LandmarkerSpec)
     animal_detector: LandmarkerSpec = field(default_factory=lambda: LandmarkerSpec("xpose"))
-    """What finds animals that have no box."""
+    """The detector for animals that have no box."""
     subject: str = ""
-    """What sources are whose row does not say: human, animal or auto; empty: what the engine's variant is for."""
+    """Subject of sources whose row has none: human, animal or auto. Empty: the subject of the engine's variant."""
     limits: Limits = field(default_factory=Limits)
     max_missing_fraction: float = 0.2
-    """Share of a clip's frames that may be without a face."""
+    """The largest allowed share of a clip's frames without a face."""
     chunk_frames: int = 32
     """Frames animated and encoded at a time: the unit of memory."""
     span_chunks: int = 31
     """Chunks of one pair that one actor makes in a row: the unit of retry."""
     source_cache: int = 4
-    """Sources kept ready by each actor."""
+    """Number of sources that each actor keeps ready."""
     max_unexpected: int = 20
-    """Pairs and clips that may meet an error which no input is to blame for, before the job stops."""
+    """Number of pairs and clips that may meet an error which no input caused, before the job stops."""
     stages: tuple[StageSpec, ...] = ()
-    """Stages that stand between the job's own: filters, and what other packages bring."""
+    """Stages added between the built-in ones: filters, and stages from other packages."""
     sidecars: tuple[str, ...] = ()
-    """Names of the files that are written beside every result."""
+    """Names of the sidecars that are written beside each result."""
     shard: str = ""
-    """Name of the part of the manifest that this run works on; empty: the whole."""
+    """Name of the part of the manifest that this run works on; empty: the whole manifest."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
-    """Names this run in leases and staging: what two runs stage, one of them taken for dead, is never mixed."""
+    """This run's name in leases and staging. It keeps the staged files of two runs apart, even if one is wrongly
+    thought dead."""
 
     def parameters(self, stage: str) -> dict[str, object]:
         """Return the parameters of a stage that the job adds."""
@@ -59,10 +60,10 @@ class Settings:
 
     @property
     def output_layout(self) -> OutputLayout:
-        """Where things lie in the output, as this run sees it."""
+        """This run's paths in the output."""
         return OutputLayout(self.output, self.run, self.shard)
 
     @property
     def template_layout(self) -> TemplateLayout:
-        """Where things lie in the template store, as this run sees it."""
+        """This run's paths in the template store."""
         return TemplateLayout(self.templates, self.run)

@@ -1,6 +1,6 @@
-"""Shards: a manifest in disjoint parts, for several clusters or scheduled runs that write to one output.
+"""Shards: disjoint parts of a manifest, for several clusters or scheduled runs that write to one output.
 
-A source is in the shard that its URI says, so that its pairs stay together, and stays there as the manifest grows.
+The URI of a source decides its shard. So all pairs of a source are in one shard, and stay there as the manifest grows.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Its name in paths: see layout.py."""
+        """The shard's name in paths: see layout.py."""
         return f"{self.index}-of-{self.count}"
 
     def rows(self, uris: pa.ChunkedArray) -> NDArray[np.bool_]:
-        """Return which rows of a manifest are in this shard."""
+        """Return which rows of a manifest are in this shard, as a mask."""
         chosen = [self._holds(uri) for chunk in uris.chunks for uri in chunk.to_pylist()]
         return np.array(chosen, np.bool_)
 
     def _holds(self, uri: str) -> bool:
-        with suppress(InputError):  # what has no normal form fails in the shard that it falls to
+        with suppress(InputError):  # a bad URI fails in the shard that its text falls into
             uri = storage.normalise(uri)
         digest = blake2b(uri.encode(), digest_size=8).digest()
         return int.from_bytes(digest) % self.count == self.index
@@ -56,7 +56,7 @@ class Shard:
 
 
 def parse_shard(text: str | None) -> Shard | None:
-    """Read `i/n`, counted from 0; None is the whole. Raises RefusedError for anything else."""
+    """Read `i/n`, with i counted from 0; None means the whole manifest. Raises RefusedError for any other text."""
     if text is None:
         return None
     match = _FORM.fullmatch(str(text))

@@ -1,4 +1,4 @@
-"""What sources are, people or animals, as far as their rows and the job's settings tell."""
+"""Decide whether sources are people or animals, from their rows and the job's settings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from lp_ray.plan.pairing import Pairs
 
 
 def fill_subjects(sources: pa.Table, subject: str, variant: str) -> pa.Table:
-    """Return the sources with a subject in every row, and with an animals' choice of face where X-Pose looks.
+    """Return the sources with a subject in every row, and with the face rule of animals where one is searched for.
 
-    `subject` is the job's; empty: the engine's variant decides. Raises RefusedError for an unknown one.
+    `subject` is the job's setting; if it is empty, the engine's variant decides. Raises RefusedError for an unknown
+    one.
     """
     if subject and subject not in SUBJECTS:
         raise RefusedError(f"subject={subject!r} must be one of {', '.join(SUBJECTS)}")
@@ -27,7 +28,7 @@ def fill_subjects(sources: pa.Table, subject: str, variant: str) -> pa.Table:
 
 
 def searched(sources: pa.Table, variant: str) -> NDArray[np.bool_]:
-    """Mark the rows whose animal must be found: those without a box, in a job of animals."""
+    """Mark the rows in which an animal must be searched for: those without a box, in a job on animals."""
     if variant != "animal":
         return np.zeros(len(sources), np.bool_)
     animals = pc.is_in(sources["subject"], pa.array(["animal", AUTO]))
@@ -36,7 +37,8 @@ def searched(sources: pa.Table, variant: str) -> NDArray[np.bool_]:
 
 
 def searched_pairs(sources: pa.Table, pairs: Pairs, variant: str) -> NDArray[np.bool_]:
-    """Mark the pairs that need an animal found: their source's row is `searched`, and their options crop."""
+    """Mark the pairs for which an animal must be searched for: the source row is `searched`, and the pair's options
+    crop."""
     rows = searched(sources, variant)
     if not rows.any():
         return np.zeros(len(pairs), np.bool_)

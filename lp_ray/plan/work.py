@@ -1,4 +1,4 @@
-"""The typed work of a job: what is fixed about a clip or a pair before any stage sees it."""
+"""The typed work of a job: all facts about a clip or a pair that are fixed before the first stage."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from lp_ray.face.framing import DrivingFraming, SourceFraming
 
 @dataclass(frozen=True)
 class SourceRef:
-    """One source row of the manifest, as the stages need it. `face` is a rule, an index in digits, or `all`;
-    `version` is the store's tag of the bytes that `key` stands for, empty where it was not asked for; `stated` says
-    that the manifest's column `media` decides whether it is a video, else it is a guess."""
+    """One source row of the manifest, as the stages need it.
+
+    `face` is a rule, an index in digits, or `all`. `version` is the store's tag of the bytes that `key` stands for,
+    empty if the store was not asked. `stated` says that the manifest's column `media` decided `is_video`; otherwise it
+    is a guess.
+    """
 
     key: str
     uri: str
@@ -28,7 +31,7 @@ class SourceRef:
 
     @property
     def is_searched(self) -> bool:
-        """Whether, in a job of animals, its face must be found."""
+        """Whether its face must be searched for, in a job on animals."""
         return self.box is None
 
 
@@ -46,7 +49,7 @@ class DrivingRef:
 
 @dataclass(frozen=True)
 class ClipRef:
-    """A file to be tracked: a driving, or a source video (which has no cut)."""
+    """A file to be tracked: a driving, or a source video (which is never cut)."""
 
     uri: str
     face: str
@@ -58,7 +61,8 @@ class ClipRef:
 
 @dataclass(frozen=True)
 class ClipRow(Row):
-    """A clip whose motion template is to be made: a driving or a source video, by which framing it has."""
+    """A clip whose motion template is to be made. It has a driving framing or a source framing, and so is one or the
+    other."""
 
     template_key: str
     clip: ClipRef
@@ -67,21 +71,21 @@ class ClipRow(Row):
 
     @property
     def key(self) -> str:
-        """What its pieces are collected under."""
+        """The key under which its pieces are collected."""
         return self.template_key
 
     @property
     def pieces(self) -> range | None:
-        """The pieces that it becomes; None: they say themselves how many there are."""
+        """The indices of its pieces. None: the pieces themselves say how many there are."""
         return None
 
 
 @dataclass(frozen=True)
 class PairWork:
-    """All that is fixed about a pair before it is animated; rides along with its rows.
+    """All facts about a pair that are fixed before it is animated. They travel with its rows.
 
-    `source_template` is the key of a source video's own motion, empty for a picture; `chunk` the number of
-    frames animated and encoded at a time; `format` the name of what the result is written as (`lp_ray.media.formats`).
+    `source_template` is the key of a source video's own motion template, empty for a picture. `chunk` is the number of
+    frames animated and encoded at a time. `format` names the format of the result (`lp_ray.media.formats`).
     """
 
     pair_id: str
@@ -106,13 +110,13 @@ class PairWork:
 
     @property
     def comparison_format(self) -> str:
-        """What its comparison is written as, if it has one."""
+        """The format of its comparison, if it has one."""
         return STILL if self.format == STILL else MOVING
 
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """A source's own size in pixels, before `source_max_dim`."""
+    """A source's original size in pixels, before `source_max_dim` applies."""
 
     width: int
     height: int
@@ -120,7 +124,7 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class SpanRow(Row):
-    """Frames [start, stop) of one pair, to be animated by one actor."""
+    """Frames [start, stop) of one pair, which one actor animates."""
 
     work: PairWork
     start: int
@@ -128,15 +132,15 @@ class SpanRow(Row):
 
     @property
     def key(self) -> str:
-        """What its pieces are collected under."""
+        """The key under which its pieces are collected."""
         return self.work.pair_id
 
     @property
     def index(self) -> int:
-        """Its first chunk."""
+        """The index of its first chunk."""
         return self.start // self.work.chunk
 
     @property
     def pieces(self) -> range:
-        """The chunks that it becomes."""
+        """The indices of its chunks."""
         return range(self.index, -(-self.stop // self.work.chunk))
