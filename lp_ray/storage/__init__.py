@@ -1,7 +1,7 @@
-"""The one door for every URI: local paths and anything fsspec knows, addressed the same way.
+"""Access to files by URI: local paths and every store that fsspec supports, through the same functions.
 
-URIs inside the package are normalised: `file:///absolute/path` for local files (only what would read as an escape is
-percent-encoded), `scheme://…` otherwise.
+Inside the package, URIs are normalised: `file:///absolute/path` for local files (a percent sign is encoded only where
+it would read as an escape), `scheme://…` for all others.
 """
 
 from lp_ray.storage.absence import absence, check_file, check_folder

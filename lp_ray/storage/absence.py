@@ -1,4 +1,4 @@
-"""Why there is no file to read, or no place to write to, in words that tell what to change."""
+"""Explain why a file cannot be read or a place cannot be written to, and what to change."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lp_ray.storage.uri import display, local_path, normalise, of_path, shown
 
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 _NAMES = 10_000
-"""Names of a folder that are compared with a missing one."""
+"""How many names of a folder are compared with the name of a missing file."""
 
 
 def absence(typed: str, closely: bool = True) -> str:
-    """Say why no file is read at a typed path or URI: nothing is there, or a folder; and where that was looked for.
+    """Say why no file can be read at a typed path or URI (nothing is there, or a folder), and where it was looked for.
 
-    `closely` looks at what lies beside it too: a request to a remote store, or a local listing.
+    With `closely`, also look at the neighbours: this costs a request to a remote store, or a local listing.
     """
     uri = normalise(typed)
     path = local_path(uri)
@@ -47,12 +47,12 @@ def _is_remote_folder(uri: str) -> bool:
 
 
 def _quoted(typed: str) -> str:
-    """Return a typed name so that white space at its ends, and what cannot be printed, shows."""
+    """Return a typed name in which white space at its ends and unprintable characters are visible."""
     return typed if typed == typed.strip() and typed.isprintable() else repr(typed)
 
 
 def _kind(path: str) -> str:
-    """Say what is there that is no file; empty for nothing, and for a file."""
+    """Return what exists at a path if it is not a file; empty if nothing exists or it is a file."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - literal text, no Path
     except (OSError, ValueError):
@@ -61,7 +61,7 @@ def _kind(path: str) -> str:
 
 
 def _reason(path: str, closely: bool) -> str:
-    """Say what is the matter with a path where nothing is, as far as its neighbours tell."""
+    """Return why nothing exists at a path, as far as the folders and names around it tell."""
     if os.path.islink(path):  # noqa: PTH114
         return f": it is a link to {os.readlink(path)}, where nothing is"  # noqa: PTH115
     there = _nearest_that_exists(path)
@@ -92,9 +92,9 @@ def _nearest_that_exists(path: str) -> str:
 
 
 def check_folder(uri: str) -> None:
-    """Raise StorageError unless files can be written below a normalised folder, which need not be there yet.
+    """Raise StorageError unless files can be written below a normalised folder. The folder need not exist yet.
 
-    Nothing is left behind. Remote stores tell when they are first written to.
+    Leaves no files behind. Remote stores are not checked: they report an error at the first write.
     """
     path = local_path(uri)
     if path is None:
@@ -121,7 +121,8 @@ def check_folder(uri: str) -> None:
 
 
 def check_file(uri: str) -> None:
-    """Raise StorageError unless a file can be written at a normalised URI, be it there or not; see `check_folder`."""
+    """Raise StorageError unless a file can be written at a normalised URI, whether it exists or not; see
+    `check_folder`."""
     path = local_path(uri)
     if path is None:
         return

@@ -1,4 +1,4 @@
-"""Reading and writing by URI. Writes are never half visible."""
+"""Read and write files by URI. Readers never see a file that is only partly written."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from lp_ray.storage.versions import check_version
 
 @guarded
 def exists(uri: str) -> bool:
-    """Whether a file is there. Raises RefusedError where the store will not say."""
+    """Return whether a file exists. Raises RefusedError if the store refuses to answer."""
     return is_file(*filesystem(uri), uri)
 
 
 @guarded
 def is_folder(uri: str) -> bool:
-    """Whether a typed path or URI is a folder (or a prefix with something under it)."""
+    """Return whether a typed path or URI is a folder (or a prefix with something under it)."""
     fs, path = filesystem(normalise(uri))
     return bool(fs.isdir(path))
 
 
 @guarded
 def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
-    """Return a whole file. Raises FileNotFoundError, or InputTooLargeError over `max_bytes`."""
+    """Return the content of a file. Raises FileNotFoundError, or InputTooLargeError above `max_bytes`."""
     fs, path = filesystem(uri)
     if max_bytes is not None and (size := fs.size(path)) is not None and size > max_bytes:
         raise InputTooLargeError(f"{display(uri)}: {size} bytes, at most {max_bytes} are allowed here")
@@ -53,7 +53,8 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
 
 @guarded
 def read_many(uris: Sequence[str]) -> list[bytes]:
-    """Return several small files of one store, in the order asked for; remote ones are fetched side by side."""
+    """Return the content of several small files of one store, in the order of `uris`; remote files are fetched in
+    parallel."""
     if not uris:
         return []
     if local_path(uris[0]) is not None:
@@ -73,7 +74,7 @@ def open_read(uri: str) -> BinaryIO:
 
 @guarded_write
 def put_bytes(uri: str, data: bytes) -> None:
-    """Write a file whole or not at all, replacing what was there."""
+    """Write a file completely or not at all, replacing what was there."""
     fs, path = filesystem(uri)
     if local_path(uri) is None:
         fs.pipe_file(path, data)
@@ -85,7 +86,7 @@ def put_bytes(uri: str, data: bytes) -> None:
 
 @guarded_write
 def put_file(source: Path, uri: str) -> None:
-    """Copy a local file to `uri`, whole or not at all, replacing what was there."""
+    """Copy a local file to `uri`, completely or not at all, replacing what was there."""
     fs, path = filesystem(uri)
     if local_path(uri) is None:
         fs.put_file(str(source), path)
@@ -97,10 +98,10 @@ def put_file(source: Path, uri: str) -> None:
 
 @guarded_write
 def put_if_absent(uri: str, source: Path | bytes) -> bool:
-    """Put a local file or bytes at `uri` unless something is there; return whether this call did it.
+    """Put a local file or bytes at `uri` unless a file exists there. Return whether this call wrote the file.
 
-    False can also mean that an earlier attempt of this very call did it and its answer was lost: who must know
-    reads what is there.
+    False can also mean that an earlier attempt of the same call wrote the file and its reply was lost. A caller that
+    must know this reads the file.
     """
     fs, path = filesystem(uri)
     if local_path(uri) is None:
@@ -137,9 +138,9 @@ def _put_new_object(fs: Any, path: str, uri: str, source: Path | bytes) -> bool:
 
 
 def _was_refused(error: OSError) -> bool:
-    """Say whether a store refused If-None-Match, which s3fs reports as a plain OSError (EINVAL).
+    """Return whether a store refused If-None-Match, which s3fs reports as a plain OSError (EINVAL).
 
-    What was there may be gone by the time one looks.
+    Checking for the file instead is not enough: it may have been deleted in the meantime.
     """
     response: dict[str, Any] = getattr(error.__cause__, "response", {})
     return bool(response.get("Error", {}).get("Code") == "PreconditionFailed")
@@ -147,7 +148,7 @@ def _was_refused(error: OSError) -> bool:
 
 @guarded
 def fetch(uri: str, path: Path, limits: Limits, typed: str = "") -> None:
-    """Download a file to a local path, whole; `typed` is what messages call it.
+    """Download a whole file to a local path. `typed` is its name in error messages.
 
     Raises MissingInputError, InputTooLargeError.
     """
@@ -159,13 +160,13 @@ def fetch(uri: str, path: Path, limits: Limits, typed: str = "") -> None:
         else:
             fs.get_file(remote, str(path), callback=_Bound(uri, limits))
     except OSError as error:
-        if error.errno in FULL_NUMBERS:  # it is not the store that is full
+        if error.errno in FULL_NUMBERS:  # the local disk is full, not the store
             raise StorageFullError(f"{path.parent}: no room for a copy of {display(uri)} ({error.strerror})") from error
         raise
 
 
 class _Bound(Callback):  # type: ignore[misc] # fsspec is untyped
-    """Stops a download over `max_bytes`: a web server need not say how much it is going to send."""
+    """Stops a download at `max_bytes`, because a web server need not state the size in advance."""
 
     def __init__(self, uri: str, limits: Limits) -> None:
         super().__init__()
@@ -181,11 +182,11 @@ class _Bound(Callback):  # type: ignore[misc] # fsspec is untyped
 
 @contextmanager
 def local_copy(uri: str, limits: Limits | None = None, version: str = "") -> Iterator[Path]:
-    """Give a local path to a typed or normalised URI's bytes for the length of the block.
+    """Yield a local path with the content of a typed or normalised URI.
 
-    A local file is given as it is; a remote one is downloaded and removed afterwards. The path of a copy says
-    nothing of the URI. Raises MissingInputError, InputTooLargeError, and InputChangedError unless it has the `version`
-    given.
+    For a local file, this is its own path; a remote file is downloaded, and the copy is removed at the end. The path of
+    a copy does not show the URI. Raises MissingInputError, InputTooLargeError, and InputChangedError unless the file
+    still has the given `version`.
     """
     limits = limits or Limits()
     typed, uri = uri, normalise(uri)
@@ -198,13 +199,14 @@ def local_copy(uri: str, limits: Limits | None = None, version: str = "") -> Ite
     with TemporaryDirectory(prefix="lp_ray-input-") as folder:
         copy = Path(folder) / "input"
         fetch(uri, copy, limits, typed)
-        check_version(uri, version)  # afterwards: so it did not change on the way either
+        check_version(uri, version)  # checked after the download, to notice a change during it
         yield copy
 
 
 @guarded
 def check_size(fs: Any, path: str, uri: str, limits: Limits, typed: str = "") -> None:
-    """Raise MissingInputError or InputTooLargeError before a byte is read; `typed` is what messages call it."""
+    """Raise MissingInputError or InputTooLargeError before a byte is read. `typed` is the file's name in error
+    messages."""
     try:
         info = fs.info(path)
     except OSError as error:
@@ -220,7 +222,7 @@ def check_size(fs: Any, path: str, uri: str, limits: Limits, typed: str = "") ->
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the target's own folder, so that renaming it there is atomic."""
+    """Yield a temporary name in the target's own folder, so that renaming it to the target is atomic."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:

@@ -1,4 +1,4 @@
-"""fsspec's file system for a URI, set up the same way everywhere."""
+"""Create the fsspec file system for a URI, with the same settings everywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def filesystem(uri: str) -> tuple[Any, str]:
     """Return fsspec's file system for a normalised URI and the path inside it."""
     path = local_path(uri)
     if path is not None:
-        return url_to_fs("file:///")[0], path  # the path itself is never parsed: it may hold anything
+        return url_to_fs("file:///")[0], path  # the path is not parsed, as it may hold any character
     options = {"get_client": public_client} if uri.startswith(("http://", "https://")) else client_options(uri)
     try:
         fs, path = url_to_fs(uri, use_listings_cache=False, **options)
@@ -29,9 +29,9 @@ def filesystem(uri: str) -> tuple[Any, str]:
 
 
 def is_file(fs: Any, path: str, uri: str) -> bool:
-    """Whether a file is at `path` of `fs`, which is `uri`.
+    """Return whether `path` of `fs` is a file; `uri` is its URI.
 
-    fsspec's own isfile takes every error, a wrong secret or a missing bucket too, for "not there".
+    fsspec's own isfile returns False on every error, even a wrong secret or a missing bucket.
     """
     try:
         return bool(fs.info(path)["type"] == "file")
@@ -45,5 +45,5 @@ def is_file(fs: Any, path: str, uri: str) -> bool:
 
 
 def is_no_name(error: OSError) -> bool:
-    """Whether a local file cannot be there, for no file can have such a name, or for its link leads in a circle."""
+    """Return whether an error says that a local file cannot exist: its name is too long, or its links form a loop."""
     return error.errno in (errno.ENAMETOOLONG, errno.ELOOP)

@@ -1,8 +1,8 @@
-"""What storage errors mean: passing ones are tried again, hopeless ones stop the job with their reason.
+"""Handle the errors of storage calls: retry temporary errors; turn permanent ones into an error that stops the job.
 
-Retries have two layers. botocore's own come first (mode "standard": connection errors, 5xx, throttling, with jitter
-and a quota per client). What is left, an answer that breaks off, a local network disk, other stores, is tried again
-here. s3fs's third layer is off: five times five times five attempts would hide a dead store for an hour.
+Retries have two layers. The first is botocore's own (mode "standard": connection errors, 5xx, throttling, with jitter
+and a quota per client). The second, here, retries the rest: replies that break off, local network disks, other stores.
+The third layer, of s3fs, is switched off: 5 x 5 x 5 attempts would hide a dead store for an hour.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from lp_ray.storage.uri import display, redact
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a call is tried, and how long the waits in between are."""
+    """How often a call is tried, and how long to wait between the attempts."""
 
     attempts: int = 4
     first_wait_s: float = 0.5
     longest_wait_s: float = 15.0
 
     def waits(self) -> Iterator[float]:
-        """Yield the seconds to wait after each failed attempt but the last: doubling, less up to half by chance.
+        """Yield the seconds to wait after each failed attempt except the last. They double, less a random part.
 
-        Without chance, a thousand actors that a store turned away would all come back at the same moment.
+        Without the random part, a thousand actors that a busy store turned away would all come back at the same moment.
         """
         for attempt in range(self.attempts - 1):
             longest = min(self.longest_wait_s, self.first_wait_s * 2**attempt)
@@ -56,7 +56,8 @@ T = TypeVar("T")
 
 
 def client_options(uri: str) -> dict[str, Any]:
-    """Options that make fsspec's S3 client try again by itself; what the environment says of retries is kept."""
+    """Return options that make fsspec's S3 client retry by itself. Retry settings in the environment take precedence.
+    """
     if not uri.startswith(("s3://", "s3a://")):
         return {}
     config: dict[str, Any] = {"connect_timeout": _CONNECT_S, "read_timeout": _READ_S}
@@ -66,12 +67,13 @@ def client_options(uri: str) -> dict[str, Any]:
 
 
 def guarded(call: Callable[P, T]) -> Callable[P, T]:
-    """Wrap a call that reads a store: retry passing errors with backoff, turn hopeless ones into StorageError."""
+    """Wrap a call that reads a store: retry temporary errors with backoff, turn permanent ones into StorageError."""
     return _guard(call, writing=False)
 
 
 def guarded_write(call: Callable[P, T]) -> Callable[P, T]:
-    """Wrap a call that writes to a store, as `guarded` does: there, a refusal means that it is read-only."""
+    """Wrap a call that writes to a store, like `guarded`; but a refused access then means that the store is read-only.
+    """
     return _guard(call, writing=True)
 
 
@@ -101,13 +103,13 @@ def _guard(call: Callable[P, T], writing: bool) -> Callable[P, T]:
 
 
 def check_bucket(error: Exception, place: str = "") -> None:
-    """Raise BucketMissingError if what was not found is the bucket: then nothing else will be found either."""
+    """Raise BucketMissingError if the bucket itself does not exist: then no other file will be found either."""
     if diagnose(error, writing=False) is Trouble.NO_BUCKET or _NO_BUCKET.search(str(error)):
         raise _stop(Trouble.NO_BUCKET, (place,), error) from error
 
 
 def _place(args: tuple[object, ...]) -> str:
-    """Return the URI that a guarded call is about: its first text argument that looks like one."""
+    """Return the URI that a guarded call works on: its first text argument that looks like a URI."""
     return next((arg for arg in args if isinstance(arg, str) and "://" in arg), "")
 
 
@@ -115,7 +117,7 @@ def _stop(trouble: Trouble, args: tuple[object, ...], error: Exception) -> LpRay
     place = display(_place(args))
     reason = f"storage {_VERBS[trouble]}: {type(error).__name__}: {error}"
     text = redact(f"{place}: {reason}" if place else reason)
-    # One web server that refuses or is down is that input's trouble; a store in that state is the job's.
+    # A web server that refuses or is down fails its own inputs; a store in that state stops the job.
     if place.startswith(("http://", "https://")):
         return MissingInputError(text)
     return RAISED[trouble](f"{text}; {REMEDIES[trouble]}")

@@ -1,4 +1,4 @@
-"""Listings: page by page, so that a folder of a million files costs a thousand requests and no memory."""
+"""List files page by page, so that a folder of a million files costs a thousand requests and little memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lp_ray.storage.guard import check_bucket, guarded
 from lp_ray.storage.uri import local_path, of_absolute, scheme_of
 
 PAGE = 1000
-"""Files of one page: what S3 gives at most."""
+"""Files in one page: the maximum of S3."""
 
 _TAGS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
@@ -24,8 +24,8 @@ _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "crea
 class FileInfo:
     """One file of a listing.
 
-    `uri` is normalised, `size` in bytes, `tag` the store's own mark of these bytes (etag, or time of the last
-    change), `modified` seconds since the epoch, None where the store does not say.
+    `uri` is normalised, `size` is in bytes. `tag` is the store's mark of the content (etag, or time of the last
+    change). `modified` is in seconds since the epoch; None if the store does not tell.
     """
 
     uri: str
@@ -35,10 +35,10 @@ class FileInfo:
 
 
 def pages(folder: str, starting: str = "", deep: bool = False) -> Iterator[list[FileInfo]]:
-    """Yield the files under a normalised folder or prefix, a page at a time, in no particular order.
+    """Yield the files under a normalised folder or prefix, one page at a time, in no particular order.
 
-    Only those whose name, relative to the folder, starts with `starting`; of subfolders too if `deep`. A folder
-    that does not exist has none. Every page is a request of its own, tried again by itself.
+    Yields only files whose name, relative to the folder, starts with `starting`; also those in subfolders if `deep`. A
+    folder that does not exist has no files. Every page is a separate request, with its own retries.
     """
     fs, path = filesystem(folder)
     if local_path(folder) is not None:
@@ -54,7 +54,7 @@ def pages(folder: str, starting: str = "", deep: bool = False) -> Iterator[list[
 
 
 def list_files(folder: str, deep: bool = False) -> list[FileInfo]:
-    """Return all files right under a normalised folder (or anywhere under it), in no particular order."""
+    """Return all files directly under a normalised folder (or anywhere under it if `deep`), in no particular order."""
     return [info for page in pages(folder, deep=deep) for info in page]
 
 
@@ -64,7 +64,8 @@ def _local_page(folder: str, entries: Iterator[FileInfo]) -> list[FileInfo]:
 
 
 def _scan(path: str, deep: bool, starting: str) -> Iterator[FileInfo]:
-    """Walk a local folder; what vanishes meanwhile is left out, links are followed to files only."""
+    """Walk a local folder. Files that vanish meanwhile are left out; links to files are followed, links to folders are
+    not."""
     folders = [path]
     root = path.rstrip("/") + "/"
     while folders:
@@ -90,13 +91,14 @@ def _local_info(entry: os.DirEntry[str]) -> FileInfo | None:
 
 
 def bucket_and_prefix(path: str) -> tuple[str, str]:
-    """Split a folder on S3 into its bucket and what the keys below it begin with: nothing, for a whole bucket."""
+    """Split an S3 folder into its bucket and the prefix of the keys below it; the prefix is empty for a whole bucket.
+    """
     bucket, _, key = path.partition("/")
     return bucket, key.rstrip("/") + "/" if key.strip("/") else ""
 
 
 def _s3_pages(fs: Any, folder: str, path: str, starting: str, deep: bool) -> Iterator[list[FileInfo]]:
-    # Not fs.ls or fs.find: they gather the whole listing, a kilobyte of memory per object, before they answer.
+    # fs.ls and fs.find would first load the whole listing into memory, a kilobyte per object.
     bucket, prefix = bucket_and_prefix(path)
     request = {"Bucket": bucket, "Prefix": prefix + starting, "MaxKeys": PAGE}
     if not deep:
@@ -125,7 +127,7 @@ def _s3_page(folder: str, fs: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 @guarded
 def _whole(folder: str, starting: str, deep: bool) -> list[FileInfo]:
-    """List a store that has no pages of its own."""
+    """List a store whose client has no paged listing."""
     fs, path = filesystem(folder)
     try:
         entries = list(fs.find(path, detail=True).values()) if deep else fs.ls(path, detail=True)
@@ -140,7 +142,7 @@ def _whole(folder: str, starting: str, deep: bool) -> list[FileInfo]:
 
 @guarded
 def file_info(uri: str) -> FileInfo | None:
-    """Ask for one file, or None if it is not there."""
+    """Return the facts of one file; None if it does not exist."""
     fs, path = filesystem(uri)
     try:
         details = fs.info(path)

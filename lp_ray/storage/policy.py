@@ -1,4 +1,4 @@
-"""Where inputs may come from."""
+"""The rules for where inputs may come from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from lp_ray.base.errors import SchemeNotAllowedError
 from lp_ray.storage.uri import display, local_path, scheme_of
 
 DEFAULT_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "az", "abfs", "memory"})
-"""Object stores and local files. http(s) must be asked for: it lets a manifest reach into private networks."""
+"""Object stores and local files. http(s) must be enabled explicitly, because it lets a manifest reach private networks.
+"""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _DOT = re.compile(r"%2e", re.IGNORECASE)  # web servers may decode it before they resolve ".."
@@ -21,7 +22,7 @@ _DOT = re.compile(r"%2e", re.IGNORECASE)  # web servers may decode it before the
 
 @dataclass(frozen=True)
 class Policy:
-    """Allow-list of input URIs: by scheme, and by prefix when any prefix is given."""
+    """An allow-list for input URIs: by scheme, and also by prefix if any prefix is given."""
 
     schemes: frozenset[str] = DEFAULT_SCHEMES
     prefixes: tuple[str, ...] = ()
@@ -44,13 +45,14 @@ class Policy:
 
 def _is_under(uri: str, prefix: str) -> bool:
     path, folder = local_path(uri), local_path(prefix)
-    if path is not None and folder is not None:  # a link inside an allowed folder may lead out of it
+    if path is not None and folder is not None:  # resolve links: one in an allowed folder may lead out of it
         uri, prefix = os.path.realpath(path), os.path.realpath(folder)
     return uri == prefix or uri.startswith(prefix.rstrip("/") + "/")
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet, and every IPv4 address inside an IPv6 one too."""
+    """Return whether an IP address is on the public internet. An IPv4 address inside an IPv6 address must be public
+    too."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     inner = _inner(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped and inner is not None:
@@ -59,7 +61,7 @@ def is_public(address: str) -> bool:
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo or NAT64."""
+    """Return the IPv4 address that an IPv6 address leads to: mapped, 6to4, Teredo or NAT64; None if there is none."""
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo
@@ -67,9 +69,9 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def check_public_host(uri: str) -> None:
-    """Raise SchemeNotAllowedError when a web host is, or resolves to, an address that is not public.
+    """Raise SchemeNotAllowedError if a web host is, or resolves to, an address that is not public.
 
-    Link-local addresses hold cloud credentials (169.254.169.254), private ones a company's own services.
+    Link-local addresses give out cloud credentials (169.254.169.254); private addresses are a company's own services.
     """
     host = urlsplit(uri).hostname or ""
     try:

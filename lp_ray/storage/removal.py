@@ -1,4 +1,4 @@
-"""Removing files: what is not there is no error, and a thousand objects are one request."""
+"""Remove files. A missing file is no error, and a thousand objects are removed with one request."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lp_ray.storage.uri import TEMPORARY, display, join, local_path
 
 
 def delete(*uris: str) -> None:
-    """Remove files; those that are not there are no error."""
+    """Remove files. Missing files are no error."""
     delete_many(uris)
 
 
 def delete_many(uris: Iterable[str]) -> int:
-    """Remove files by normalised URI, all of one store; return how many were asked for."""
+    """Remove files by normalised URI, all of one store. Return how many were passed in."""
     count, rest = 0, iter(uris)
     while batch := list(islice(rest, PAGE)):
         _delete_batch(batch[0], batch)
@@ -43,7 +43,7 @@ def _delete_batch(first: str, uris: list[str]) -> None:
 
 
 def _delete_objects(fs: Any, uris: list[str]) -> None:
-    # Not fs.rm: it passes over the errors that S3 reports for single objects.
+    # fs.rm would ignore the errors that S3 reports for single objects.
     buckets: dict[str, list[dict[str, str]]] = {}
     for uri in uris:
         bucket, _, key = uri.partition("://")[2].partition("/")
@@ -56,7 +56,7 @@ def _delete_objects(fs: Any, uris: list[str]) -> None:
 
 
 class _RefusedObjectError(Exception):
-    """One object of a bulk request was refused; carries its code as botocore's errors do."""
+    """A bulk request could not delete one object. Carries the error code as botocore's errors do."""
 
     def __init__(self, response: dict[str, dict[str, str]]) -> None:
         self.response = response
@@ -65,7 +65,7 @@ class _RefusedObjectError(Exception):
 
 
 def delete_prefix(uri: str) -> None:
-    """Remove everything under a normalised URI; nothing there is no error."""
+    """Remove everything under a normalised URI. If there is nothing, that is no error."""
     _check_deep_enough(uri)
     if local_path(uri) is not None:
         _remove_tree(uri)
@@ -75,9 +75,9 @@ def delete_prefix(uri: str) -> None:
 
 
 def delete_prefixes(root: str, wanted: Callable[[str], bool]) -> list[str]:
-    """Remove the subfolders of `root` whose names are `wanted`, with one listing instead of one call for each.
+    """Remove the subfolders of `root` whose names are `wanted`, with one listing instead of one call per subfolder.
 
-    Returns the names of those that were there, sorted. `root` is a normalised URI; files right under it stay.
+    Returns the names of the removed subfolders, sorted. `root` is a normalised URI. Files directly under it stay.
     """
     _check_deep_enough(root)
     found: set[str] = set()
@@ -94,9 +94,10 @@ def delete_prefixes(root: str, wanted: Callable[[str], bool]) -> list[str]:
 
 
 def unfinished_writes(folder: str, older_than_s: float = 0.0) -> list[str]:
-    """Return the temporary files that writers who died left right in a normalised folder.
+    """Return temporary files that dead writers left directly in a normalised folder.
 
-    Only local writes have them. Those written to within the last `older_than_s` seconds may be somebody's at work.
+    Only local folders have such files. Those changed within the last `older_than_s` seconds are left out, because a
+    living writer may be working on them.
     """
     if local_path(folder) is None:
         return []

@@ -1,4 +1,4 @@
-"""What a folder or a glob means to a person: the files that they see there, those of linked folders included."""
+"""Find the files that a person means by a folder or a glob: all visible files, including those in linked folders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lp_ray.storage.uri import local_path, normalise, of_absolute
 SYSTEM_FOLDERS = frozenset(
     {"@eaDir", "__MACOSX", "$RECYCLE.BIN", "#recycle", "System Volume Information", "lost+found"}
 )
-"""Folders that a file system, an archiver or a network disk keeps for itself: hidden, whatever their names."""
+"""Folders that a file system, an archiver or a network disk keeps for its own use. They count as hidden."""
 
 _MAGIC = frozenset("*?[")
 
@@ -28,10 +28,10 @@ _ANY: Parts = ("**", "*")
 
 @dataclass
 class Found:
-    """What a search has found: normalised URIs, sorted.
+    """The result of a search: normalised URIs, sorted.
 
-    `files` never lie in a hidden folder, nor are they hidden. `marked` are the folders that hold the marker: of those
-    below the searched folder no file is among `files`.
+    `files` holds no hidden files and no files in hidden folders. `marked` are the folders that hold the marker; `files`
+    holds none of the files in them, except if the searched folder itself is marked.
     """
 
     root: str
@@ -40,18 +40,19 @@ class Found:
 
 
 def glob(pattern: str) -> list[str]:
-    """Return the files that a typed path, folder or glob means, normalised and sorted; see `search`."""
+    """Return the files that a typed path, folder or glob stands for, normalised and sorted; see `search`."""
     return search(pattern).files
 
 
 @guarded
 def search(pattern: str, marker: str = "") -> Found:
-    """Find the files that a typed path, folder or glob means.
+    """Find the files that a typed path, folder or glob stands for.
 
-    A path that exists as typed is taken literally, whatever special characters it holds; a folder means every file
-    under it, `**` any number of folders. Names that begin with a dot are found only if typed. Linked folders are
-    followed, each real folder once, under its own name if it has one here; a link to where the search began, or
-    above, is not. Folders with an entry called `marker` are left out, but for the searched one itself.
+    A path that exists as typed is taken literally, whatever special characters it has. A folder stands for every file
+    under it; `**` stands for any number of folders. Names that begin with a dot are found only if they are typed. Links
+    to folders are followed: each real folder is searched once, under its own name if that lies in the searched folder.
+    A link to the searched folder or to a folder above it is not followed. Folders with an entry called `marker` are
+    left out, except the searched folder itself.
     """
     uri = normalise(pattern)
     fs, path = filesystem(uri)
@@ -74,7 +75,7 @@ def search(pattern: str, marker: str = "") -> Found:
 
 
 def _split(uri: str) -> tuple[str, Parts]:
-    """Split a pattern into the folder that it begins in and what is to be matched below it.
+    """Split a pattern into the folder in which it begins and the segments to match below that folder.
 
     Leading folders that exist as typed are taken literally.
     """
@@ -96,7 +97,7 @@ def _below(names: Sequence[str]) -> Parts:
 
 
 def _matches(parts: Parts, segments: Parts) -> bool:
-    """Whether a file's path below the root is what the pattern says."""
+    """Return whether a file's path below the root matches the pattern."""
     if not segments or not parts:
         return not segments and not parts
     if segments[0] == "**":
@@ -105,7 +106,7 @@ def _matches(parts: Parts, segments: Parts) -> bool:
 
 
 def _may_hold(folder: Parts, segments: Parts) -> bool:
-    """Whether a folder below the root may hold files that the pattern means."""
+    """Return whether a folder below the root may contain files that match the pattern."""
     for part, segment in zip(folder, segments, strict=False):
         if segment == "**":
             return True
@@ -119,7 +120,7 @@ def _is_hidden(name: str) -> bool:
 
 
 class _Walk:
-    """A walk over a local folder, linked folders after all others, each real folder once."""
+    """Walks a local folder: linked folders after all others, each real folder once."""
 
     def __init__(self, found: Found, segments: Parts, marker: str) -> None:
         self._found, self._segments, self._marker = found, segments, marker
@@ -130,7 +131,7 @@ class _Walk:
         self._links = deque[Parts]()
 
     def files(self) -> Iterator[tuple[Parts, str]]:
-        """Yield the files that are not hidden, as path below the root and URI."""
+        """Yield the files that are not hidden, each as its path below the root and its URI."""
         while self._folders or self._links:
             parts, real = self._folders.pop() if self._folders else self._follow(self._links.popleft())
             if real not in self._seen:
@@ -160,7 +161,7 @@ class _Walk:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Say what an entry is: a file, a folder, a link to a folder, or nothing that counts."""
+    """Return what an entry is: "file", "folder", "link" (to a folder), or "" for anything else."""
     if _is_hidden(entry.name):
         return ""
     try:
@@ -176,7 +177,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """Return what a folder holds, by name; nothing for one that is gone."""
+    """Return the entries of a folder, sorted by name; none if the folder does not exist."""
     try:
         with os.scandir(folder or "/") as entries:
             return sorted(entries, key=lambda entry: entry.name)
@@ -185,7 +186,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 
 
 def _listed(found: Found, segments: Parts, marker: str) -> Iterator[tuple[Parts, str]]:
-    """Yield the files under a prefix of a store that are not hidden."""
+    """Yield the files under a prefix of a remote store that are not hidden."""
     literal = next((n for n, character in enumerate(segments[0]) if character in _MAGIC), len(segments[0]))
     files: list[tuple[Parts, str]] = []
     marked: set[Parts] = set()

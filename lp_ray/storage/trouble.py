@@ -1,7 +1,7 @@
-"""What an error of a store means, told by its type, code and status rather than by its words.
+"""Classify the errors of stores by type, code and status rather than by their text.
 
-Stores' clients are known by the names of their classes only, so that none has to be installed: botocore and
-aiohttp (s3fs, http), gcsfs, adlfs. What they raise keeps the original error as its cause, and that one knows.
+The classes of store clients (botocore and aiohttp for s3fs and http, gcsfs, adlfs) are recognised by name, so that none
+of them has to be installed. Their exceptions keep the original error as their cause, which is the most precise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lp_ray.base.errors import (
 
 
 class Trouble(Enum):
-    """Kinds of storage errors. All but PASSING stop a job at once."""
+    """Classes of storage errors. All except PASSING stop a job at once."""
 
     PASSING = "it may work a moment later"
     AUTH = "credentials"
@@ -100,10 +100,10 @@ FULL_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def diagnose(error: BaseException, writing: bool) -> Trouble | None:
-    """Say what an error of a store's client or of the local disk means; None if it is no storage trouble.
+    """Return the class of an error of a store's client or of the local disk; None if it is no storage error.
 
-    The error at the root of the chain of causes is believed first: what wraps it knows less (s3fs makes an EIO of
-    every code that it does not know).
+    The root of the chain of causes is examined first, because exceptions around it know less (s3fs turns every code
+    that it does not know into EIO).
     """
     for part in reversed(list(_chain(error))):
         trouble = _by_code(part, writing) or _by_type(part) or _by_number(part, writing)
@@ -135,7 +135,8 @@ def _by_code(error: BaseException, writing: bool) -> Trouble | None:
 
 
 def _code_and_status(error: BaseException) -> tuple[str, int | None]:
-    """Code and HTTP status as botocore (`response`), aiohttp (`status`), gcsfs (`code`) and azure carry them."""
+    """Return the code and HTTP status that botocore (`response`), aiohttp (`status`), gcsfs (`code`) or azure attach.
+    """
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")

@@ -1,4 +1,4 @@
-"""Uploads in parts that were begun on an S3 store and never ended: they cost room, and no listing shows them."""
+"""Multipart uploads to S3 that were started and never finished: they take space, and no listing shows them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from lp_ray.storage.uri import scheme_of
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload that was begun and neither completed nor given up; `uri` is where its file would be."""
+    """An upload that was started, but neither completed nor aborted. `uri` is where its file would be."""
 
     uri: str
     upload_id: str
 
 
 def unfinished_uploads(folder: str, older_than_s: float = 0.0) -> list[Upload]:
-    """Return the uploads anywhere below a normalised folder; only S3 has them.
+    """Return the unfinished uploads anywhere below a normalised folder. Only S3 has them.
 
-    Those begun within the last `older_than_s` seconds may be somebody's at work.
+    Uploads started within the last `older_than_s` seconds are left out, because a living job may be working on them.
     """
     fs, path = filesystem(folder)
     if not hasattr(fs, "call_s3"):
@@ -55,7 +55,7 @@ def _page(folder: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def abort_uploads(uploads: Iterable[Upload]) -> None:
-    """Give uploads up, so that the store frees their parts; one that has ended since is no error."""
+    """Abort uploads, so that the store frees their parts. An upload that has ended meanwhile is no error."""
     for upload in uploads:
         _abort(upload.uri, upload.upload_id)
 

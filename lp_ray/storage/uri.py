@@ -1,4 +1,4 @@
-"""What a user may type for a place, and the one form the package uses."""
+"""Turn the paths and URIs that users type into the one normalised form that the package uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECRETS = (
     *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING"),
     *("AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET", "HF_TOKEN", "RAY_AUTH_TOKEN"),
 )
-"""Environment variables whose values are shown nowhere."""
+"""Environment variables whose values must never be shown."""
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _CHAINED = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(?:::[A-Za-z][A-Za-z0-9+.-]*)*::[A-Za-z][A-Za-z0-9+.-]*://")
@@ -22,7 +22,7 @@ _BYTE = re.compile("[\udc80-\udcff]")
 """A byte of a local name that is not UTF-8, as Python holds it (PEP 383)."""
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
-"""Name of a local file that is being written, until it takes the place of the one meant."""
+"""Name of a local file that is being written, before it is renamed to its final name."""
 # Query parameters of signed addresses (AWS SigV2 and SigV4, Google, Azure SAS) and common names for tokens.
 _SIGNED = re.compile(
     r"(?i)([?&](?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|sig|token"
@@ -33,12 +33,13 @@ _SIGNED = re.compile(
 def normalise(uri: str) -> str:
     """Return the absolute form of a path or URI.
 
-    Local paths are taken literally (no globs, no variables; a leading `~` is the home folder), `file:` URIs are
-    percent-decoded (RFC 8089; `?` and `#` are parts of a name). Both become `file:///absolute/path`, where only a
-    percent sign that would read as an escape, and bytes that are no UTF-8, are escaped: a form once made stays as it
-    is. Other schemes' URIs are taken as typed.
-    Raises SchemeNotAllowedError for a chained URI (`zip://…::…`), whose outer part would hide where the bytes come
-    from, for credentials in a URI, and for a NUL character.
+    Local paths are taken literally (no globs, no variables; a leading `~` is the home folder). `file:` URIs are
+    percent-decoded (RFC 8089; `?` and `#` are parts of a name). Both become `file:///absolute/path`. There, only two
+    things are escaped: a percent sign that would read as an escape, and bytes that are not UTF-8. So normalising a
+    second time changes nothing. URIs of other schemes are taken as typed.
+
+    Raises SchemeNotAllowedError for a chained URI (`zip://…::…`), because its outer part would hide where the bytes
+    come from; for credentials in a URI; and for a NUL character.
     """
     match = _SCHEME.match(uri)
     scheme = match[1].lower() if match else ""
@@ -64,7 +65,7 @@ def of_path(path: str) -> str:
 
 
 def of_absolute(path: str) -> str:
-    """Return the normalised URI of a local path that is absolute and without detours."""
+    """Return the normalised URI of a local path that is absolute and has no `.` or `..` parts."""
     if "%" in path:
         path = _ESCAPE.sub("%25", path)
     return "file://" + (path if path.isascii() else _BYTE.sub(lambda m: f"%{ord(m[0]) - 0xDC00:02X}", path))
@@ -88,12 +89,12 @@ def scheme_of(uri: str) -> str:
 
 
 def local_path(uri: str) -> str | None:
-    """Return the path of a normalised local URI, or None when it is remote."""
+    """Return the path of a normalised local URI, or None if it is remote."""
     return _decoded(uri.removeprefix("file://")) if uri.startswith("file://") else None
 
 
 def is_text(path: str) -> bool:
-    """Whether a local path is UTF-8, as most are and none need be."""
+    """Return whether a local path is valid UTF-8. A file system does not require this."""
     return not _BYTE.search(path)
 
 
@@ -105,27 +106,28 @@ def join(uri: str, *names: str) -> str:
 
 
 def name_of(uri: str) -> str:
-    """Return the last segment of a normalised URI, as the file is called."""
+    """Return the file name: the last segment of a normalised URI, decoded."""
     name = uri.rpartition("/")[2]
     return _decoded(name) if uri.startswith("file://") else name
 
 
 def shown(uri: str) -> str:
-    """Return a place as people type it: a local path, or a URI without credentials; white space at its ends shows.
+    """Return a place as people type it: a local path, or a URI without credentials.
 
-    What cannot be printed, a line break or a byte that is not UTF-8, is escaped.
+    White space at its ends and characters that cannot be printed (a line break, a byte that is not UTF-8) become
+    visible.
     """
     place = display(local_path(uri) or uri)
     return place if place == place.strip() and place.isprintable() else repr(place)
 
 
 def is_local(uri: str) -> bool:
-    """Whether a normalised URI is a path of this machine."""
+    """Return whether a normalised URI is a path on this machine."""
     return local_path(uri) is not None
 
 
 def redact(text: str) -> str:
-    """Return a message without credentials: those of URIs in it, and those of the environment."""
+    """Return a message without credentials: neither those in its URIs nor those in the environment."""
     for name in SECRETS:
         if secret := os.environ.get(name):
             text = text.replace(secret, "***")

@@ -1,4 +1,4 @@
-"""Which bytes a URI holds right now, without reading them: the store's own version tag."""
+"""Tell which content a URI has now, without reading it, by the store's own version tag."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lp_ray.storage.uri import display, local_path, scheme_of
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A file's identity: `tag` changes when its bytes do."""
+    """The identity of a file's content: `tag` changes when the content does."""
 
     tag: str
     size: int
@@ -22,23 +22,23 @@ class Version:
 def versions(uris: Iterable[str]) -> dict[str, Version]:
     """Return the version of each normalised URI that exists.
 
-    Local files cost a stat each; those in stores one listing per folder, never one request per file, read only
-    where names begin as the wanted ones do and only until all are found; those on the web one request each.
+    Costs one stat per local file and one request per file on the web. For files in stores, it lists each folder once
+    instead of asking per file: only names that share the wanted files' common prefix, and only until all are found.
     """
     return dict(_seen(uris))
 
 
 def version_tags(uris: Sequence[str]) -> list[str | None]:
-    """Return the version tag of each normalised URI, row by row; None for one that is not there.
+    """Return the version tag of each normalised URI, in their order; None for a file that does not exist.
 
-    Costs what `versions` does.
+    Costs the same as `versions`.
     """
     found = {uri: version.tag for uri, version in _seen(list(dict.fromkeys(uris)))}
     return [found.get(uri) for uri in uris]
 
 
 def _seen(uris: Iterable[str]) -> Iterator[tuple[str, Version]]:
-    """Yield those of the URIs that exist, with their versions."""
+    """Yield the URIs that exist, with their versions."""
     folders: dict[str, set[str]] = {}
     for uri in uris:
         path = local_path(uri)
@@ -57,9 +57,9 @@ def _seen(uris: Iterable[str]) -> Iterator[tuple[str, Version]]:
 
 
 def check_version(uri: str, planned: str) -> None:
-    """Raise InputChangedError unless a normalised URI still has the version tag it was `planned` with.
+    """Raise InputChangedError unless a normalised URI still has the version tag `planned`; an empty `planned` passes.
 
-    A result is kept under a key that names the version: other bytes must not come out under it.
+    A result's key contains the version of its input, so content of another version must not produce that result.
     """
     if not planned:
         return
@@ -73,7 +73,7 @@ def check_version(uri: str, planned: str) -> None:
 
 
 def _listed(folder: str, wanted: set[str]) -> Iterator[FileInfo]:
-    """Yield the wanted files of one folder, from as little of its listing as will do."""
+    """Yield the wanted files of one folder, reading as little of its listing as possible."""
     names = [uri[len(folder) + 1 :] for uri in wanted]
     missing = len(wanted)
     for page in pages(folder, starting=os.path.commonprefix(names)):  # noqa: RUF071 - text, not a path

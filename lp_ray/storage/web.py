@@ -1,7 +1,7 @@
-"""Reading over http(s) without being led into private networks.
+"""Read over http(s), but never from private networks.
 
-`Policy.check` looks at the address as typed; a redirect, or a name that resolves differently a moment later,
-would pass it. So every connection is checked where it is made, by its numeric address.
+`Policy.check` checks the address as typed. A redirect, or a name that resolves to another address a moment later, would
+get past it. So every connection is checked again when it is opened, by its numeric address.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lp_ray.storage.policy import is_public
 
 
 async def public_client(**kwargs: Any) -> aiohttp.ClientSession:
-    """Make fsspec's http session: public addresses only, redirects only within one host."""
+    """Return fsspec's http session: it connects only to public addresses and follows redirects only within one host."""
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_check_redirect)
     connector = aiohttp.TCPConnector(socket_factory=_public_socket)
