@@ -1,1 +1,1 @@
-"""Work on untrusted input in processes that may die: the process is lost, the job is not."""
+"""Handle untrusted input in child processes: if one dies, the job goes on."""

@@ -1,4 +1,4 @@
-"""A persistent child process that answers requests; when it dies, its parent learns how, and a new one can start."""
+"""A persistent child process that answers requests. If it dies, the parent learns how, and can start a new one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from lp_ray.isolation.wire import EndOfMessagesError, ForgedMessageError, Messag
 CRASHES = frozenset(
     {*(signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)}
 )
-"""Signals that a process brings upon itself; others come from outside and blame nobody."""
+"""Signals that a process causes itself. Other signals come from outside, so the child's input is not to blame."""
 
 _PIPE_BYTES = 1 << 20
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 class ChildDiedError(Exception):
-    """The child ended while it worked on a request; `code` is what `Popen.returncode` says."""
+    """The child process ended during a request. `code` is that of `Popen.returncode`."""
 
     def __init__(self, code: int) -> None:
         self.code = code
@@ -33,7 +33,7 @@ class ChildDiedError(Exception):
 
     @property
     def crashed(self) -> bool:
-        """Whether the child brought it upon itself; else it was ended from outside, or nobody knows."""
+        """Whether the child caused its own death; False if it was ended from outside or the reason is unknown."""
         return -self.code in CRASHES
 
 
@@ -50,7 +50,7 @@ def describe_end(code: int) -> str:
 
 
 def bound(pid: int, max_bytes: int | None = None, cpu_s: float | None = None) -> None:
-    """Hold a child to an address space and to CPU seconds, over which it gets SIGXCPU, then SIGKILL."""
+    """Limit a child's address space and CPU seconds. Above the CPU limit it gets SIGXCPU, then SIGKILL."""
     with contextlib.suppress(OSError, ValueError):  # the child may be gone already
         if max_bytes is not None:
             resource.prlimit(pid, resource.RLIMIT_AS, (int(max_bytes), int(max_bytes)))
@@ -61,9 +61,10 @@ def bound(pid: int, max_bytes: int | None = None, cpu_s: float | None = None) ->
 
 @dataclass(frozen=True)
 class Kind:
-    """What a child is: `target` is `module:function` (see `serve`); a `bare` one has no environment but its paths.
+    """How to start a child. `target` is `module:function` (see `serve`). A `bare` child gets few environment variables.
 
-    A bare child knows no credentials. `max_bytes` bounds its address space, `max_reply` its answers' arrays.
+    So a bare child has no credentials. `max_bytes` limits its address space, `max_reply` the arrays of an answer in
+    bytes.
     """
 
     target: str
@@ -73,17 +74,18 @@ class Kind:
 
 
 class Child:
-    """One child, alive from the first request on, until it dies, is stuck or is closed. Not for several threads."""
+    """One child process. It starts at the first request and lives until it dies, hangs or is closed. Not thread-safe.
+    """
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, request: Message, timeout_s: float | None = None) -> Iterator[Message]:
-        """Yield the answers to a request, each of which must come within `timeout_s`.
+        """Yield the answers to a request. Each must come within `timeout_s`.
 
-        An exhausted iterator leaves the child ready for the next request; one that is closed early ends it. Raises
-        ChildDiedError, TimeoutError (the child was killed) or ForgedMessageError.
+        After an exhausted iterator, the child is ready for the next request. Closing the iterator early ends the child.
+        Raises ChildDiedError, TimeoutError (the child was killed) or ForgedMessageError.
         """
         process = self._running()
         assert process.stdin is not None and process.stdout is not None
@@ -103,7 +105,7 @@ class Child:
                 self.close()
 
     def close(self) -> None:
-        """End the child, if there is one."""
+        """End the child process, if it runs."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -115,7 +117,7 @@ class Child:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
-            self.close()  # it died while idle: nobody's fault
+            self.close()  # it died while idle, so no input is to blame
         if self._process is None:
             self._process = self._start()
         return self._process
@@ -138,7 +140,7 @@ class Child:
 
 
 def _environment(bare: bool) -> dict[str, str]:
-    """The child finds the packages that its parent found."""
+    """Return the child's environment. It finds the same packages as its parent."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ} if bare else dict(os.environ)
     if bare:  # numpy's idle threads would use up its address space
         kept |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -1,7 +1,7 @@
-"""The child's side: `python -m lp_ray.isolation.serve MODULE:FUNCTION PARENT` answers until its parent is gone.
+"""The child process: `python -m lp_ray.isolation.serve MODULE:FUNCTION PARENT` answers requests until its parent ends.
 
-FUNCTION takes a request (`Message`) and yields answers. An input's error (`InputError`, MemoryError) becomes the answer
-{"error": class name, "message": text}; any other ends the process, as it would end the parent's work.
+FUNCTION takes a request (`Message`) and yields answers. An error of the input (`InputError`, MemoryError) becomes the
+answer {"error": class name, "message": text}. Any other exception ends the process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _MAX_REQUEST = 1 << 31
 
 
 def main(target: str, parent: str) -> None:
-    """Serve requests from standard input; what libraries print does not mix with the answers."""
+    """Answer requests from standard input. What libraries print goes to standard error, so it does not mix with
+    answers."""
     _follow(int(parent))
     answers = os.dup(1)
     os.dup2(2, 1)
@@ -46,7 +47,7 @@ def _answer(handler: Handler, request: Message, answers: int) -> None:
 
 
 def _follow(parent: int) -> None:
-    """Die with the parent, and before it when the machine runs out of memory: a child can be replaced."""
+    """End this process when its parent ends. Let the kernel kill it before the parent if memory runs out."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit()

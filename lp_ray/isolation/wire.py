@@ -1,10 +1,10 @@
-"""Messages between a process and its child over pipes: a JSON header and arrays of plain numbers or text.
+"""Messages between a process and its child over pipes: a JSON header, and arrays of plain numbers or text.
 
-Nothing is pickled on the way back: a child that an input has taken over must not reach its parent through its answer.
+Answers are never pickled: if an input takes control of the child, it must not be able to attack the parent that way.
 
-    4 bytes   length of the header, little-endian
-    header    UTF-8 JSON: {"fields": {...}, "arrays": [[name, dtype, shape], ...]}
-    arrays    their bytes, one after the other, in C order
+    4 bytes     length of the header, little-endian
+    header      UTF-8 JSON: {"fields": {...}, "arrays": [[name, dtype, shape], ...]}
+    arrays      their bytes, one after the other, in C order
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ _KINDS = "biufU"
 
 @dataclass(frozen=True)
 class Message:
-    """Fields that JSON can hold, and arrays by name."""
+    """Fields with JSON values, and named arrays."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class EndOfMessagesError(EOFError):
-    """The other side has closed its end, perhaps in the middle of a message."""
+    """The other side closed its end of the pipe, perhaps in the middle of a message."""
 
 
 class ForgedMessageError(ValueError):
-    """What came is no message of this protocol."""
+    """The received bytes are not a valid message of this protocol."""
 
 
 def send(fd: int, message: Message) -> None:
-    """Write a message whole. Raises BrokenPipeError if nobody reads, ValueError for arrays of objects."""
+    """Write a whole message. Raises BrokenPipeError if nobody reads, ValueError for arrays of objects."""
     arrays = {name: np.ascontiguousarray(array) for name, array in message.arrays.items()}
     if bad := [name for name, array in arrays.items() if array.dtype.kind not in _KINDS]:
         raise ValueError(f"{bad[0]}: only numbers and text travel between processes")
@@ -56,9 +56,9 @@ def send(fd: int, message: Message) -> None:
 
 
 def receive(fd: int, max_bytes: int, timeout_s: float | None = None) -> Message:
-    """Read a message of at most `max_bytes` of arrays.
+    """Read a message with at most `max_bytes` of arrays.
 
-    Raises EndOfMessagesError, ForgedMessageError, or TimeoutError if it is not whole after `timeout_s`.
+    Raises EndOfMessagesError, ForgedMessageError, or TimeoutError if the message is not complete after `timeout_s`.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     (length,) = _LENGTH.unpack(_read(fd, _LENGTH.size, deadline))
