@@ -1,1 +1,1 @@
-"""Entry points: one module for each thing a user does. `python -m jobs.animate --help`."""
+"""Entry points: one module for each command, for example `python -m jobs.animate --help`."""

@@ -42,14 +42,14 @@ from lp_ray.report.summary import write as write_summary
 from lp_ray.stages.contract import Bench
 
 ONE_INPUT = {"source": ("face", "box"), "driving": ("start_s", "end_s")}
-"""Columns of a manifest that the command line can give for a single source or driving."""
+"""Manifest columns that the command line accepts for a single source or driving."""
 
 WATCHING = {"stop": "this job stops unless it gives no more sign of life", "wait": "this job waits for its end"}
-"""What a job does about a holder, by `on_busy`."""
+"""What the job says about a living holder of the output, by `on_busy`."""
 
 
 def prepare(config: DictConfig) -> jobs.Job:
-    """Read the manifests and plan the job; nothing has been written yet."""
+    """Read the manifests and plan the job. Writes nothing."""
     if config.retry not in ("none", "failed"):
         raise RefusedError(f"retry={config.retry!r} must be none or failed")
     output = folder_to_write("output", required(config, "output"))
@@ -64,13 +64,13 @@ def prepare(config: DictConfig) -> jobs.Job:
         settings = replace(settings, shard=shard.name)
     job = jobs.prepare(settings, sources, drivings, pair_table, pairs, policy_from(config))
     for name, failures in (("source", job.plan.sources.failures), ("driving", job.plan.drivings.failures)):
-        if config[name] and failures:  # the only one: nothing could be done
+        if config[name] and failures:  # the only input failed, so there is nothing to do
             raise RefusedError(f"{name}: {failures[0].error}")
     return job
 
 
 def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Table:
-    """Read a manifest, or make one of the single input that was named in its place."""
+    """Read a manifest, or build one from the single input that was given instead."""
     of_one = {name: plain(config[name]) for name in ONE_INPUT[kind] if config[name] is not None}
     if not config[kind]:
         if of_one:
@@ -93,7 +93,7 @@ def read_inputs(config: DictConfig, kind: Literal["source", "driving"]) -> pa.Ta
 
 
 def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair_table: pa.Table | None) -> Pairs:
-    """Pair by the manifest where there is one, else by the rule."""
+    """Pair by the pairs manifest if there is one, else by the pairing rule."""
     options = options_from(config)
     if pair_table is not None:
         return pairs_from_manifest(pair_table, sources["source_id"], drivings["driving_id"], options)
@@ -102,7 +102,7 @@ def choose_pairs(config: DictConfig, sources: pa.Table, drivings: pa.Table, pair
 
 
 def result_lines(job: jobs.Job) -> list[str]:
-    """Say what became of a single pair; of many the table tells."""
+    """Describe the result if there is only one pair; of many pairs, the results table tells."""
     if len(job.plan) != 1:
         return []
     plan = job.plan
@@ -114,14 +114,14 @@ def result_lines(job: jobs.Job) -> list[str]:
 
 
 def run(config: DictConfig) -> int:
-    """Plan, work, sum up."""
+    """Plan the job, run it and print a summary. Returns the exit code."""
     job, times = prepare(config), lease_times(config)
     reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
         dry_run(job, config, reporter)
         return EXIT_DONE
     if config.cluster.address == "local":
-        pools_from(config, job.settings, job.devices)  # refused before anything is written
+        pools_from(config, job.settings, job.devices)  # raises RefusedError before anything is written
 
     def told(holder: Holder) -> None:
         reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
@@ -136,7 +136,7 @@ def run(config: DictConfig) -> int:
 
 
 def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
-    """Say all that is known of the work ahead. A cluster that is there is asked for its size, none is started."""
+    """Report all that is known about the work ahead. Uses a running cluster's size if one is given; starts none."""
     show_plan(job, config, reporter, alone=False)
     if config.cluster.address != "local":
         start_ray(config)
@@ -149,14 +149,15 @@ def dry_run(job: jobs.Job, config: DictConfig, reporter: Reporter) -> None:
 
 
 def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool = True) -> None:
-    """Look up what the output settles already, and say what the job is going to do."""
+    """Find which pairs the output already settles, and report what the job is going to do."""
     jobs.leave_out_standing(job, retry_failed=config.retry == "failed", alone=alone)
     for line in plan_lines(job):
         reporter.note(line)
 
 
 def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, webhook: Webhook | None) -> int:
-    """Make the pairs on Ray, and say how it went: on the terminal, in the output and to the webhook."""
+    """Make the pairs on Ray. Report the outcome on the terminal, in the output and to the webhook. Return the exit
+    code."""
     started, summary, how = datetime.now(UTC), None, "error"
     try:
         start_ray(config)
@@ -172,7 +173,7 @@ def work(job: jobs.Job, config: DictConfig, reporter: Reporter, lease: Lease, we
             reporter.note(line)
     for line in [*summary_lines(summary, job.settings.output), *result_lines(job)]:
         print(line)
-    if summary.unexpected:  # the job is complete, but for what nobody's input is to blame
+    if summary.unexpected:  # the job is complete, but met errors that no input caused
         return EXIT_ERROR
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 
@@ -183,7 +184,8 @@ def webhook_from(config: DictConfig) -> Webhook | None:
 
 
 def tell(text: bytes, settings: Settings, webhook: Webhook | None) -> list[str]:
-    """Put the summary away, POST it, and return what to say of that: neither makes a job fail."""
+    """Store the summary and POST it to the webhook. Return lines that report this; a problem here does not fail the
+    job."""
     try:
         lines = [f"summary: {storage.shown(write_summary(settings, text))}"]
     except (LpRayError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Measure speed: `python -m jobs.bench target=engine|job` (docs/performance.md has what came out)."""
+"""Measure speed: `python -m jobs.bench target=engine|job` (docs/performance.md shows results)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from lp_ray.runtime.pools import Pools, derive_pools
 
 TARGETS = ("engine", "job")
 EXIT_NOT_MET = 3
-"""All was measured, and something is short of its aim."""
+"""All measurements were made, but some result misses its target."""
 
 
 def bench(config: DictConfig) -> int:
-    """Run the benchmark, print its table, and write its JSON where asked."""
+    """Run the benchmark, print its table, and write its JSON file if one was asked for."""
     _one_of("target", config.target, TARGETS)
     if config.target == "engine":
         report = compare.run(engine_parts(config))
@@ -47,7 +47,7 @@ def bench(config: DictConfig) -> int:
 
 
 def engine_parts(config: DictConfig) -> compare.EngineBench:
-    """Return what is to be measured. Raises RefusedError for a value of the wrong kind or range."""
+    """Return the engine benchmark's parameters. Raises RefusedError for a value of the wrong type or range."""
     own = "compiled" if str(config.device).startswith("cuda") else "eager"
     executions = _several(config.executions or own)
     _one_of("executions", executions, get_args(Execution))
@@ -65,7 +65,7 @@ def engine_parts(config: DictConfig) -> compare.EngineBench:
 
 
 def job_parts(config: DictConfig) -> job_bench.JobBench:
-    """Return what is to be measured. Raises RefusedError for a value of the wrong kind or range."""
+    """Return the job benchmark's parameters. Raises RefusedError for a value of the wrong type or range."""
     parts = _several(config.parts)
     _one_of("parts", parts, job_bench.PARTS)
     _one_of("light.engine", config.light.engine, (stand_in.NAME, *ENGINES.names()))
@@ -98,7 +98,7 @@ def job_parts(config: DictConfig) -> job_bench.JobBench:
 
 
 def start_pools(config: DictConfig, device: str) -> Pools:
-    """Start Ray, or connect to it, and size the pools for all that it has."""
+    """Start Ray or connect to it, and size the pools for the whole cluster."""
     start_ray(config)
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     devices = {Part.ENGINE: Device.parse(device, "device")}

@@ -1,4 +1,4 @@
-"""Remove what jobs that died have left: `python -m jobs.clean --help`."""
+"""Remove what dead jobs left behind: `python -m jobs.clean --help`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from lp_ray.output.occupy import hold
 
 
 def run(config: DictConfig) -> int:
-    """Clean an output and a template store; a living job's output is refused, its templates' staging left alone."""
+    """Clean an output and a template store. Refuses an output on which a job is alive; leaves a living run's staging
+    alone."""
     if not config.output and not config.templates:
         raise RefusedError("output=… or templates=… is missing (see --help)")
     output = folder_to_read("output", config.output) if config.output else None
@@ -33,7 +34,7 @@ def run(config: DictConfig) -> int:
 
 
 def clean_output(output: str, config: DictConfig) -> None:
-    """Find what is left in an output, under its lease, and remove it; rows that a dead job left join the table."""
+    """Remove leftovers of an output, under its lease. Loose rows of a dead job are added to the results table."""
     layout = OutputLayout(output, uuid.uuid4().hex)
     with hold(layout, lease_times(config), lambda holder: print(f"held by {holder.describe()}")):
         if not config.dry_run:
@@ -42,7 +43,7 @@ def clean_output(output: str, config: DictConfig) -> None:
 
 
 def clean_store(store: str, dry_run: bool) -> None:
-    """Find what is left in a template store, and remove it."""
+    """Remove leftovers of a template store."""
     found, alive = leftovers.in_store(TemplateLayout(store))
     for run in alive:
         print(f"alive, left alone: {storage.display(run)}")
@@ -50,7 +51,7 @@ def clean_store(store: str, dry_run: bool) -> None:
 
 
 def settle(place: str, found: list[Leftover], dry_run: bool) -> None:
-    """Say what was found, and remove it unless this is a dry run."""
+    """Report what was found, and remove it unless this is a dry run."""
     if not dry_run:
         leftovers.remove(found)
     else:

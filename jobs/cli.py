@@ -1,4 +1,4 @@
-"""What every entry point shares: typed values are taken as typed, and exit codes mean something."""
+"""The parts that all entry points share: values are taken as typed, and exit codes have fixed meanings."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from lp_ray.storage import redact
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
-"""The job stopped, or met errors that no input is to blame for; what is finished stays, run it again."""
+"""The job stopped, or met errors that no input caused. Finished results stay; run the job again."""
 EXIT_REFUSED = 2
-"""Refused before any work: manifest, option, credentials or weights."""
+"""The job refused to start: a manifest, option, credentials or weights are wrong."""
 EXIT_SOME_FAILED = 3
-"""The job is complete, some pairs have a `failed` row; or all weights but some are in the store."""
+"""The job is complete, but some pairs have a `failed` row; or some weights could not be brought into the store."""
 EXIT_INTERRUPTED = 130
-"""Stopped by Ctrl-C; run the job again to do the rest."""
+"""Stopped by Ctrl-C. Run the job again to make the rest."""
 EXIT_TERMINATED = 143
-"""Stopped by SIGTERM (an evicted pod, a reclaimed machine); run the job again to do the rest."""
+"""Stopped by SIGTERM (an evicted pod, a reclaimed machine). Run the job again to make the rest."""
 
 TEXT_KEYS = frozenset(
     {
@@ -39,7 +39,7 @@ TEXT_KEYS = frozenset(
         *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }
 )
-"""Settings that hold URIs: their values are taken literally, whatever Hydra's grammar would make of them."""
+"""Settings that hold URIs. Their values are taken literally, whatever they mean in Hydra's grammar."""
 
 
 def quote(argument: str) -> str:
@@ -75,27 +75,27 @@ def main(name: str, run: Callable[[DictConfig], int], arguments: Sequence[str] |
     try:
         hydra.main(version_base="1.3", config_path=folder, config_name=name)(guarded)()
     except SystemExit as stop:
-        if not codes and stop.code:  # Hydra has said what is wrong with the command line
+        if not codes and stop.code:  # Hydra has already printed what is wrong with the command line
             sys.exit(EXIT_REFUSED)
         raise
     sys.exit(codes[0] if codes else EXIT_DONE)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: what Ctrl-C does, with an exit code of its own."""
+    """SIGTERM was received. Handled like Ctrl-C, but with its own exit code."""
 
 
 _received: list[int] = []
 
 
 def was_terminated(stop: KeyboardInterrupt) -> bool:
-    """Whether SIGTERM was behind an interruption: Ray's calls hand any of them on as a plain KeyboardInterrupt."""
+    """Return whether SIGTERM caused an interruption. Ray turns any interruption into a plain KeyboardInterrupt."""
     return isinstance(stop, Terminated) or bool(_received)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     _received.append(number)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is under way; who cannot wait sends SIGKILL
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # clean-up has begun; SIGKILL still ends it at once
     raise Terminated
 
 

@@ -1,4 +1,4 @@
-"""The demo: inputs from installed packages, the main job as a user types it, contact sheets to look at."""
+"""The demo: takes inputs from installed packages, runs the main job as a user would, and draws contact sheets."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_sources(folder: Path) -> None:
         ("skimage", "data/astronaut.png", "astronaut.png"),
         ("insightface", "data/images/t1.jpg", "group.jpg"),
     ):
-        shutil.copy2(_carried(package, inside), folder / name)  # with its time: a rerun finds its pairs
+        shutil.copy2(_carried(package, inside), folder / name)  # keeps the time stamp, so that a rerun finds its pairs
     rows = [{"uri": str(folder / "astronaut.png"), "source_id": "astronaut", "face": None}]
     rows += [
         {"uri": str(folder / "group.jpg"), "source_id": f"group-{face}", "face": str(face)}
@@ -69,7 +69,7 @@ def write_sources(folder: Path) -> None:
 
 
 def write_drivings(folder: Path, seconds: float) -> None:
-    """Film the performances with the astronaut as their actor, and list them."""
+    """Film the performances, with the astronaut as the actor, and list the clips in a manifest."""
     actor = read_image(folder / "astronaut.png", Limits())
     rows = []
     for name, (fps, sound) in PERFORMANCES.items():

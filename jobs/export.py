@@ -1,4 +1,4 @@
-"""Motion templates as the reference's .pkl files: `python -m jobs.export --help`."""
+"""Export motion templates as the reference's .pkl files: `python -m jobs.export --help`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lp_ray.motion.template import TemplateReader
 
 
 def run(config: DictConfig) -> int:
-    """Write a .pkl for every template that `input` names."""
+    """Write a .pkl file for every template that `input` matches."""
     pattern, output = required(config, "input"), required(config, "output")
     check = file_to_write if output.endswith(".pkl") else folder_to_write
     output = check("output", output)
@@ -32,7 +32,7 @@ def run(config: DictConfig) -> int:
 
 
 def find_templates(pattern: str) -> list[str]:
-    """Return the templates of a file, a folder or a glob. Raises RefusedError for none."""
+    """Return the templates in a file, a folder or a glob. Raises RefusedError if there is none."""
     found = [uri for uri in storage.glob(pattern) if uri.endswith(".npz")]
     if not found:
         raise RefusedError(f"input={pattern}: no motion templates (.npz) there (python -m jobs.templates makes them)")
@@ -40,7 +40,8 @@ def find_templates(pattern: str) -> list[str]:
 
 
 def targets(uris: Iterable[str], output: str) -> list[str]:
-    """Return where each template goes: `output` itself if that is a .pkl, else a file in it under its own name."""
+    """Return where to write each template: to `output` if that is a .pkl file, else into that folder under its own
+    name."""
     names = [PurePosixPath(storage.name_of(uri)).stem for uri in uris]
     if not output.endswith(".pkl"):
         return [storage.join(output, f"{name}.pkl") for name in names]
@@ -50,7 +51,7 @@ def targets(uris: Iterable[str], output: str) -> list[str]:
 
 
 def as_pickle(uri: str) -> bytes:
-    """Return a stored template in the reference's form. Raises TemplateError if it has none."""
+    """Return a stored template in the reference's format. Raises TemplateError if that format cannot hold it."""
     with storage.local_copy(uri) as path:
         template = TemplateReader(path)
         try:

@@ -1,7 +1,7 @@
-"""Groups of settings that derive from declarations, so that no default is written twice.
+"""Groups of settings that are derived from declarations, so that no default is written twice.
 
-They stand in Hydra's store beside the files in conf/: the options of a pair, the limits of an input, a pool for every
-stage, and a group for every engine and detector, those of other packages too.
+They are in Hydra's store beside the files in conf/: the options of a pair, the limits of an input, a pool for every
+stage, and a group for every engine and detector, including those of other packages.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lp_ray.storage.policy import DEFAULT_SCHEMES
 
 
 def store_groups() -> None:
-    """Put the groups that derive from declarations where Hydra finds them."""
+    """Add the derived groups to Hydra's store."""
     store = ConfigStore.instance()
     stages = [*(stage.name for graph in (TEMPLATES, PAIRS) for stage in graph.stages), *STAGES.names()]
     store.store("default", asdict(PairOptions()), group="options", package="_global_")

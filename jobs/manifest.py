@@ -24,7 +24,7 @@ SUFFIXES = {"source": IMAGE_SUFFIXES | VIDEO_SUFFIXES, "driving": MEDIA_SUFFIXES
 
 
 def run(config: DictConfig) -> int:
-    """List the files, name each by its path under what they share, write the manifest."""
+    """List the files, name each by its path below their common folder, and write the manifest."""
     kind: Any = required(config, "kind")
     if kind not in ("source", "driving"):
         raise RefusedError(f"kind={kind!r} must be source or driving")
@@ -51,21 +51,21 @@ def run(config: DictConfig) -> int:
 
 
 def read_rows(manifest: str, kind: Any) -> pa.Table:
-    """Read a manifest, without the columns in which it says nothing."""
+    """Read a manifest, without columns that are empty."""
     table = read_manifest(manifest, kind)
     return table.select([name for name in table.column_names if table[name].null_count < len(table)])
 
 
 def make_table(uris: list[str], kind: str) -> pa.Table:
-    """Return the manifest of some files."""
+    """Return a manifest of the given files."""
     return pa.table({"uri": uris, f"{kind}_id": name_rows(uris)})
 
 
 def add_new(known: pa.Table, uris: list[str], kind: str) -> pa.Table:
-    """Return a manifest with rows for the files that it lacks; the rows that it has stay as they are.
+    """Return a manifest with new rows for files that it lacks. Existing rows are not changed.
 
-    Rows of files that are gone stay, too: what was made of them is still theirs. A new file is named as in a manifest
-    of all files, or by its whole URI where that name is taken.
+    Rows of deleted files stay, because their results still refer to them. A new file gets the name that it would have
+    in a manifest of all files, or its whole URI if that name is taken.
     """
     had = [storage.normalise(uri) for uri in known["uri"].to_pylist()]
     everything = [*had, *sorted(set(uris) - set(had))]
@@ -81,9 +81,9 @@ def add_new(known: pa.Table, uris: list[str], kind: str) -> pa.Table:
 
 
 def with_versions(table: pa.Table) -> pa.Table:
-    """Return a manifest with what the store says of each file's version: one listing per folder.
+    """Return a manifest with each file's version, as the store states it; this costs one listing per folder.
 
-    A job takes the column's word for it, and asks the store nothing. A file that is gone keeps the version it had.
+    A job trusts this column and does not ask the store. A file that was deleted keeps its old version.
     """
     uris = [storage.normalise(uri) for uri in table["uri"].to_pylist()]
     tags = pa.array(storage.version_tags(uris), pa.string())
@@ -94,7 +94,7 @@ def with_versions(table: pa.Table) -> pa.Table:
 
 
 def search(pattern: str) -> storage.Found:
-    """Find the files that a user means, without those that jobs have made."""
+    """Find the files that a pattern means, without files that jobs wrote."""
     try:
         found = storage.search(pattern, marker=own.MARK)
     except InputError as error:
@@ -103,10 +103,10 @@ def search(pattern: str) -> storage.Found:
 
 
 def choose(found: storage.Found, pattern: str, kind: str) -> list[str]:
-    """Return those of the files found that are media.
+    """Return the found files that are media.
 
-    A single file that was named as it is called is taken, whatever it is. Templates in their store are taken by a
-    pattern that ends in `.npz`.
+    A single file that is named exactly is accepted whatever it is. Templates in a template store are accepted only if
+    the pattern ends in `.npz`.
     """
     if found.files == [storage.normalise(pattern)]:
         return found.files
@@ -115,7 +115,7 @@ def choose(found: storage.Found, pattern: str, kind: str) -> list[str]:
 
 
 def left_out(found: storage.Found, taken: set[str]) -> str:
-    """Say which files were found and not taken, by their endings, and which folders are outputs of jobs."""
+    """Report, by suffix, which found files were not taken, and which folders are outputs of jobs."""
     counts = Counter(ending_of(uri) for uri in found.files if uri not in taken).most_common()
     lines = [
         f"{count} {ending or 'without an ending'}" + (f" (not read: {NOT_READ[ending]})" if ending in NOT_READ else "")
@@ -126,7 +126,7 @@ def left_out(found: storage.Found, taken: set[str]) -> str:
 
 
 def nothing_found(found: storage.Found, pattern: str, kind: str, left: str) -> str:
-    """Say what was looked for in vain, and where."""
+    """Report what was searched for without success, and where."""
     if left or storage.is_folder(pattern):
         what = left or "the folder is empty (hidden files do not count)"
         return f"input={pattern}: nothing there for a manifest of {kind}s, such as .jpg or .mp4; {what}"
@@ -136,7 +136,7 @@ def nothing_found(found: storage.Found, pattern: str, kind: str, left: str) -> s
 
 
 def name_rows(uris: list[str]) -> list[str]:
-    """Return each file's path under the folder that all of them share: unique, and readable in the results."""
+    """Return each file's path below the folder that all files share: unique, and readable in the results."""
     paths = [_readable(uri).split("/") for uri in uris]
     folders = [path[:-1] for path in paths]
     shared = next((depth for depth, names in enumerate(zip(*folders, strict=False)) if len(set(names)) > 1), None)
@@ -146,7 +146,7 @@ def name_rows(uris: list[str]) -> list[str]:
 
 
 def _readable(uri: str) -> str:
-    """Return a local URI as the path that people see, as far as that is text; any other as it is."""
+    """Return a local URI as the path that people see, if it is text; any other URI unchanged."""
     path = storage.local_path(uri)
     return uri if path is None else path if storage.is_text(path) else uri.removeprefix("file://")
 

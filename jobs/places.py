@@ -1,4 +1,4 @@
-"""Places that a command is told to work in: what cannot be is refused at once, with the setting's name."""
+"""Check the files and folders that a command is given. A bad one is refused at once; the error names the setting."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from lp_ray.contract.tables import format_of
 
 
 def folder_to_write(name: str, typed: str) -> str:
-    """Return the URI of a folder that files can be written to, be it there yet or not. Raises RefusedError."""
+    """Return the URI of a folder that files can be written to, whether it exists yet or not. Raises RefusedError."""
     return _checked(name, typed, storage.check_folder)
 
 
 def file_to_write(name: str, typed: str) -> str:
-    """Return the URI of a file that can be written, new or in place of one. Raises RefusedError."""
+    """Return the URI of a file that can be written, whether it exists or not. Raises RefusedError."""
     return _checked(name, typed, storage.check_file)
 
 
 def folder_to_read(name: str, typed: str) -> str:
-    """Return the URI of a folder that is there. Raises RefusedError."""
+    """Return the URI of a folder that exists. Raises RefusedError."""
     uri = _checked(name, typed, lambda uri: None)
     if not storage.is_folder(uri):
         what = "is a file, not a folder" if storage.exists(uri) else ""
@@ -41,21 +41,21 @@ def _checked(name: str, typed: str, check: Callable[[str], None]) -> str:
 
 
 def check_one(kind: str, typed: str) -> None:
-    """Raise RefusedError for a pattern, or what is called like a manifest, where one source or driving belongs."""
+    """Raise RefusedError if a pattern or the name of a manifest is given where one source or driving is expected."""
     _check_pattern(kind, kind, typed)
     if format_of(typed):
         raise RefusedError(f"{kind}={typed} is called like a manifest: give it as {kind}s={typed}")
 
 
 def check_many(kind: str, typed: str) -> None:
-    """Raise RefusedError for a pattern, or what is called like a picture or clip, where a manifest belongs."""
+    """Raise RefusedError if a pattern or the name of a picture or clip is given where a manifest is expected."""
     _check_pattern(kind, f"{kind}s", typed)
     if ending_of(typed) in MEDIA_SUFFIXES:
         raise RefusedError(f"{kind}s={typed} is called like a picture or a clip, not like a manifest: see {kind}=…")
 
 
 def _check_pattern(kind: str, name: str, typed: str) -> None:
-    if "*" not in typed or typed.startswith(("http://", "https://")):  # nothing is asked of the web before the policy
+    if "*" not in typed or typed.startswith(("http://", "https://")):  # no web request before the policy check
         return
     uri = _checked(name, typed, lambda uri: None)
     if not storage.exists(uri) and not storage.is_folder(uri):

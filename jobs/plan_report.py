@@ -1,4 +1,4 @@
-"""What a job is going to do, in lines for people: the plan, the work ahead and the pools."""
+"""Describe for people what a job is going to do: the plan, the work ahead and the pools."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lp_ray.runtime.pools import Pool, Pools
 
 _INDENT = " " * 6
 _IDLE_SHOWN = 5
-"""Kinds of options without effect that the plan names."""
+"""How many different options without effect the plan lists."""
 
 
 def plan_lines(job: Job) -> list[str]:
-    """Say what there is to do, and what is settled already."""
+    """Return lines on what there is to do and what is settled already."""
     plan, shard = job.plan, job.settings.shard
     part = f"shard {shard.replace('-of-', '/')}: " if shard else ""
     unstartable = len(plan.todo) - len(plan.startable())
@@ -31,7 +31,7 @@ def plan_lines(job: Job) -> list[str]:
 
 
 def work_lines(job: Job, pools: Pools) -> list[str]:
-    """Say how much work the pairs are, as far as the template store and earlier results tell."""
+    """Return lines on the amount of work ahead, as far as the template store and earlier results tell."""
     made = TemplatesMade()
     lacking = sum(1 for _ in take_stock(job.clips_needed(), job.settings, made))
     frames, n_pairs = known_frames(job.plan, job.identity, made)
@@ -54,7 +54,7 @@ def work_lines(job: Job, pools: Pools) -> list[str]:
 
 
 def pool_lines(pools: Pools, settings: Settings) -> list[str]:
-    """Say how many actors each stage gets, what each reserves, and what changes it."""
+    """Return lines on how many actors each stage gets, what each reserves, and which settings change that."""
     lines = ["pools: set pools.<stage>.actors, pools.<stage>.cpus or pools.<stage>.gpus to change them"]
     for graph in graphs_of(settings).phases:
         lines += [f"{_INDENT}{graph.name}: pools.{stage.name} {_pool(pools[stage.name])}" for stage in graph.stages]

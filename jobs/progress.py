@@ -1,4 +1,4 @@
-"""Progress in a terminal as a bar, elsewhere as plain lines."""
+"""Show progress: as a bar in a terminal, as plain lines or JSON lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINE_EVERY_S = 10.0
 
 
 class TerminalBar:
-    """One bar per phase: units done and failed, frames per second, time left."""
+    """One bar per phase: pairs or clips done and failed, frames per second, time left."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -45,7 +45,7 @@ class TerminalBar:
         tqdm.write(text, file=self._stream)
 
     def settled(self, row: ResultRow) -> None:
-        """The bar counts."""
+        """Do nothing: the bar shows counts only."""
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -54,7 +54,7 @@ class TerminalBar:
 
 
 class PlainLines:
-    """A line every few seconds, for logs."""
+    """One line every few seconds, for logs."""
 
     def __init__(self, stream: TextIO, every_s: float = LINE_EVERY_S) -> None:
         self._stream = stream
@@ -78,11 +78,11 @@ class PlainLines:
         print(text, file=self._stream, flush=True)
 
     def settled(self, row: ResultRow) -> None:
-        """The lines count."""
+        """Do nothing: the lines show counts only."""
 
 
 class JsonLines:
-    """A JSON object a line, for log stores: `time`, `event`, and what the event is about.
+    """One JSON object per line, for log stores: `time`, `event`, and the event's own fields.
 
     Events: `note` (message), `progress` (phase, counts; every few seconds), `pair` (pair_id, stage, status, ...).
     """
@@ -104,7 +104,7 @@ class JsonLines:
         self._write("note", message=text)
 
     def settled(self, row: ResultRow) -> None:
-        """Write one pair's end: `stage` is where it failed, or the last one."""
+        """Write how one pair ended; `stage` is where it failed, or the last stage."""
         seconds = {stage: round(spent, 3) for stage, spent in row["seconds"].items() if spent is not None}
         known = {name: row.get(name) for name in ("source_id", "driving_id", "attempts", "n_frames", "error_class")}
         facts = {name: value for name, value in {**known, "error": row.get("error")}.items() if value is not None}
@@ -117,7 +117,7 @@ class JsonLines:
 
 
 def describe(progress: Progress, elapsed: float) -> str:
-    """One line: what is done and failed, the rates, and the time left where it can be told."""
+    """Return one line: pairs or clips done and failed, the rates, and the time left if it is known."""
     settled = progress.settled
     rate = progress.frames / elapsed if elapsed > 0 else 0.0
     text = (
@@ -129,7 +129,7 @@ def describe(progress: Progress, elapsed: float) -> str:
 
 
 def time_left(progress: Progress, elapsed: float) -> float | None:
-    """Seconds left at the rate so far, by frames where their number is known; None before the first."""
+    """Return the seconds left at the present rate, by frames if their number is known; None before anything is done."""
     part = (
         progress.frames / progress.total_frames if progress.total_frames else progress.settled / max(progress.total, 1)
     )
@@ -137,7 +137,7 @@ def time_left(progress: Progress, elapsed: float) -> float | None:
 
 
 def make_reporter(log: str = "auto", stream: TextIO | None = None) -> Reporter:
-    """Choose by the setting `log`, and by where the output goes. Raises RefusedError for an unknown setting."""
+    """Return the reporter for the setting `log` and the type of stream. Raises RefusedError for an unknown setting."""
     stream = stream or sys.stderr
     if log not in ("auto", "json"):
         raise RefusedError(f"log={log!r} must be auto or json")
@@ -147,7 +147,7 @@ def make_reporter(log: str = "auto", stream: TextIO | None = None) -> Reporter:
 
 
 def summary_lines(summary: Summary, output: str) -> list[str]:
-    """The end of a job in a few lines: counts by status, top errors, where things are."""
+    """Return the outcome of a job in a few lines: counts by status, most frequent errors, where the results are."""
     lines = [
         "pairs: " + ", ".join(f"{n} {status}" for status, n in summary.by_status.items() if n or status != FILTERED),
         f"before: {summary.before.get('done', 0)} done and {summary.before.get('failed', 0)} failed, left as they were",

@@ -1,7 +1,7 @@
 """Start one scheduled run as a RayJob: `python -m jobs.scheduled template=…`, in the pods of deploy/'s CronJob.
 
-Everything a run is called and told follows from the time it was scheduled for and from its shard, never from the time
-at which a pod gets to it: a pod that is tried again asks for the same RayJob, and that there is one already is success.
+The RayJob's name and command depend only on the scheduled time and the shard, never on the time at which the pod
+starts. So a pod that is started again asks for the same RayJob; if that exists already, this counts as success.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lp_ray.base.errors import LpRayError, RefusedError
 
 SHARD_LABEL = "lp-ray/shard"
 ENDED = ("Complete", "Failed")
-"""What `status.jobDeploymentStatus` of a RayJob says at its end."""
+"""Values of a RayJob's `status.jobDeploymentStatus` that mean that it has ended."""
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT_S = 30.0
@@ -47,7 +47,8 @@ class ApiServer:
 
     @classmethod
     def of_this_pod(cls, environment: Mapping[str, str], account: Path = ACCOUNT) -> ApiServer:
-        """Find the server as Kubernetes tells every pod. Raises RefusedError outside a pod."""
+        """Return the API server from the variables and files that Kubernetes gives every pod. Raises RefusedError
+        outside a pod."""
         try:
             host, port = environment["KUBERNETES_SERVICE_HOST"], int(environment["KUBERNETES_SERVICE_PORT"])
             return cls(host, port, (account / "token").read_text(), account / "ca.crt")
@@ -57,7 +58,7 @@ class ApiServer:
             ) from error
 
     def rayjobs(self, namespace: str, selector: str) -> list[Manifest]:
-        """List the RayJobs that carry some labels."""
+        """Return the RayJobs that match a label selector."""
         status, answer = self._ask("GET", f"{_path(namespace)}?{urlencode({'labelSelector': selector})}")
         if status != http.client.OK:
             raise _trouble("list", status, answer)
@@ -65,7 +66,7 @@ class ApiServer:
         return items
 
     def create_rayjob(self, namespace: str, job: Manifest) -> bool:
-        """Create a RayJob; return False where one of its name is there already."""
+        """Create a RayJob. Return False if one of the same name exists."""
         status, answer = self._ask("POST", _path(namespace), job)
         if status == http.client.CONFLICT:
             return False
@@ -94,7 +95,7 @@ def _path(namespace: str) -> str:
 
 
 def _trouble(verb: str, status: int, answer: Manifest) -> LpRayError:
-    """What a person can mend is a refusal; the rest is tried again by the CronJob's own retries."""
+    """Return RefusedError for what a person has to fix, LpRayError for what the CronJob can retry."""
     said = answer.get("message", "")
     remedies: dict[int, str] = {
         http.client.FORBIDDEN: "its Role must allow rayjobs: create, list (deploy/ renders one)",
@@ -107,7 +108,7 @@ def _trouble(verb: str, status: int, answer: Manifest) -> LpRayError:
 
 
 def scheduled_time(job_name: str) -> datetime:
-    """Return the time a CronJob's Job was scheduled for, UTC: its name ends in minutes since 1970.
+    """Return the time (UTC) for which a CronJob's Job was scheduled: its name ends in minutes since 1970.
 
     Source: Kubernetes' cronjob controller, getJobName.
     """
@@ -118,7 +119,7 @@ def scheduled_time(job_name: str) -> datetime:
 
 
 def fill(command: Sequence[str], day: date, shard: int, shards: int) -> list[str]:
-    """Put {date}, {shard} and {shards} into the words of a command."""
+    """Replace {date}, {shard} and {shards} in the words of a command."""
     facts = {"{date}": day.isoformat(), "{shard}": str(shard), "{shards}": str(shards)}
     words = list(command)
     for name, value in facts.items():
@@ -142,11 +143,11 @@ def still_running(jobs: Sequence[Manifest]) -> list[str]:
 
 
 def start(template: Manifest, server: ApiServer, moment: datetime, shard: int) -> str:
-    """Create the run's RayJob and say so.
+    """Create the run's RayJob and return a line that reports it.
 
-    A command without {date} works off a manifest that grows: while an earlier run of the shard goes on there is
-    nothing to start, the next one does what is new. With {date} each run has a manifest of its own, and none is left
-    out.
+    A command without {date} works on a manifest that grows. If an earlier run of the shard is still at work, no run is
+    started, because the next run makes what is new. With {date}, each run has its own manifest, so every run is
+    started.
     """
     job = make_run(template, moment, shard)
     name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
@@ -159,7 +160,7 @@ def start(template: Manifest, server: ApiServer, moment: datetime, shard: int) -
 
 
 def run(config: DictConfig) -> int:
-    """Start the run that this pod stands for."""
+    """Start the run for which this pod was created."""
     template = json.loads(Path(required(config, "template")).read_text())
     server = ApiServer.of_this_pod(os.environ)
     try:

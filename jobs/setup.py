@@ -1,4 +1,4 @@
-"""From a composed configuration to the values the package works with."""
+"""Turn a composed Hydra configuration into the values that the package works with."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def plain(config: Any) -> Any:
 
 
 def required(config: DictConfig, name: str) -> str:
-    """Return a setting that has no default. Raises RefusedError when it was not given."""
+    """Return a setting that has no default. Raises RefusedError if it is missing."""
     if OmegaConf.is_missing(config, name) or config[name] in (None, ""):
         raise RefusedError(f"{name}=… is missing (see --help)")
     return str(config[name])
 
 
 def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
-    """Build the stages' settings. Raises RefusedError for a value of the wrong kind or range."""
+    """Build the stages' settings. Raises RefusedError for a value of the wrong type or range."""
     limits = plain(config.limits)
     fraction, chunk = config.max_missing_fraction, config.chunk_frames
     if not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
@@ -83,7 +83,7 @@ Spec = TypeVar("Spec", EngineSpec, LandmarkerSpec)
 
 
 def _spec(kind: type[Spec], group: Any) -> Spec:
-    """Build a spec: settings that all of its kind have are its fields, the others go to the plugin as they are."""
+    """Build a spec: shared settings become its fields, all others are passed to the plugin unchanged."""
     values = plain(group)
     shared = {field.name for field in dataclasses.fields(kind)} - {"settings"}
     own = tuple(sorted((name, value) for name, value in values.items() if name not in shared))
@@ -98,7 +98,7 @@ def _max_unexpected(config: DictConfig) -> int:
 
 
 def _stages(config: DictConfig) -> tuple[StageSpec, ...]:
-    """Read the stages that the job adds: a list of names, or names with parameters. Each must be known."""
+    """Read the stages that the job adds: a list of names, or names with parameters. All names must be known."""
     given = plain(config.get("stages") or {})
     named: dict[str, Any] = dict.fromkeys(given, None) if isinstance(given, list) else given
     specs = tuple(StageSpec(str(name), tuple(sorted((values or {}).items()))) for name, values in named.items())
@@ -124,12 +124,12 @@ def policy_from(config: DictConfig) -> storage.Policy:
 
 
 def options_from(config: DictConfig) -> PairOptions:
-    """Build the job's per-pair options. Raises RefusedError naming the option."""
+    """Build the job's options of pairs. Raises RefusedError, which names the option."""
     return make_options({name: plain(config[name]) for name in option_names()}, "options")
 
 
 def lease_times(config: DictConfig) -> LeaseTimes:
-    """Say how long to wait for another job's output, and how long one's own silence is borne."""
+    """Return how long to wait for another job on the output, and after which silence this job counts as dead."""
     if config.on_busy not in ("stop", "wait"):
         raise RefusedError(f"on_busy={config.on_busy!r} must be stop or wait")
     if not isinstance(config.lease_s, int | float) or config.lease_s < 1:
@@ -138,29 +138,29 @@ def lease_times(config: DictConfig) -> LeaseTimes:
 
 
 def start_ray(config: DictConfig) -> None:
-    """Connect to the cluster, or start one of our own on this machine.
+    """Connect to the cluster, or start a new one on this machine.
 
-    `local` never joins a cluster that happens to run here: somebody else's leftovers are not ours.
+    `local` always starts a new cluster, even if one is running here: that one may belong to somebody else.
     """
     address = str(config.cluster.address)
     if address == "auto" and os.environ.get("RAY_ADDRESS"):
         address = os.environ["RAY_ADDRESS"]
     arguments: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
-        # Ray's C++ side warns of every actor pool on the terminal; its own log files keep all of it.
+        # Ray's C++ code prints a warning for every actor pool; its log files still get them.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         arguments |= {"num_cpus": config.cluster.num_cpus, "include_dashboard": False}
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**arguments)
-        signal.signal(signal.SIGTERM, terminate)  # Ray's own would leave without a word
+        signal.signal(signal.SIGTERM, terminate)  # Ray's own handler would exit without a message
     except ConnectionError as error:
         raise RefusedError(f"cluster.address={address!r}: no Ray cluster answers there: {error}") from error
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors are raised, and said once, by us
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # we raise and report its errors ourselves, once
 
 
 def _totals(config: DictConfig) -> tuple[float, float]:
-    """Return the cluster's CPUs and GPUs; of one that is still to be started here, what Ray is going to find."""
+    """Return the cluster's CPUs and GPUs; for a cluster that is still to be started here, what Ray will find."""
     if ray.is_initialized():
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
@@ -170,8 +170,8 @@ def _totals(config: DictConfig) -> tuple[float, float]:
 def pools_from(config: DictConfig, settings: Settings, devices: Devices) -> Pools:
     """Size the pools of a job's stages for the cluster.
 
-    A cluster of our own has all that it will ever have. Any other may grow, to what `cluster.num_cpus` and
-    `cluster.num_gpus` say, and shrink.
+    A cluster that this job starts never changes its size. Any other may grow, up to `cluster.num_cpus` and
+    `cluster.num_gpus`, and shrink.
     """
     cpus, gpus = _totals(config)
     phases, overrides = graphs_of(settings).phases, plain(config.pools)
@@ -191,14 +191,14 @@ def pools_from(config: DictConfig, settings: Settings, devices: Devices) -> Pool
 
 
 def _check_numbers(devices: Devices) -> None:
-    """Refuse a numbered GPU: Ray gives each actor a GPU of its own choice, which is the actor's number 0."""
+    """Refuse a numbered GPU: Ray chooses each actor's GPU, and the actor sees it as number 0."""
     for part, device in devices.items():
         if device.number:
             raise RefusedError(f"{part}={device}: Ray chooses each actor's GPU; use {part}=cuda")
 
 
 def executor_from(config: DictConfig, bench: Bench, devices: Devices, reporter: Reporter) -> RayExecutor:
-    """Return what runs the stages, on the cluster that `start_ray` connected to; its pools are printed."""
+    """Return the executor on the cluster that `start_ray` connected to. Reports the pools."""
 
     def pools() -> Pools:
         sized = pools_from(config, bench.settings, devices)
@@ -214,7 +214,7 @@ def executor_from(config: DictConfig, bench: Bench, devices: Devices, reporter: 
 
 
 def _limit(config: DictConfig, name: str, there: float) -> float:
-    """Return how many CPUs or GPUs the cluster may grow to. Raises RefusedError where it has none and nobody says."""
+    """Return how many CPUs or GPUs the cluster may grow to. Raises RefusedError if it has none and no setting tells."""
     given: float | None = config.cluster[name]
     if given is None and there < 1:
         raise RefusedError(

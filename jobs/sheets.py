@@ -1,6 +1,6 @@
 """Draw the contact sheets of an output, one per driving: `python -m jobs.sheets output=…`.
 
-Results of every kind have their row: videos and gifs, archives of frames, single pictures.
+Each result gets a row of cells, whatever its format: videos and GIFs, zips of frames, single pictures.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COLUMNS = 9
 
 
 def run(config: DictConfig) -> int:
-    """Draw the sheets and say where they are."""
+    """Draw the sheets and print their paths."""
     output, folder = folder_to_read("output", required(config, "output")), str(config.folder or "sheets")
     folder_to_write("folder", folder)
     for sheet in write_sheets(output, Path(folder)):
@@ -38,9 +38,9 @@ def run(config: DictConfig) -> int:
 
 
 def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None = None) -> list[Path]:
-    """Write one PNG per driving into `folder`; `drivings` (id -> uri) puts the driving itself on top.
+    """Write one PNG per driving into `folder`. `drivings` (id -> uri) adds the driving itself as the first row.
 
-    Raises RefusedError when nothing is done there.
+    Raises RefusedError if the output has no finished pairs.
     """
     done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
     if not done:
@@ -72,7 +72,7 @@ def _footage(uri: str) -> list[Image]:
 
 
 def _spread(frames: Iterable[Image], n_frames: int) -> list[Image]:
-    """Return frames spread evenly from first to last, as cells."""
+    """Return a few frames, evenly spaced from the first to the last, as cells."""
     return pick_frames(frames, sheet_times(n_frames, min(COLUMNS, n_frames)))
 
 

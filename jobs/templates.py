@@ -19,11 +19,11 @@ from lp_ray.plan.shard import parse_shard
 from lp_ray.stages.contract import Bench
 
 CROP_OPTIONS = ("flag_crop_driving_video", "driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
-"""Those of a pair's options that change its driving's template."""
+"""The options of pairs that affect the driving's template."""
 
 
 def run(config: DictConfig) -> int:
-    """Track every driving whose template the store does not hold, and say what became of each."""
+    """Make the template of every driving that the store does not hold yet, and report failures."""
     templates = folder_to_write("templates", required(config, "templates"))
     check_many("driving", required(config, "drivings"))
     table = read_manifest(required(config, "drivings"), "driving")

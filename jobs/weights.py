@@ -1,4 +1,4 @@
-"""Get, check and convert weights: `python -m jobs.weights pull|import|verify|convert key=value…`."""
+"""Fetch, check and convert weights: `python -m jobs.weights pull|import|verify|convert key=value…`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lp_ray.publish.pull import download_official
 
 
 def pull(config: DictConfig) -> int:
-    """Download the official files and bring them into the store; name those that could not be had."""
+    """Download the official files and import them into the store. Report the files that could not be fetched."""
     store, rules = WeightStore(required(config, "store")), rules_from(config)
     folder = Path(str(config.download)) if config.download else None
     downloaded = download_official(rules.variants, folder, str(config.revision or HUB_REVISION))
@@ -38,13 +38,13 @@ def pull(config: DictConfig) -> int:
 
 
 def import_(config: DictConfig) -> int:
-    """Bring files in the official layout into the store; optional ones that are not there are left out."""
+    """Import files in the official layout into the store. Missing optional files are skipped."""
     import_weights(required(config, "input"), WeightStore(required(config, "store")), rules_from(config), print)
     return verify(config)
 
 
 def verify(config: DictConfig) -> int:
-    """Compare every file of the store with its lock. Raises WeightsError naming those that differ."""
+    """Compare every file in the store with its lock. Raises WeightsError, which names the files that differ."""
     store = WeightStore(required(config, "store"))
     problems = []
     for name, problem in store.verify():
@@ -58,7 +58,7 @@ def verify(config: DictConfig) -> int:
 
 
 def convert(config: DictConfig) -> int:
-    """Convert one published file, whatever its hash."""
+    """Convert one published file, without checking its hash."""
     artefact = artefact_of_model(required(config, "model"))
     output = storage.normalise(required(config, "output"))
     with storage.local_copy(required(config, "input"), Limits(max_bytes=MAX_BYTES)) as path:
@@ -76,7 +76,7 @@ COMMANDS: dict[str, Callable[[DictConfig], int]] = {
 
 
 def rules_from(config: DictConfig) -> ImportRules:
-    """Read what may come in. Raises RefusedError for an unknown variant."""
+    """Return the rules for what may be imported. Raises RefusedError for an unknown variant."""
     names = plain(config.variants)
     variants: list[Variant] = [
         check_variant(str(n), "variants") for n in ([names] if isinstance(names, str) else names)
@@ -86,7 +86,7 @@ def rules_from(config: DictConfig) -> ImportRules:
 
 
 def run(config: DictConfig) -> int:
-    """Do what the first word of the command line says."""
+    """Run the command that the first word of the command line names."""
     command = required(config, "command")
     if command not in COMMANDS:
         raise RefusedError(f"{command!r} must be one of {', '.join(COMMANDS)}")
