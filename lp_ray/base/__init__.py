@@ -1,1 +1,1 @@
-"""What every room may use: errors, limits, metrics, array types. Nothing here imports another room."""
+"""What every package may use: errors, limits, metrics, array types. Imports no other package of lp_ray."""

@@ -1,4 +1,4 @@
-"""Names of the arrays that travel through the package, with their shapes."""
+"""Names for the array types of the package, with their shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an actor keeps between rows: the newest answers, with lookups counted for the dashboard."""
+"""A cache for actors: keeps the most recently used answers and counts lookups for the dashboard."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ V = TypeVar("V")
 
 
 class Cache(Generic[V]):
-    """The `size` answers that were used last.
+    """Keeps the `size` answers that were used last.
 
-    An InputError is an answer too: a bad input is read once, however many rows ask for it.
+    An InputError is an answer too: a bad input is read only once, however many rows need it.
     """
 
     def __init__(self, name: metrics.CacheName, size: int) -> None:
@@ -24,7 +24,7 @@ class Cache(Generic[V]):
         self._answers: OrderedDict[Hashable, V | InputError] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """Return the answer of a key, from `make` where it is not kept. Raises what `make` raises, or raised."""
+        """Return the answer for a key; call `make` if none is cached. Raises what `make` raises or raised before."""
         known = key in self._answers
         metrics.cache_looked_up(self._name, hit=known)
         if not known:
@@ -34,7 +34,7 @@ class Cache(Generic[V]):
         self._answers.move_to_end(key)
         found = self._answers[key]
         if isinstance(found, InputError):
-            raise type(found)(*found.args)  # a new one: a traceback would grow with every raise
+            raise type(found)(*found.args)  # a new exception: its traceback would grow with every raise
         return found
 
 

@@ -1,4 +1,4 @@
-"""Settings as they are declared: a default, and what it means. Configuration, docs and checks derive from it."""
+"""Declared settings: a default and its meaning. Configuration, docs and checks are derived from the declarations."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def defaults(declared: Declared) -> dict[str, object]:
 
 
 def bound(default: Any, text: str) -> Any:
-    """Declare a number of a dataclass of bounds, with what is held under it."""
+    """Declare a numeric field of a dataclass of limits; `text` says what it limits."""
     return field(default=default, metadata={"help": text})

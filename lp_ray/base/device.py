@@ -1,4 +1,4 @@
-"""Where networks run: `cpu`, `cuda` or `cuda:N`, read once."""
+"""The device that networks run on: `cpu`, `cuda` or `cuda:N`, parsed once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ _FORM = re.compile(r"(cpu|cuda)(?::(\d{1,3}))?")
 
 
 class Device(str):
-    """A device as torch writes it. It is a text, so that it can be stored and compared; its parts are properties."""
+    """A device, written as torch writes it. It is a string, so it can be stored and compared; properties give its
+    parts."""
 
     @classmethod
     def parse(cls, text: str, setting: str) -> Self:
-        """Read a device. Raises RefusedError, naming the setting, for anything but `cpu`, `cuda` and `cuda:N`."""
+        """Parse a device. Raises RefusedError, which names the setting, for anything but `cpu`, `cuda` and `cuda:N`."""
         match = _FORM.fullmatch(str(text))
         if match is None or (match[1] == "cpu" and match[2]):
             raise RefusedError(f"{setting}={str(text)!r} must be cpu, cuda or cuda:N")
@@ -23,17 +24,17 @@ class Device(str):
 
     @property
     def kind(self) -> Literal["cpu", "cuda"]:
-        """What it is, whichever one of its kind."""
+        """The type of device, without its number."""
         return "cuda" if self.is_gpu else "cpu"
 
     @property
     def is_gpu(self) -> bool:
-        """Whether it is a GPU, which a cluster must have and give."""
+        """Whether it is a GPU, which the cluster must have and assign."""
         return self.startswith("cuda")
 
     @property
     def number(self) -> int:
-        """Which one of its kind."""
+        """The number of the GPU; 0 if none is given."""
         return int(self.partition(":")[2] or 0)
 
 

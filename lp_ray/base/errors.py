@@ -1,79 +1,79 @@
-"""Every error that the package raises on purpose, by what it ends: a job before its work, a job at work, one input.
+"""All errors that the package raises on purpose, grouped by effect: refuse a job, stop a job, or fail one input.
 
-Anything else that is raised is a mistake of ours, and keeps its traceback.
+Any other exception is a bug of this package and keeps its traceback.
 """
 
 from __future__ import annotations
 
 
 class LpRayError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class RefusedError(LpRayError):
     """The job must not start: a manifest, an option or the environment is wrong.
 
-    The message names the row, the field and the remedy. Where work has begun, the coordinator makes a StoppedError of
-    it: nothing else would fare better.
+    The message names the row, the field and the remedy. If work has begun already, the coordinator turns this error
+    into a StoppedError, because all other work would fail as well.
     """
 
 
 class StoppedError(LpRayError):
-    """The job has stopped in the middle of its work; what is finished stays, and the next run does the rest."""
+    """The job stopped in the middle of its work. Finished results stay, and the next run makes the rest."""
 
 
 class StorageError(RefusedError):
-    """A store, or a disk, cannot be worked with; nothing else there would fare better, so the job stops.
+    """A store or a disk cannot be used. All other work there would fail as well, so the job stops.
 
-    The message names the place, the reason and the remedy, and holds no secret.
+    The message names the place, the reason and the remedy, and contains no secret.
     """
 
 
 class StorageAuthError(StorageError):
-    """Credentials are missing, wrong or expired, or do not cover what is asked."""
+    """Credentials are missing, wrong or expired, or do not allow the request."""
 
 
 class BucketMissingError(StorageError):
-    """The bucket or container is not there, or is there no more."""
+    """The bucket or container does not exist, or no longer."""
 
 
 class StorageReadOnlyError(StorageError):
-    """The place may be read, but not written."""
+    """The place can be read, but not written to."""
 
 
 class StorageFullError(StorageError):
-    """No room is left, or a quota is used up."""
+    """There is no space left, or a quota is used up."""
 
 
 class StorageUnreachableError(StorageError):
-    """The store did not answer, or kept answering that it is too busy, through all attempts."""
+    """The store did not answer, or reported that it is too busy, on every attempt."""
 
 
 class LeaseHeldError(RefusedError):
-    """Another job that is alive works on the same output; the message names it."""
+    """Another living job works on the same output. The message names it."""
 
 
 class LeaseLostError(StoppedError):
-    """This job was taken for dead (it was paused, or cut off from its store) and another one has taken over."""
+    """This job seemed dead (it was suspended, or could not reach its store), and another job took over."""
 
 
 class StalledError(StoppedError):
-    """No stage has made progress for as long as `cluster.stall_s` allows."""
+    """No stage made progress for the time that `cluster.stall_s` allows."""
 
 
 class UnexpectedErrorsError(StoppedError):
-    """More pieces of work than `max_unexpected` met an error that no input is to blame for: a mistake of ours."""
+    """More than `max_unexpected` pieces of work met an error that no input caused: a bug of this package."""
 
 
 class InputError(LpRayError):
-    """One input cannot be used; its pairs become `failed` rows and everything else goes on.
+    """One input cannot be used. Its pairs become `failed` rows, and all other work goes on.
 
-    Subclasses name the reason: the class name is what a result row shows in `error_class`.
+    Subclasses name the reason. A result row shows the class name in `error_class`.
     """
 
 
 class MissingInputError(InputError):
-    """The URI points at nothing."""
+    """There is no file at the URI."""
 
 
 class SchemeNotAllowedError(InputError):
@@ -81,7 +81,7 @@ class SchemeNotAllowedError(InputError):
 
 
 class InputTooLargeError(InputError):
-    """Bytes, pixels, frames or seconds over the configured limit (checked before decoding)."""
+    """Bytes, pixels, frames or seconds exceed the configured limit (checked before decoding)."""
 
 
 class UnreadableMediaError(InputError):
@@ -89,27 +89,27 @@ class UnreadableMediaError(InputError):
 
 
 class DecoderCrashedError(UnreadableMediaError):
-    """The input brought its decoder down; the decoder ran in a process of its own."""
+    """The input crashed its decoder, which ran in its own process."""
 
 
 class DecoderTimeoutError(UnreadableMediaError):
-    """The decoder gave nothing for `limits.timeout_s` and was killed."""
+    """The decoder gave no output for `limits.timeout_s` and was killed."""
 
 
 class DecoderMemoryError(UnreadableMediaError):
-    """The input made its decoder ask for more memory than it may have."""
+    """The decoder needed more memory for the input than it may have."""
 
 
 class ActorDiedError(InputError):
-    """The input brought down the process that worked on it, an actor first, then a child with nothing else to do."""
+    """The input killed the process that worked on it: first an actor, then a child process that did nothing else."""
 
 
 class InputChangedError(InputError):
-    """The file is not the one any more that the job was planned with."""
+    """The file has changed since the job was planned."""
 
 
 class TruncatedMediaError(InputError):
-    """The container announces more than the file holds."""
+    """The file holds less than its container announces."""
 
 
 class NoFaceError(InputError):
@@ -117,11 +117,11 @@ class NoFaceError(InputError):
 
 
 class TooManyMissingFacesError(InputError):
-    """More frames without a face than `max_missing_fraction` allows."""
+    """More frames have no face than `max_missing_fraction` allows."""
 
 
 class UnsupportedError(InputError):
-    """The input is sound, but the chosen engine cannot do this with it."""
+    """The input is valid, but the chosen engine cannot use it in this way."""
 
 
 class TemplateError(InputError):
@@ -129,19 +129,19 @@ class TemplateError(InputError):
 
 
 class PerformanceError(InputError):
-    """A performance table is malformed, or asks for what no control can show; the message names row and column."""
+    """A performance table is malformed, or has values that no control can show. The message names row and column."""
 
 
 class EngineOutputError(InputError):
-    """The engine produced a black or non-finite picture."""
+    """The engine made a picture that is black or not finite."""
 
 
 class WeightsError(RefusedError):
-    """A weight file is missing, altered, or of the wrong keys or shapes; the message names file and key."""
+    """A weight file is missing or altered, or has wrong keys or shapes. The message names file and key."""
 
 
 class FilteredError(InputError):
-    """A filter leaves a pair out. It is no failure: the pair's row is `filtered`, with the reason and the score."""
+    """A filter leaves a pair out. This is no failure: the pair's row is `filtered`, with the reason and the score."""
 
     def __init__(self, reason: str, score: float | None = None) -> None:
         super().__init__(reason, score)
@@ -153,7 +153,7 @@ class FilteredError(InputError):
 
 
 def error_of(name: str, message: str) -> LpRayError:
-    """Return the error of a class that is named in a message from another process, or an LpRayError that names it."""
+    """Return an error of the class that another process named; if the class is unknown, an LpRayError that names it."""
     kind = globals().get(name)
     if isinstance(kind, type) and issubclass(kind, LpRayError):
         return kind(message)

@@ -1,4 +1,4 @@
-"""Bounds on untrusted inputs: sizes, checked before anything is decoded, and what decoding may cost."""
+"""Limits for untrusted inputs: sizes that are checked before decoding, and the allowed cost of decoding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lp_ray.base.declared import bound
 
 @dataclass(frozen=True)
 class Limits:
-    """What an input may cost at most; an input over a limit fails its own pairs."""
+    """The highest allowed cost of an input. An input above a limit fails its own pairs."""
 
     max_bytes: int = bound(4 << 30, "size of one input file, bytes")
     max_pixels: int = bound(50_000_000, "width x height of a picture or of one frame")
@@ -22,4 +22,4 @@ class Limits:
 
 
 OURS = Limits(max_bytes=1 << 50, max_pixels=1 << 30)
-"""For files of our own making, segments, templates and videos: the user's bounds are for inputs."""
+"""For files that this package made (segments, templates, videos): the user's limits are for inputs only."""

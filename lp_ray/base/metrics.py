@@ -1,12 +1,12 @@
-"""What a running job tells Prometheus: every metric is declared here, as data, and recorded by the calls below.
+"""The Prometheus metrics of a running job. They are declared here as data and recorded with the functions below.
 
-Ray's agent on each node serves what the processes there recorded, under the names that `exported_names` gives. Outside
-Ray nothing is recorded: a caller that uses engines or media as a library has no metrics, by design. The process that
-knows a thing first-hand records it: the driver what is settled, an actor what it has worked.
+On each node, Ray's agent serves what the processes there recorded, under the names that `exported_names` gives. Outside
+Ray nothing is recorded, on purpose: a program that uses the engines or media as a library has no metrics. Each fact is
+recorded where it is known first-hand: settled pairs by the driver process, work by the actors.
 
-Times are counters of seconds, not histograms: Ray 2.60 rebuilds a histogram's sum from the middles of its buckets
-(one observation of 0.5 s between the bounds 0.1 and 1 came out as 0.55), a counter is exact, and its rate is the share
-of time that was spent. The one histogram is there for quantiles.
+Times are counters of seconds, not histograms. Ray 2.60 computes a histogram's sum from the middles of its buckets (one
+observation of 0.5 s between the bounds 0.1 and 1 became 0.55). A counter is exact, and its rate is the share of time
+spent. The one histogram exists for quantiles.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ Kind = Literal["counter", "gauge", "histogram"]
 CacheName = Literal["source", "paste_back", "template", "prepared"]
 
 GAUGE_EVERY_S = 0.5
-"""Between two settings of a gauge: below any interval at which Ray reports."""
+"""Seconds between two updates of a gauge; shorter than Ray's report interval."""
 
 PREFIX = "ray_"
-"""What Ray puts before every name it exports."""
+"""Ray adds this in front of every name that it exports."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric; `tags` must all be given when it is recorded. `bounds` are a histogram's, in the metric's unit."""
+    """One metric. When it is recorded, all `tags` must be given. `bounds` are the bucket bounds of a histogram, in its
+    unit."""
 
     name: str
     kind: Kind
@@ -79,7 +80,7 @@ METRICS = (
     *(PAIRS, PAIRS_PLANNED, ERRORS, FRAMES, BYTES, TEMPLATES),
     *(STAGE_SECONDS, STAGE_UNITS, STAGE_DURATION, QUEUE, CACHE, ENGINE_BUSY),
 )
-"""All of them: what the dashboard may refer to."""
+"""All metrics; the dashboard may refer to these."""
 
 
 def exported_names(metric: Metric) -> tuple[str, ...]:
@@ -97,37 +98,37 @@ def exported_names(metric: Metric) -> tuple[str, ...]:
 
 
 def pair_settled(status: str) -> None:
-    """A pair has got its row."""
+    """Record that a pair got its row."""
     _add(PAIRS, 1, status=status)
 
 
 def pair_failed(stage: str, error_class: str) -> None:
-    """A pair has failed for this reason (besides `pair_settled`)."""
+    """Record why a pair failed (in addition to `pair_settled`)."""
     _add(ERRORS, 1, stage=stage, error_class=error_class)
 
 
 def pairs_planned(count: int) -> None:
-    """The job has that many pairs to make."""
+    """Record how many pairs the job has to make."""
     _set(PAIRS_PLANNED, count)
 
 
 def frames_staged(count: int) -> None:
-    """Frames have come through, counted once however often an actor replays them."""
+    """Record finished frames. Each is counted once, even if an actor repeats it."""
     _add(FRAMES, count)
 
 
 def video_finished(n_bytes: int) -> None:
-    """A video of that size is in the output."""
+    """Record that a video of this size was written to the output."""
     _add(BYTES, n_bytes)
 
 
 def template_settled(outcome: Literal["made", "reused", "failed"], count: int = 1) -> None:
-    """Motion templates were made, found in the store, or could not be made."""
+    """Record that motion templates were made, were found in the store, or could not be made."""
     _add(TEMPLATES, count, outcome=outcome)
 
 
 def stage_worked(stage: str, seconds: float) -> None:
-    """An actor of a stage, or a finalize task, has finished a unit of work in that time."""
+    """Record that an actor of a stage, or a finalize task, finished a unit of work in `seconds`."""
     _add(STAGE_SECONDS, seconds, stage=stage)
     _add(STAGE_UNITS, 1, stage=stage)
     if _recording():
@@ -135,22 +136,22 @@ def stage_worked(stage: str, seconds: float) -> None:
 
 
 def queue_depth(queue: Literal["open_pairs", "finalizing", "unwritten_rows"], depth: int) -> None:
-    """So much waits at this moment."""
+    """Record how many items wait in a queue at this moment."""
     _set(QUEUE, depth, queue=queue)
 
 
 def cache_looked_up(cache: CacheName, hit: bool) -> None:
-    """Something was looked for in a cache of an actor."""
+    """Record a lookup in an actor's cache."""
     _add(CACHE, 1, cache=cache, outcome="hit" if hit else "miss")
 
 
 def engine_busy(stage: str, device: str, seconds: float) -> None:
-    """An engine actor's device has computed for that long; `device` as torch writes it (`cuda`, `cpu`)."""
+    """Record how long an engine actor's device computed. `device` is written as in torch (`cuda`, `cpu`)."""
     _add(ENGINE_BUSY, seconds, stage=stage, device=device)
 
 
 def _recording() -> bool:
-    """Whether this process belongs to a running Ray; a library user's has not even imported it."""
+    """Return whether Ray is running in this process. A library user's process has not even imported Ray."""
     ray = sys.modules.get("ray")
     return ray is not None and bool(ray.is_initialized())
 
@@ -162,7 +163,7 @@ def _ray_metrics() -> Any:
 
 
 def _add(metric: Metric, amount: float, **tags: str) -> None:
-    if amount > 0 and _recording():  # Ray refuses to count by zero
+    if amount > 0 and _recording():  # Ray does not allow an increment of zero
         _counter(metric).inc(amount, tags)
 
 
@@ -174,12 +175,12 @@ def _set(metric: Metric, value: float, **tags: str) -> None:
 
 
 _standing: dict[tuple[Metric, tuple[tuple[str, str], ...]], float] = {}
-"""The gauges of this process as they stand. Ray 2.60 exports a value until the next report and then forgets it."""
+"""The present values of this process's gauges. Ray 2.60 exports a value until the next report and then forgets it."""
 
 
 @cache
 def _keep_standing() -> threading.Thread:
-    """Set all gauges again and again, so that no scrape misses one that does not change."""
+    """Set all gauges again and again, so that Ray reports them even if they do not change."""
 
     def repeat() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Names that people type: the nearest known one, for messages."""
+"""Suggest the nearest known name for a mistyped one, for messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins by name: those that the package carries, and those that other installed packages declare as entry points.
+"""Plugins by name: those of this package, and those that other installed packages declare as entry points.
 
 A package declares a plugin in its pyproject.toml:
 
@@ -23,17 +23,17 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """The plugins of one kind. What a name stands for is imported when it is first asked for."""
+    """The plugins of one type. A plugin is imported when its name is first asked for."""
 
     def __init__(self, what: str, group: str, carried: Mapping[str, str]) -> None:
-        """`what` is the setting in messages; `carried` maps names to `module:attribute` in this package."""
+        """`what` is the setting's name in messages. `carried` maps names to `module:attribute` in this package."""
         self.what = what
         self.group = group
         self._carried = dict(carried)
         self._loaded: dict[str, T] = {}
 
     def names(self) -> tuple[str, ...]:
-        """Return all names: the package's own first."""
+        """Return all names, those of this package first."""
         return (*self._carried, *(name for name in self.foreign() if name not in self._carried))
 
     def foreign(self) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ class Registry(Generic[T]):
         return tuple(sorted(_entry_points(self.group)))
 
     def get(self, name: str) -> T:
-        """Return a plugin. Raises RefusedError for a name that nobody declares, or one whose module does not import."""
+        """Return a plugin. Raises RefusedError for an unknown name, or if the plugin's module cannot be imported."""
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]

@@ -1,3 +1,3 @@
-"""The package's version: in results, manifests' checks and `--version`."""
+"""The package's version, which every result row states."""
 
 __version__ = "0.2.0"
