@@ -1,1 +1,1 @@
-"""What users write and read: columns of manifests and results, options of a pair, names of kinds and rules."""
+"""The contract with users: columns of manifests and results, options of a pair, formats, and face rules."""

@@ -1,6 +1,6 @@
-"""Columns as tools write them (views, dictionaries, bytes, floats for whole numbers), made what a manifest declares.
+"""Convert columns as other tools write them (views, dictionaries, bytes, floats for integers) to the declared types.
 
-Every check names the row, counted from 0, and the column, and raises RefusedError.
+Every check raises RefusedError, which names the column and, where it can, the row, counted from 0.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from lp_ray.base.errors import RefusedError
 
 NAMED = 10
-"""Repeats, and rows of each, that a message names."""
+"""How many repeats, and how many rows of each, a message names."""
 _EXACT = 2.0**53
-"""From here on not every whole number is a float."""
+"""From this number on, not every integer has an exact float."""
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
 _BOX = re.compile(rf"\s*[\[(]?\s*({_NUMBER}(?:\s*[,;\s]\s*{_NUMBER})*)\s*[\])]?\s*")
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "1"), True), **dict.fromkeys(("false", "no", "0"), False)}
 
 
 def as_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """Return a column of text, or of whole numbers in whatever type, as plain text; NaN is null."""
+    """Return a column of text, or of whole numbers in any type, as plain text. NaN becomes null."""
     type_ = column.type
     if pa.types.is_floating(type_):
         column = _whole(column, name, where)
@@ -40,7 +40,7 @@ def as_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
 
 
 def valid_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """Return a column of text or bytes as text. Raises RefusedError for what is not UTF-8."""
+    """Return a column of text or bytes as text. Raises RefusedError if a value is not UTF-8."""
     coded = column.cast(pa.binary())
     try:
         return coded.cast(pa.string())
@@ -57,7 +57,7 @@ def _is_bad(value: bytes | None) -> bool:
 
 
 def _whole(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """Return floats as integers: pandas makes floats of whole numbers with gaps."""
+    """Return floats as integers: pandas turns a column of integers with gaps into floats."""
     column = pc.if_else(pc.is_nan(column), None, column)
     sound = pc.and_(pc.equal(column, pc.floor(column)), pc.less_equal(pc.abs(column), _EXACT))
     if (row := first_true(pc.invert(sound))) is not None:
@@ -77,7 +77,7 @@ def as_boxes(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
 
 
 def as_kind(column: pa.ChunkedArray, kind: Any, name: str, where: str) -> pa.ChunkedArray:
-    """Return a column of texts, as CSV has them, as values of an option's kind: bool, int or float."""
+    """Return a column of texts, as CSV has them, as values of an option's type: bool, int or float."""
     reads: dict[Any, tuple[Callable[[str], Any], pa.DataType]] = {
         bool: (lambda text: _BOOLEANS[text.lower()], pa.bool_()),
         int: (float, pa.float64()),
@@ -108,13 +108,13 @@ def _cast(column: pa.ChunkedArray, type_: pa.DataType, name: str, where: str) ->
 
 
 def first_true(mask: pa.ChunkedArray) -> int | None:
-    """Return the row of the first true, or None; nulls count as false."""
+    """Return the first row that is true, or None. Nulls count as false."""
     rows = np.flatnonzero(mask.combine_chunks().fill_null(False).to_numpy(zero_copy_only=False))
     return int(rows[0]) if len(rows) else None
 
 
 def distinct(columns: Sequence[pa.ChunkedArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the distinct combinations of values: the first row of each, and each row's combination."""
+    """Find the distinct combinations of values. Return the first row of each, and each row's combination."""
     first, combination = np.zeros(1, np.int64), np.zeros(len(columns[0]), np.int64)
     for column in columns:
         codes = _codes(column)
@@ -124,7 +124,7 @@ def distinct(columns: Sequence[pa.ChunkedArray]) -> tuple[NDArray[np.int64], NDA
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Number the values of a column from 1, null is 0; of nested values each is its own."""
+    """Number the values of a column from 1; null is 0. Every value of a nested type counts as distinct."""
     if pa.types.is_nested(column.type):
         return np.arange(1, len(column) + 1)
     if pa.types.is_dictionary(column.type):
@@ -136,7 +136,7 @@ def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def repeats(columns: Sequence[pa.ChunkedArray]) -> list[list[int]]:
-    """Return the rows of each combination of values that stands more than once, as they first appear."""
+    """Return, for each combination of values that occurs more than once, its rows; in order of first appearance."""
     first, combination = distinct(columns)
     if len(first) == len(combination):
         return []
@@ -147,7 +147,7 @@ def repeats(columns: Sequence[pa.ChunkedArray]) -> list[list[int]]:
 
 
 def say_rows(rows: Sequence[int]) -> str:
-    """Return "rows 1, 2 and 3", of many the first and their number."""
+    """Return "rows 1, 2 and 3"; for many rows, the first ones and how many more there are."""
     if len(rows) > NAMED:
         return f"rows {', '.join(map(str, rows[:NAMED]))} and {len(rows) - NAMED} more"
     return f"rows {', '.join(map(str, rows[:-1]))} and {rows[-1]}"

@@ -1,4 +1,4 @@
-"""How the option `driving_reference` is written; `lp_ray.motion.reference` finds the frame."""
+"""How the option `driving_reference` is written. `lp_ray.motion.reference` finds the frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NEUTRAL = "neutral"
 
 
 def parse_reference(text: str) -> str | int:
-    """Return "first", "neutral" or an index >= 0. Raises RefusedError for anything else."""
+    """Return "first", "neutral" or an index >= 0. Raises RefusedError for any other text."""
     if text in (FIRST, NEUTRAL):
         return text
     if text.isascii() and text.isdigit() and len(text) < 10:
@@ -18,6 +18,6 @@ def parse_reference(text: str) -> str | int:
 
 
 def canonical_reference(text: str) -> str:
-    """Return the one way to write what `text` means: "first" for frame 0, no leading zeros. Raises RefusedError."""
+    """Return the canonical form of `text`: "first" for frame 0, no leading zeros. Raises RefusedError."""
     choice = parse_reference(text)
     return FIRST if choice == 0 else str(choice)

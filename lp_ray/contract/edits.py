@@ -1,7 +1,7 @@
-"""Controls that edit a face by hand, declared once: name, range, unit, neutral value, meaning.
+"""The controls that edit a face by hand, declared once: name, range, unit, neutral value, meaning.
 
-An edit is a value for some of them; what is not named stays neutral, and the neutral edit changes nothing. The names of
-the reference's page work too (ALIASES). Checks, docs and sliders derive from the table.
+An edit gives values for some controls. All others stay neutral, and the neutral edit changes nothing. The names on the
+reference's page work too (ALIASES). Checks, docs and sliders are derived from this table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
 
 Edits = Mapping[str, float]
-"""Control -> value, of those that are not neutral, in the table's order."""
+"""Control -> value, for the controls that are not neutral, in the order of the table."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,15 @@ CONTROLS: tuple[Control, ...] = (
 BY_NAME = {control.name: control for control in CONTROLS}
 
 ALIASES = {c.reference: c.name for c in CONTROLS if c.reference not in (None, c.name)}
-"""The reference's name -> ours, where they differ."""
+"""The reference's name -> our name, where they differ."""
 
 
 def make_edits(values: Mapping[str, Any], where: str) -> Edits:
     """Return checked edits from loose values (a manifest row, a preset, a front end).
 
-    `where` says whose values these are and opens every message. None and neutral values are left out. Raises
-    RefusedError for an unknown control, one that is named twice, what is no number and what is out of range.
+    `where` says whose values these are; every message begins with it. None and neutral values are left out. Raises
+    RefusedError for an unknown control, a control named twice, a value that is not a number, or one that is out of
+    range.
     """
     found: dict[str, float] = {}
     for given, value in values.items():
@@ -91,7 +92,7 @@ def make_edits(values: Mapping[str, Any], where: str) -> Edits:
 
 
 def check_value(control: Control, value: Any, where: str) -> float:
-    """Return one value as a float. Raises RefusedError for what is no number and what is out of range."""
+    """Return one value as a float. Raises RefusedError if it is not a number or is out of range."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise RefusedError(f"{where}: {control.name}={value!r} must be a number")
     if not control.low <= value <= control.high:
@@ -107,7 +108,7 @@ def check_preview(edits: Edits, where: str) -> None:
 
 
 def markdown() -> str:
-    """Return the table as docs/editing.md shows it."""
+    """Return the table of controls for docs/editing.md."""
     lines = [
         "| control | reference | range | neutral | unit | what it does | preview |",
         "|---|---|---|---|---|---|---|",

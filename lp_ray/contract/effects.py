@@ -1,9 +1,9 @@
-"""When an option has no effect: the facts about a pair that decide it, and the conditions that options declare.
+"""Conditions under which an option has no effect, and the facts about a pair on which they depend.
 
-An option acts or not by what its pair is (a picture or a video, a clip or a motion template) and by the other options.
-Each condition is data beside the option it belongs to (`lp_ray.contract.options`); what is done about it is in
-`lp_ray.contract.normalise`. What a file happens to hold is no condition: a `driving_length` of a driving that is long
-enough, or `audio=source` of a silent source, is honoured.
+Whether an option has an effect depends on its pair (picture or video, clip or motion template) and on other options.
+Each condition is data, declared with its option (`lp_ray.contract.options`); `lp_ray.contract.normalise` applies it.
+The content of a file is never a condition: a `driving_length` for a driving that is long enough, or `audio=source` for
+a silent source, is honoured.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PairFacts:
-    """What is known of a pair; None: not known, so that nothing is concluded from it.
+    """Facts about a pair. None means not known; then no condition that needs the fact holds.
 
-    The first four are known when pairs get their keys. The last two are known when the driving has been read.
+    The first four are known when pairs get their keys. The last two are known once the driving has been read.
     """
 
     source_video: bool | None = None
@@ -25,28 +25,29 @@ class PairFacts:
     """Whether the manifest gives the source's face as a box."""
     driving_template: bool | None = None
     animal: bool | None = None
-    """Whether the engine's variant is the animals'."""
+    """Whether the engine's variant is animal."""
     driving_still: bool | None = None
     """Whether the driving is one frame."""
     driving_square: bool | None = None
-    """Whether the driving's frames are as wide as they are high."""
+    """Whether the driving's frames are square."""
 
 
 @dataclass(frozen=True)
 class Idle:
     """A condition under which an option, or only some of its `values`, changes nothing.
 
-    It holds where every fact (a field of PairFacts) and every other option named has the value given.
+    It holds if every fact (a field of PairFacts) and every other option that it names has the given value.
     """
 
     because: str
     facts: Mapping[str, bool] = field(default_factory=dict)
     options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     values: tuple[Any, ...] = ()
-    """Of the option itself; empty: all."""
+    """Values of the option for which the condition can hold; empty: all."""
 
     def holds(self, value: Any, options: Any, facts: PairFacts) -> bool:
-        """Whether an option of this value has no effect beside `options` (a PairOptions) in a pair of these facts."""
+        """Return whether an option with this value has no effect, given the other `options` (a PairOptions) and the
+        facts."""
         if self.values and value not in self.values:
             return False
         if any(getattr(facts, name) is not wanted for name, wanted in self.facts.items()):

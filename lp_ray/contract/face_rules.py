@@ -1,15 +1,15 @@
-"""Names of the rules that say which face of a picture is meant; `lp_ray.face.select` is what they do."""
+"""The names of the rules that choose a face in a picture. `lp_ray.face.select` implements them."""
 
 from __future__ import annotations
 
 FACE_RULES = ("large-small", "small-large", "left-right", "right-left", "top-bottom", "bottom-top", "best")
-"""Each takes the first face of its order; `best`, the face that the detector believes in most."""
+"""Each rule takes the first face in its order. `best` takes the face with the detector's highest score."""
 
 DEFAULT_FACE = "large-small"
-"""The rule for people, where a row does not say."""
+"""The rule for people, if a row gives none."""
 
 BEST_FACE = "best"
-"""The rule for animals that are looked for, where a row does not say; as in the reference."""
+"""The rule for animals that are searched for, if a row gives none; the same as in the reference."""
 
 ALL_FACES = "all"
-"""As a source's `face`: every face of the picture, animated together."""
+"""As a source's `face`: every face in the picture, animated together."""

@@ -1,4 +1,4 @@
-"""Why a piece of work could not be done, as rows and results say it. Errors cross processes in this form."""
+"""Why a piece of work could not be done, as rows and results state it. Errors cross processes in this form."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from lp_ray.base.errors import FilteredError, InputError, LpRayError
 from lp_ray.contract.result_schema import FAILED, FILTERED
 
 STOPPED = "stopped"
-"""As a failure's status: it ends the job, for no other piece of work would fare better."""
+"""As a failure's status: the failure stops the job, because all other work would fail as well."""
 
 
 @dataclass(frozen=True)
 class Failure:
     """How a piece of work ended early.
 
-    `status` is what it makes of its pair (failed or filtered), or `stopped`. `traceback`, with secrets taken out, is
-    there for an error that the package does not raise on purpose; `score` for a filter's verdict.
+    `status` is the status that it gives to its pair (failed or filtered), or `stopped`. `traceback`, without secrets,
+    is set for an error that the package does not raise on purpose. `score` is set by a filter.
     """
 
     stage: str
@@ -30,12 +30,12 @@ class Failure:
 
     @property
     def is_unexpected(self) -> bool:
-        """Whether it is a mistake of ours, or a broken machine, and no input's own."""
+        """Whether a bug of this package or a broken machine caused it, not an input."""
         return bool(self.traceback)
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> Failure:
-        """Say what an error means for the piece of work that met it."""
+        """Return the failure that an error means for the piece of work that met it."""
         named = cls(stage, type(error).__name__, storage.redact(str(error) or repr(error)))
         if isinstance(error, FilteredError):
             return cls(stage, "", named.error, FILTERED, score=error.score)

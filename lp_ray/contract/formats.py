@@ -1,4 +1,4 @@
-"""Output formats by name: what the option `format` may say, besides `auto`."""
+"""The registry of output formats: the values of the option `format`, besides `auto`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FORMATS: Registry[OutputFormat] = Registry(
 AUTO = "auto"
 """As an option: `MOVING`, or `STILL` for a picture driven by a picture."""
 MOVING, STILL = "mp4", "png"
-"""What `auto` stands for, and what comparisons are written as."""
+"""The formats that `auto` stands for; comparisons are written in them too."""
 
 
 def resolve(name: str, is_still: bool) -> str:
-    """Return the format that an option means for a pair that is one still picture, or is not."""
+    """Return the format that an option value means for a pair; `is_still` says whether its result is one picture."""
     if name == AUTO:
         return STILL if is_still else MOVING
     return name

@@ -1,8 +1,7 @@
-"""The contract with users: columns of the manifests that come in and of the results that go out.
+"""The contract with users: the columns of manifests, and the checks of their values.
 
-This is the one place for column names. Manifests are files of Parquet, CSV or JSON lines, or folders of them (see
-tables.py), read whole as Arrow tables; every check names the row (counted from 0), the column and the remedy, and
-raises RefusedError before any work starts.
+Manifests are files of Parquet, CSV or JSON lines, or folders of them (see tables.py), read whole as Arrow tables. Every
+check names the row (counted from 0), the column and the remedy, and raises RefusedError before any work starts.
 """
 
 from __future__ import annotations
@@ -61,8 +60,8 @@ _OPTION_KINDS = typing.get_type_hints(PairOptions)
 def read_manifest(uri: str, kind: Kind) -> pa.Table:
     """Read and check one manifest.
 
-    The answer has every column of its kind in the declared type (absent ones null, ids filled in from the
-    uri), then any `meta_*` and option columns as they were. Raises RefusedError.
+    The result has every declared column in its declared type (missing ones are null; ids are filled in from the uri),
+    then any `meta_*` and option columns. Raises RefusedError.
     """
     try:
         table = read_table(uri, f"{kind} manifest {uri}")
@@ -106,17 +105,17 @@ def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
 
 
 def option_columns(pairs: pa.Table) -> list[str]:
-    """Names of the per-pair option columns that a pairs manifest holds."""
+    """Return the names of the option columns in a pairs manifest."""
     return [name for name in pairs.column_names if name in option_names()]
 
 
 def meta_columns(table: pa.Table) -> list[str]:
-    """Names of the `meta_*` columns that are carried into the results."""
+    """Return the names of the `meta_*` columns, which are carried into the results."""
     return [name for name in table.column_names if name.startswith(META_PREFIX)]
 
 
 def check_meta_names(*tables: pa.Table) -> None:
-    """Raise RefusedError when two manifests carry the same `meta_*` name: one would replace the other."""
+    """Raise RefusedError if two manifests have a `meta_*` column of the same name: one would replace the other."""
     seen: set[str] = set()
     for table in tables:
         names = set(meta_columns(table))
@@ -144,11 +143,11 @@ def _check_names(table: pa.Table, kind: Kind, where: str) -> None:
 
 
 def _without_index(table: pa.Table, known: tuple[str, ...]) -> pa.Table:
-    """Return a table without the row index that pandas and Dask write beside the columns."""
+    """Return a table without the row index that pandas and Dask write as a column."""
     try:
         facts = table.schema.pandas_metadata or {}
         noted = {name for name in facts.get("index_columns", []) if isinstance(name, str)}
-    except (ValueError, TypeError, AttributeError):  # not what pandas writes
+    except (ValueError, TypeError, AttributeError):  # not pandas' own metadata
         noted = set()
     index = [
         name
@@ -159,7 +158,7 @@ def _without_index(table: pa.Table, known: tuple[str, ...]) -> pa.Table:
 
 
 def _declared(table: pa.Table, name: str, type_: pa.DataType, where: str) -> pa.ChunkedArray:
-    """Return a column of the contract in its declared type, all null where the table lacks it."""
+    """Return a declared column in its type; all null if the table lacks it."""
     if name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, type_)])
     column = table[name]
@@ -174,7 +173,7 @@ def _declared(table: pa.Table, name: str, type_: pa.DataType, where: str) -> pa.
 
 
 def _extra(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """Return an option's column in its kind; in a column of the user's own, bytes become text where they are text."""
+    """Return an option's column in the option's type. In a user's own column, bytes that are valid text become text."""
     kind = _OPTION_KINDS.get(name)
     if pa.types.is_nested(column.type):
         try:
@@ -206,7 +205,7 @@ def _check_unique(column: pa.ChunkedArray, name: str, where: str) -> None:
 
 
 def _check_pairs(columns: Mapping[str, pa.ChunkedArray], where: str) -> None:
-    """Refuse pairs that stand twice with the same options: they are the same work."""
+    """Refuse pairs that appear twice with the same options, because they are the same work."""
     if not (groups := repeats(list(columns.values()))):
         return
     ids = [[columns[name][rows[0]].as_py() for name in PAIR_COLUMNS] for rows in groups[:NAMED]]
@@ -241,7 +240,7 @@ def _check_boxes(column: pa.ChunkedArray, where: str) -> None:
 
 
 def _are_boxes(boxes: pa.ListArray) -> pa.ChunkedArray:
-    """Whether each row is null, or four finite numbers in order."""
+    """Return whether each row is null, or four finite numbers with x0 < x1 and y0 < y1."""
     of_four = pc.fill_null(pc.equal(pc.list_value_length(boxes), 4), False)
     rows = np.flatnonzero(of_four.to_numpy(zero_copy_only=False))
     corners = boxes.take(pa.array(rows)).flatten().to_numpy(zero_copy_only=False).reshape(-1, 4)  # nulls are NaN

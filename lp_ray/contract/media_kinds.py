@@ -1,7 +1,7 @@
-"""What an input is, as far as its name tells: the plan must know it before anything is read.
+"""What an input is, judged by its name, because the plan must decide before any file is read.
 
-The content decides in the end: a stage that finds something else fails that input and says so. What a sources manifest
-says in its column `media` goes before both.
+The content decides in the end: a stage that finds something else fails the input and says so. The column `media` of a
+sources manifest has priority over both.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ VIDEO_SUFFIXES = frozenset(
     }
 )
 MAY_MOVE = frozenset({".gif", ".webp", ".png", ".apng", ".avif"})
-"""Endings that tell neither a picture nor a film: the content of local files does."""
+"""Suffixes of pictures that may be animated. For local files, the content tells."""
 TEMPLATE_SUFFIXES = frozenset({".pkl", ".npz"})
-"""Motion templates: the reference's, and our own."""
+"""Motion templates: the reference's, and ours."""
 MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES
 
 NOT_READ = {
@@ -26,14 +26,14 @@ NOT_READ = {
     **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"), "develop to JPEG or TIFF"),
     **dict.fromkeys((".psd", ".svg", ".pdf"), "export as PNG"),
 }
-"""Endings of pictures that are not read -> what to do about it."""
+"""Suffixes of pictures that cannot be read -> what to do instead."""
 
 MEDIA = ("image", "video")
-"""What a sources manifest may say in its column `media` where the name does not tell."""
+"""Values of the column `media` in a sources manifest, for names that do not tell."""
 
 
 def suffix_of(uri: str) -> str:
-    """Return the ending of a URI's name in small letters, without what a query adds to it."""
+    """Return the known suffix of a URI's name in lower case, without a query; empty if it is not known."""
     for name in (uri, uri.partition("?")[0]):
         suffix = PurePosixPath(name).suffix.lower()
         if suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES:
@@ -42,20 +42,20 @@ def suffix_of(uri: str) -> str:
 
 
 def ending_of(uri: str) -> str:
-    """Return the ending of a URI's name in small letters, known or not; empty where it has none."""
+    """Return the suffix of a URI's name in lower case, known or not; empty if there is none."""
     return suffix_of(uri) or PurePosixPath(uri).suffix.lower()
 
 
 def is_template(uri: str) -> bool:
-    """Whether a driving is a motion template file."""
+    """Return whether a driving is a motion template file."""
     return suffix_of(uri) in TEMPLATE_SUFFIXES
 
 
 def may_move(uri: str) -> bool:
-    """Whether the name leaves open if a picture moves."""
+    """Return whether a picture with this name may be animated."""
     return suffix_of(uri) in MAY_MOVE
 
 
 def is_video(uri: str) -> bool:
-    """Whether a source is a video; a name without a known ending is taken for a picture's."""
+    """Return whether a source is a video. A name without a known suffix counts as a picture."""
     return suffix_of(uri) in VIDEO_SUFFIXES

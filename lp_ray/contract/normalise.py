@@ -1,4 +1,4 @@
-"""Options without an effect: taken out of what a pair is known by, and said."""
+"""Set options without effect to their defaults, and report them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from lp_ray.contract.options import PairOptions
 
 
 def normalise_options(options: PairOptions, facts: PairFacts) -> PairOptions:
-    """Return the options with those that have no effect in such a pair at their defaults.
+    """Return the options, with those that have no effect in this pair set to their defaults.
 
-    Both give the same result, so that pairs are keyed by the normalised ones, and one video serves all that differ
-    in nothing else. Normalising twice changes nothing.
+    Both give the same result. So pairs get their keys from normalised options, and pairs that differ only in options
+    without effect share one result. Normalising twice changes nothing.
     """
     defaults: dict[str, Any] = {option.name: option.default for option, _, _ in _idle(options, facts)}
     return replace(options, **defaults)
 
 
 def ineffective(options: PairOptions, facts: PairFacts) -> list[str]:
-    """Return a line for each option that is not at its default and has no effect: its value, and why."""
+    """Return one line for each option that is not at its default and has no effect: its value and the reason."""
     return [f"{option.name}={value}: {because}" for option, value, because in _idle(options, facts)]
 
 
 def _idle(options: PairOptions, facts: PairFacts) -> Iterator[tuple[Field[Any], Any, str]]:
-    """Yield declaration, value and reason of options that are set and do nothing, in the order of declaration."""
+    """Yield declaration, value and reason of each option that is set and has no effect, in declared order."""
     for option in fields(PairOptions):
         value = getattr(options, option.name)
         if value == option.default:

@@ -1,8 +1,8 @@
-"""Options of a pair: one field each, with its default, its range and its meaning.
+"""The options of a pair: one field each, with its default, range and meaning.
 
-The job's configuration gives a value for all pairs; a column of the same name in the pairs manifest overrides
-it for one row. Every option that has an effect in its pair is part of the pair's key; `idle` of its declaration says
-when it has none. Where the reference's command line has another name for an option, that name works too (ALIASES).
+The job's configuration gives a value for all pairs; a column of the same name in the pairs manifest overrides it for
+one row. Every option that has an effect in its pair enters the pair's key; `idle` in its declaration says when it has
+none. If the reference's command line has another name for an option, that name works too (ALIASES).
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def _option(
 ) -> Any:
     """Declare an option.
 
-    `only` names the one engine that has it, `humans` keeps it from the animals' variant, `idle` says when it has no
-    effect: under any one of these conditions. `choices` gives the words of a text whose words plugins add to.
+    `only` names the one engine that has it. `humans` says that the animal variant does not have it. `idle` lists the
+    conditions under which it has no effect; one is enough. `choices` returns the allowed words, if plugins can add
+    some.
     """
     declared = {"help": help_text, "low": low, "high": high, "only": only, "humans": humans}
     return field(default=default, metadata=declared | {"idle": idle, "choices": choices})
@@ -185,15 +186,15 @@ class PairOptions:
 
 
 def option_names() -> tuple[str, ...]:
-    """Names of all per-pair options, in the order of their declaration."""
+    """Return the names of all options of a pair, in declared order."""
     return tuple(f.name for f in fields(PairOptions))
 
 
 def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
-    """Build checked options from loose values (configuration or a manifest row), each written in one way.
+    """Build checked options from loose values (configuration or a manifest row), in their canonical form.
 
-    `where` says whose values these are ("options", "pairs row 7") and opens every message. None keeps the
-    default. Raises RefusedError for an unknown name, a wrong kind or a value out of range.
+    `where` says whose values these are ("options", "pairs row 7"); every message begins with it. None keeps the
+    default. Raises RefusedError for an unknown name, a wrong type or a value out of range.
     """
     known = {f.name: f for f in fields(PairOptions)}
     hints = typing.get_type_hints(PairOptions)
@@ -228,7 +229,7 @@ def check_options(options: PairOptions, engine: str, variant: str, where: str) -
 
 
 def _check_animals(options: PairOptions, where: str) -> None:
-    """Raise RefusedError for values, and for options without another one, that have no effect on animals."""
+    """Raise RefusedError for options that have no effect on animals, alone or without another option."""
     if options.audio == "source":
         raise RefusedError(
             f"{where}: audio='source' has no effect on animals, whose sources are pictures; leave it out"
@@ -244,13 +245,13 @@ def _check_animals(options: PairOptions, where: str) -> None:
 
 
 def check_faces(face: str, options: PairOptions, where: str) -> None:
-    """Raise RefusedError for `face: all` where there is no picture to put the faces back into."""
+    """Raise RefusedError for `face: all` without paste-back, because there is no picture to put the faces back into."""
     if face == ALL_FACES and not options.paste_back:
         raise RefusedError(f"{where}: face={ALL_FACES!r} needs paste_back=true: each face goes back into the picture")
 
 
 def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOptions:
-    """Return `base` with the given values in place; None keeps what `base` has. Raises RefusedError."""
+    """Return `base` with the given values replaced; None keeps the value of `base`. Raises RefusedError."""
     given = {name: value for name, value in values.items() if value is not None}
     return make_options({**asdict(base), **given}, where)
 
@@ -271,4 +272,4 @@ def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
     low, high = option.metadata["low"], option.metadata["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         raise RefusedError(f"{where}: {option.name}={value!r} must be between {low} and {high}")
-    return kind(value) + 0 if number else kind(value)  # -0.0 is 0.0
+    return kind(value) + 0 if number else kind(value)  # + 0 turns -0.0 into 0.0

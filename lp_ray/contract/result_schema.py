@@ -1,4 +1,4 @@
-"""The contract with users: columns of the results that go out."""
+"""The contract with users: the columns of the results table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 FPS_TYPE = pa.struct([("numerator", pa.int64()), ("denominator", pa.int64())])
 SECONDS_TYPE = pa.struct([("template", pa.float64()), ("finalize", pa.float64())])
-"""Fields that every row has; the stages of its graph stand between them (`seconds_type`)."""
+"""Fields that every row has. The stages of the job's graph come between them (`seconds_type`)."""
 
 RESULT_SCHEMA = pa.schema(
     [
@@ -53,17 +53,20 @@ RESULT_SCHEMA = pa.schema(
         ("lp_ray_version", pa.string()),
     ]
 )
-"""One row per pair. `kind` is what `video_uri` holds: video, gif, frames or image; `source_width` and
-`source_height` are the source's own size, before `source_max_dim`; `licences` are the terms of the models it was
-made with; `options` is JSON, without what has no effect in the pair (that is in
-`options_without_effect`, with the reasons); `fps` is exact, and null for
-a still; `seconds.template` is null where a stored one was used; `score` is a filter's; `traceback_uri` names the file
-that says where an unexpected error came from. Columns of sidecars (`<name>_uri`) and `meta_*` columns follow."""
+"""One row per pair.
+
+`kind` tells what `video_uri` holds: video, gif, frames or image. `source_width` and `source_height` are the source's
+original size, before `source_max_dim`. `licences` are the terms of the models behind the result. `options` is JSON,
+without options that have no effect in the pair; `options_without_effect` lists those, with the reasons. `fps` is exact,
+and null for a still. `seconds.template` is null if a stored template was used. `score` is a filter's. `traceback_uri`
+names the file with the traceback of an unexpected error. Columns of sidecars (`<name>_uri`) and `meta_*` columns
+follow.
+"""
 
 DONE, FAILED, FILTERED = "done", "failed", "filtered"
 
 
 def seconds_type(stages: Iterable[str]) -> pa.StructType:
-    """Return the type of the column `seconds` of rows that name these stages, in this order."""
+    """Return the type of the column `seconds` for rows that name these stages, in this order."""
     names = list(dict.fromkeys(stages))
     return pa.struct([(name, pa.float64()) for name in names]) if names else SECONDS_TYPE

@@ -1,6 +1,6 @@
 """Rows: dataclasses that travel between processes as columns of a Ray Data batch.
 
-Scalars and arrays are columns of their own; arrays by name share one, as safetensors; all else is JSON text.
+Scalars and arrays have their own columns. A dict of arrays is one column, as safetensors. All else is JSON text.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Batch = dict[str, NDArray[Any]]
 """A Ray Data batch in numpy format."""
 
 Arrays = dict[str, NDArray[Any]]
-"""Arrays by name, in a row."""
+"""Named arrays in a row."""
 
 _SCALARS = (str, int, float, bool)
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What the runtime notes of a row on its way; stages do not look at it.
+    """What the runtime records about a row on its way. Stages do not read it.
 
-    `seconds`: what stages took for this row, by stage, where no earlier row of theirs counted it; `failure`: why the
-    row carries nothing.
+    `seconds`: time that stages spent on this row, by stage, unless an earlier row of the same call counted it already.
+    `failure`: why the row carries no content.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -39,13 +39,13 @@ class Trace:
 
 
 def array(*shape: int | str) -> Any:
-    """Declare an array column by its shape: sides that vary are named, the first one is 0 where there is nothing."""
+    """Declare an array column by its shape. Variable sides have a name; the first side is 0 if there is no content."""
     return field(metadata={"shape": shape})
 
 
 @dataclass(frozen=True)
 class Row:
-    """Base of the rows. Fields are scalars, arrays (see `array`), `Arrays`, dataclasses, and what may be None."""
+    """Base class of rows. Fields are scalars, arrays (see `array`), `Arrays`, dataclasses, and optional values."""
 
     trace: Trace = field(default_factory=Trace, kw_only=True)
 
@@ -57,9 +57,9 @@ class Row:
 
     @classmethod
     def from_batch(cls, batch: Batch) -> Iterator[Self]:
-        """Yield the rows of a batch; arrays stay views of Ray's shared memory, read-only.
+        """Yield the rows of a batch. Arrays are read-only views of Ray's shared memory.
 
-        Raises KeyError naming the column that an earlier stage did not provide.
+        Raises KeyError, which names a column that the earlier stage did not provide.
         """
         columns = _columns(cls)
         if missing := [column.name for column in columns if column.name not in batch]:
@@ -69,7 +69,8 @@ class Row:
 
     @classmethod
     def without_content(cls, row: Row, trace: Trace) -> Self:
-        """Return the row that follows `row` where there is nothing to carry: what both name is kept, all else empty."""
+        """Return the row after `row` if there is no content: fields that both have are copied, all others and arrays
+        are empty."""
         values = {
             column.name: getattr(row, column.name) if hasattr(row, column.name) else column.empty()
             for column in _columns(cls)
@@ -83,7 +84,7 @@ class Row:
 
 @dataclass(frozen=True)
 class _Column:
-    """How one field travels; `shape` is an array's."""
+    """How one field travels. `shape` is set for arrays."""
 
     name: str
     hint: Any
@@ -113,7 +114,7 @@ class _Column:
             return np.empty(sides, get_args(get_args(self.hint)[1])[0])
         if type(None) in get_args(self.hint):
             return None
-        if self.hint is str:  # a key: a row without it would be nobody's
+        if self.hint is str:  # text fields are keys: without its key, nobody could collect the row
             raise TypeError(f"the row before does not say {self.name!r}")
         return (get_origin(self.hint) or self.hint)()
 

@@ -1,6 +1,6 @@
-"""Tables as files: Parquet, CSV and JSON lines, one file or a folder of parts. What the columns mean is not known here.
+"""Tables as files: Parquet, CSV and JSON lines, one file or a folder of parts. Does not know what the columns mean.
 
-Files come from anywhere, so what they unpack to is bounded: rows, columns, the length of a field and all together.
+Files come from anywhere, so their unpacked size is limited: rows, columns, the length of a value, and the total.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from lp_ray.contract import text_tables
 MAX_ROWS = 50_000_000
 MAX_COLUMNS = 2_000
 MAX_FIELD = 1 << 20
-"""Bytes of one text."""
+"""Bytes of one text value."""
 MAX_TABLE = 2 << 30
 """Bytes of a whole table in memory."""
 MAX_VALUES = 1_000
-"""Values that a row of a list column has on average."""
+"""Values per row of a list column, on average."""
 
 Format = Literal["parquet", "csv", "jsonl"]
 
@@ -53,14 +53,14 @@ _LOOKS = {
     b"SQLite": "a database",
 }
 _DELTA_LOG = "_delta_log"
-"""Says which of the files beside it count: read without it, rows come back that are gone."""
+"""It lists which of the files beside it count; reading without it would bring back deleted rows."""
 _DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 _BAD_FILES = (pa.ArrowException, OSError, EOFError, zlib.error, OverflowError)
 
 
 def format_of(name: str) -> Format | None:
-    """Say what kind of table a file's name, or a signed address, tells of; None where it does not."""
+    """Return the format that the name of a file, or of a signed address, tells; None if it tells none."""
     names = [name.lower().removesuffix(".gz"), name.lower().partition("?")[0].removesuffix(".gz")]
     return next((form for name in names for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), None)
 
@@ -68,8 +68,8 @@ def format_of(name: str) -> Format | None:
 def read_table(uri: str, where: str) -> pa.Table:
     """Read the table at a typed path or URI: a file, or a folder of parts as Spark, Ray and Dask write them.
 
-    Raises MissingInputError where nothing is, RefusedError for what is no table or unpacks to more than is sensible;
-    `where` opens its message.
+    Raises MissingInputError if nothing exists there, RefusedError if it is not a table or unpacks to more than the
+    limits; its message begins with `where`.
     """
     try:
         return _read_file(uri, where)
@@ -116,7 +116,7 @@ def _read(path: Path, name: str, where: str) -> pa.Table:
 
 
 def _looks_like(head: bytes) -> str:
-    """Say what a file is that is no Parquet, as far as its first bytes tell."""
+    """Say what a file that is not Parquet looks like, by its first bytes."""
     looks = next((f"; it looks like {what}" for magic, what in _LOOKS.items() if head.startswith(magic)), "")
     if not looks and head and head.decode("ascii", "replace").replace("\n", "").isprintable():
         return "; it looks like text: name a CSV .csv, and JSON lines .jsonl"
@@ -132,7 +132,7 @@ def _opened(path: Path, head: bytes) -> BinaryIO:
 
 
 def _read_parquet(path: Path, where: str) -> pa.Table:
-    """Read a Parquet file group by group; texts come coded, so that none is unpacked before its size is known."""
+    """Read a Parquet file group by group. Texts stay dictionary-coded until their unpacked size is known."""
     with pq.ParquetFile(path) as file:
         _check_size(file.metadata, where)
         schema = file.schema_arrow
@@ -174,7 +174,7 @@ def _check_size(facts: pq.FileMetaData, where: str) -> None:
 
 
 def _size(column: pa.Array, where: str) -> int:
-    """Return the bytes of a column once it is decoded. Raises RefusedError for a text that is too long."""
+    """Return the bytes of a column after decoding. Raises RefusedError if a text is too long."""
     if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
         return int(column.nbytes)
     lengths = pc.binary_length(column.dictionary)
@@ -184,7 +184,7 @@ def _size(column: pa.Array, where: str) -> int:
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Return a table with its columns `decoded`, for what a kernel of pyarrow may not do with other types."""
+    """Return a table with all columns `decoded`, because many pyarrow functions do not support the other types."""
     columns = [
         pa.chunked_array([decoded(chunk) for chunk in column.chunks or [pa.array([], column.type)]])
         for column in table.columns
@@ -193,7 +193,7 @@ def plain(table: pa.Table) -> pa.Table:
 
 
 def decoded(column: pa.Array) -> pa.Array:
-    """Return a column without dictionary and without extension type; views of text become plain text."""
+    """Return a column without dictionary coding and extension type; views of text become plain text."""
     type_ = column.type
     if pa.types.is_dictionary(type_):
         values = decoded(column.dictionary)
@@ -212,7 +212,8 @@ def decoded(column: pa.Array) -> pa.Array:
 
 
 def _parts(uri: str, where: str) -> list[tuple[str, dict[str, str | None]]]:
-    """Find the parts of a table in a folder, as numbered by their names, with the columns that its subfolders name."""
+    """Find the parts of a table in a folder, in the order of their numbers, with the columns that subfolder names
+    state."""
     root = _place(storage.normalise(uri)).rstrip("/")
     found: list[tuple[str, dict[str, str | None]]] = []
     forms: set[Format] = set()
@@ -247,19 +248,19 @@ def _partition(folder: str) -> tuple[str, str | None]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that puts part.10 after part.9."""
+    """Return a sort key that puts part.10 after part.9."""
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d{1,18})", name)]
 
 
 def check_writable_name(name: str) -> None:
-    """Raise RefusedError for a name that promises another kind of table than can be written."""
+    """Raise RefusedError if a file name stands for a format that cannot be written."""
     plain = name.lower().removesuffix(".gz")
     if _NOT_WRITTEN.search(plain) or (name.lower().endswith(".gz") and not plain.endswith(_WRITTEN[1:])):
         raise RefusedError(f"{name!r}: a manifest is written as {', '.join(_WRITTEN)}, or .csv.gz and .jsonl.gz")
 
 
 def to_bytes(table: pa.Table, name: str) -> bytes:
-    """Return a table as the bytes of a file of this name: CSV or JSON lines if it says so, else Parquet."""
+    """Return a table as the content of a file with this name: CSV or JSON lines if the name says so, else Parquet."""
     form = format_of(name)
     if form in ("csv", "jsonl"):
         data = text_tables.write_csv(table) if form == "csv" else text_tables.write_json_lines(table)

@@ -1,6 +1,6 @@
-"""Manifests as text: CSV and JSON lines, read in bounded pieces and written.
+"""Manifests as text: CSV and JSON lines, read in pieces of limited size, and written.
 
-A CSV cell is text as it stands there, whatever it looks like (`007` keeps its zeros); an empty one is no value.
+A CSV cell is text exactly as written (`007` keeps its zeros). An empty cell is null.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import pyarrow as pa
 from lp_ray.base.errors import RefusedError
 
 MAX_LINE = 1 << 20
-"""Characters of one line. A field of a CSV holds at most 131,072 (the csv module's own limit)."""
+"""Characters in one line. A CSV field holds at most 131,072 (the csv module's own limit)."""
 MAX_LINES = 20_000_000
 MAX_TEXT = 1 << 30
-"""Lines and characters of a whole file, unpacked."""
+"""Characters in a whole file, unpacked."""
 _AT_ONCE = 1 << 16
-"""Rows that are Python objects at a time."""
+"""Number of rows that are held as Python objects at a time."""
 _DELIMITERS = (",", ";", "\t")
 
 
 def read_csv(file: BinaryIO, where: str) -> pa.Table:
-    """Read a table whose first line names the columns; all of them are text.
+    """Read a table whose first line names the columns. All columns are text.
 
-    Commas, semicolons or tabs part the fields, whichever the first line has. Columns without a name are left out: an
-    index that pandas wrote, or what a spreadsheet leaves behind. Raises RefusedError naming the line.
+    The delimiter is comma, semicolon or tab: the one that the first line has most. Columns without a name are left out:
+    an index written by pandas, or empty columns of a spreadsheet. Raises RefusedError, which names the line.
     """
     lines = _lines(file, where)
     first = next(lines, "")
@@ -51,7 +51,7 @@ def read_csv(file: BinaryIO, where: str) -> pa.Table:
 
 
 def _rows_of(rows: Any, width: int, where: str) -> Iterator[list[str]]:
-    """Yield the rows of a CSV, without those that say nothing."""
+    """Yield the rows of a CSV, without empty ones."""
     for row in rows:
         if not any(row):
             continue
@@ -64,9 +64,9 @@ def _rows_of(rows: Any, width: int, where: str) -> Iterator[list[str]]:
 
 
 def read_json_lines(file: BinaryIO, where: str) -> pa.Table:
-    """Read a table from one JSON object a line; a column that a line lacks is null there.
+    """Read a table with one JSON object per line. If a line lacks a column, it is null there.
 
-    Raises RefusedError naming the line, or the column whose values are of several kinds.
+    Raises RefusedError, which names the line, or the column whose values have several types.
     """
     pieces: dict[str, list[pa.Array]] = {}
     n_rows = 0
@@ -128,7 +128,8 @@ def _again(first: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _lines(file: BinaryIO, where: str) -> Iterator[str]:
-    """Yield the lines of a text in UTF-8, or in UTF-16 with its mark; bounded each and together."""
+    """Yield the lines of a text in UTF-8, or in UTF-16 with a byte order mark. The length of a line and of all is
+    limited."""
     mark = file.read(2)
     file.seek(0)
     encoding = "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -154,7 +155,7 @@ def _lines(file: BinaryIO, where: str) -> Iterator[str]:
 
 
 def write_csv(table: pa.Table) -> bytes:
-    """Return a table as CSV in UTF-8; nulls are empty, lists are JSON."""
+    """Return a table as CSV in UTF-8. Nulls are empty cells, lists are JSON."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(table.column_names)
@@ -169,7 +170,7 @@ def _cell(value: Any) -> Any:
 
 
 def write_json_lines(table: pa.Table) -> bytes:
-    """Return a table as JSON lines in UTF-8, nulls left out."""
+    """Return a table as JSON lines in UTF-8. Nulls are left out."""
     text = io.StringIO()
     for batch in table.to_batches(_AT_ONCE):
         for row in batch.to_pylist():

@@ -8,7 +8,7 @@ Variant = Literal["human", "animal"]
 """Which networks an engine runs."""
 
 AUTO = "auto"
-"""As a source's `subject`: the detector of people looks first."""
+"""As a source's `subject`: look for a person first."""
 
 SUBJECTS = ("human", "animal", AUTO)
-"""What a sources manifest may say in its column `subject`."""
+"""Values of the column `subject` in a sources manifest."""
