@@ -1,6 +1,6 @@
-"""Which pictures are read as clips: those that move, and those whose colours need what clips' colours get.
+"""Decide which pictures are read as clips: animated ones, and those whose colours need a clip's conversion.
 
-GIF, PNG, WebP and AVIF say so in their blocks; no pixel is decoded.
+GIF, PNG, WebP and AVIF state this in their blocks. No pixel is decoded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _GIF_IMAGE, _GIF_EXTENSION = 0x2C, 0x21
 
 
 def demuxer(path: Path, head: bytes) -> str | None:
-    """Name the ffmpeg demuxer for a PNG or WebP of more than one frame; None for anything else."""
+    """Return the ffmpeg demuxer for a PNG or WebP of more than one frame; None for anything else."""
     if head.startswith(_PNG):
         return "apng" if _png(path).n_frames > 1 else None
     if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & _WEBP_ANIMATED:
@@ -29,8 +29,10 @@ def demuxer(path: Path, head: bytes) -> str | None:
 
 
 def coded_demuxer(path: Path, head: bytes) -> str | None:
-    """Name the ffmpeg demuxer for a PNG or AVIF of one frame whose colours are coded as HDR or in a wide gamut by
-    number (ITU-T H.273), not by a profile; None for anything else."""
+    """Return the ffmpeg demuxer for a one-frame PNG or AVIF with HDR or wide-gamut colours; None for anything else.
+
+    Only if the colours are stated by number (ITU-T H.273), not by a profile.
+    """
     if head.startswith(_PNG):
         return "png_pipe" if _is_far(_png(path).coded) else None
     if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"mif1"):
@@ -42,7 +44,7 @@ def coded_demuxer(path: Path, head: bytes) -> str | None:
 
 
 def has_two_images(path: Path) -> bool:
-    """Whether a GIF has more than one image (GIF89a specification, sections 18 to 27); False where it is damaged."""
+    """Return whether a GIF has more than one image (GIF89a specification, sections 18 to 27); False if damaged."""
     with path.open("rb") as file:
         header = file.read(13)
         _skip_colours(file, header[10] if len(header) == 13 else 0)
@@ -66,7 +68,7 @@ def has_two_images(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Png:
-    """What the chunks acTL and cICP say; they stand before the first picture (PNG, third edition, 11.3)."""
+    """Values of the chunks acTL and cICP, which come before the first picture (PNG, third edition, 11.3)."""
 
     n_frames: int = 1
     coded: bytes = b""
@@ -87,12 +89,12 @@ def _png(path: Path) -> _Png:
 
 
 def _is_far(coded: bytes) -> bool:
-    """Whether primaries and transfer, as H.273 numbers them, are not those of screens."""
+    """Return whether primaries and transfer, numbered as in H.273, differ from those of ordinary screens."""
     return len(coded) == 2 and (coded[0] in _WIDE or coded[1] in _HDR)
 
 
 def _has_two_webp_frames(path: Path) -> bool:
-    """Whether a WebP has more than one chunk ANMF (RFC 9649, 2.7)."""
+    """Return whether a WebP has more than one ANMF chunk (RFC 9649, 2.7)."""
     with path.open("rb") as file:
         file.seek(12)
         frames = 0
@@ -104,7 +106,7 @@ def _has_two_webp_frames(path: Path) -> bool:
 
 
 def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:
-    """Yield type and size of chunks, the file standing at the data of each: PNG's (big) or RIFF's (little-endian)."""
+    """Yield the type and size of chunks, with the file at the data of each: PNG's (big-) or RIFF's (little-endian)."""
     for _ in range(_MAX_BLOCKS):
         header = file.read(8)
         if len(header) < 8:
@@ -120,7 +122,7 @@ def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:
 
 
 def _skip_colours(file: BinaryIO, packed: int) -> None:
-    """Pass over the colour table that the packed fields announce: 2^(n + 1) colours if their top bit is set."""
+    """Skip the colour table that the packed fields announce: 2^(n + 1) colours if their top bit is set."""
     if packed & 0x80:
         file.seek(3 << ((packed & 7) + 1), 1)
 

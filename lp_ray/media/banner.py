@@ -1,4 +1,4 @@
-"""What ffmpeg's log says of a file's streams; text that strangers wrote into its metadata is not matched."""
+"""Read what ffmpeg's log says about a file's streams. The patterns do not match text from the file's metadata."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ _FIELDS = ("top ", "bottom ")  # "top first", "bottom coded first (swapped)", ..
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """A sound track: its place among the sound tracks from 0, its language (ISO 639-2, empty where the file names
-    none), and whether the file says that players should take it."""
+    """A sound track.
+
+    `index` is its place among the sound tracks, from 0. `language` is ISO 639-2, empty if the file names none.
+    `default` says that the file asks players to take it.
+    """
 
     index: int
     language: str
@@ -36,7 +39,7 @@ class AudioTrack:
 
 @dataclass(frozen=True)
 class Colours:
-    """How a stream says its colours are coded, in ffmpeg's words; `UNKNOWN` where it says nothing."""
+    """How a stream says that its colours are coded, in ffmpeg's words; `UNKNOWN` if it says nothing."""
 
     matrix: str = UNKNOWN
     primaries: str = UNKNOWN
@@ -45,10 +48,10 @@ class Colours:
 
 @dataclass(frozen=True)
 class Banner:
-    """The chosen video stream, and the sound beside it.
+    """The chosen video stream and the sound tracks beside it.
 
-    `interlaced` is what the container or the stream's own header say; frames may say otherwise. `dolby_only` means
-    Dolby Vision of a profile that nothing but a Dolby decoder shows right.
+    `interlaced` is what the container or the stream's header says; single frames may differ. `dolby_only` means a Dolby
+    Vision profile that only a Dolby decoder shows correctly.
     """
 
     stream: int
@@ -59,17 +62,17 @@ class Banner:
     rotation: int
     dolby_only: bool
     fps: float | None
-    """The frame rate as stated, rounded to two decimals; None where it is not told."""
+    """The stated frame rate, rounded to two decimals; None if none is stated."""
     duration_s: float
     start_s: float
-    """When the earliest of all streams begins, on the file's own clock; with `duration_s`, 0 where it is not told."""
+    """When the earliest of all streams begins, on the file's own clock. Like `duration_s`, 0 if it is not stated."""
     audio_tracks: tuple[AudioTrack, ...]
     grey_streams: tuple[int, ...]
-    """Other video streams, without colours: in an animated AVIF, its transparency."""
+    """Other video streams without colours: in an animated AVIF, this is its transparency."""
 
 
 def read_banner(log: str) -> Banner:
-    """Read the log, of level info, of an ffmpeg that has mapped one video stream."""
+    """Parse the log, of level info, of an ffmpeg run that mapped one video stream."""
     described, _, mapping = log.partition("[info] Stream mapping:")
     chosen = _CHOSEN.search(mapping)
     index = chosen.group(1) if chosen else "0"
@@ -115,7 +118,7 @@ def default_track(tracks: tuple[AudioTrack, ...]) -> int | None:
 
 
 def _said(text: str) -> list[str]:
-    """Words in brackets after the pixel format: range, colours, order of fields, in this order, each if it is known."""
+    """Return the words in brackets after the pixel format: range, colours, field order; each only if it is known."""
     pixels = _PIXELS.search(text)
     return pixels.group(2).split(", ") if pixels else []
 

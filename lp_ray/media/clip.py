@@ -1,4 +1,4 @@
-"""A cut of a video file, or one picture, ready to be read as often as needed."""
+"""A cut of a video file, or one picture, as a clip that can be read any number of times."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lp_ray.media.probe import VideoInfo, probe_video
 from lp_ray.media.sniff import is_video
 
 STILL_FPS = Fraction(25)
-"""Rate that a single picture is given: that of what becomes of it where nothing else sets one."""
+"""The frame rate of a single picture; the result has it too if nothing else sets a rate."""
 
 
 class Footage(Protocol):
-    """Frames to be read in order, once or again."""
+    """Frames that can be read in order, any number of times."""
 
     @property
     def fps(self) -> Fraction: ...
@@ -88,7 +88,7 @@ class Still:
     has_audio: bool = False
 
     def frames(self, first: int = 0, count: int | None = None) -> Generator[Image, None, None]:
-        """Yield the picture, unless the range leaves it out."""
+        """Yield the picture, unless the range excludes it."""
         if first == 0 and count != 0:
             yield read_image(self.path, self.limits)
 
@@ -96,7 +96,7 @@ class Still:
 def open_clip(path: Path, limits: Limits, start_s: float | None = None, end_s: float | None = None) -> Clip:
     """Probe a local video and cut it to the frames with start_s <= time < end_s.
 
-    Raises what `probe_video` and `cut_frames` raise; the limits on frames and seconds hold for the cut.
+    Raises what `probe_video` and `cut_frames` raise. The limits on frames and seconds apply to the cut.
     """
     info = probe_video(path, limits)
     first, n_frames = cut_frames(info, limits, start_s, end_s)
@@ -104,9 +104,9 @@ def open_clip(path: Path, limits: Limits, start_s: float | None = None, end_s: f
 
 
 def open_footage(path: Path, limits: Limits, start_s: float | None = None, end_s: float | None = None) -> Clip | Still:
-    """Open a video as `open_clip` does, or a picture; the content tells which.
+    """Open a video as `open_clip` does, or a picture. The content decides which it is.
 
-    Raises UnsupportedError for a picture that is to be cut in time, and what `probe_image` raises.
+    Raises UnsupportedError if a picture is to be cut in time, and what `probe_image` raises.
     """
     if is_video(path):
         return open_clip(path, limits, start_s, end_s)

@@ -1,4 +1,4 @@
-"""Frames of a video as a stream: exact count, exact order, one frame in memory."""
+"""Stream the frames of a video: exact count, exact order, one frame in memory."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MAX_OWED_SHARE = 0.01
 def cut_frames(
     info: VideoInfo, limits: Limits, start_s: float | None = None, end_s: float | None = None
 ) -> tuple[int, int]:
-    """Return (first, count): the frames k with start_s <= k / fps < end_s that the clip has.
+    """Return (first, count) of the clip's frames k with start_s <= k / fps < end_s.
 
-    Raises UnreadableMediaError if there is none, InputTooLargeError over `max_frames` or `max_duration_s`.
+    Raises UnreadableMediaError if there is none, InputTooLargeError above `max_frames` or `max_duration_s`.
     """
     first, count = _cut(info, start_s, end_s)
     _check_cost(info, limits, count)
@@ -55,7 +55,7 @@ def _check_cost(info: VideoInfo, limits: Limits, count: int) -> None:
 
 
 def frame_size(info: VideoInfo, max_dim: int | None) -> tuple[int, int]:
-    """Width and height of decoded frames: the shown size, shrunk so that the longest side is `max_dim`."""
+    """Return the width and height of decoded frames: the shown size, shrunk so that the longest side is `max_dim`."""
     longest = max(info.width, info.height)
     if max_dim is None or longest <= max_dim:
         return info.width, info.height
@@ -76,15 +76,15 @@ def frames(
 ) -> Generator[Image, None, None]:
     """Stream RGB frames, H x W x 3 uint8, at the constant rate `info.fps`, rotated, in square pixels.
 
-    The frames are those of [start_s, end_s) (see `cut_frames`); of these, `first` and `count` choose a range
-    by index, the same pictures that a whole pass gives. Colours follow the stream's own matrix (BT.601 where
-    it names none, as players and OpenCV do) and range; HDR is tone-mapped and wide gamuts are converted to BT.709,
-    interlaced pictures are deinterlaced (see `media.filters`); transparency is laid over white. Pictures of another
-    size than the clip's are scaled to it. Where a clip of varying rate stands still, the same array comes again: copy
+    The frames are those of [start_s, end_s) (see `cut_frames`). `first` and `count` choose a range of these by index;
+    the pictures are the same as in a pass over all frames. Colours follow the stream's own matrix (BT.601 if it names
+    none, as in players and OpenCV) and range. HDR is tone-mapped, wide gamuts are converted to BT.709, and interlaced
+    pictures are deinterlaced (see `media.filters`). Transparent pictures are laid over white. Pictures of another size
+    than the clip's are scaled to it. If a clip of varying rate repeats a frame, the same array comes again: copy it
     before writing into it. Closing the iterator (`contextlib.closing`) kills the decoder.
 
     Raises what `cut_frames` raises, TruncatedMediaError if clearly fewer frames decode than `info` lists, and
-    UnreadableMediaError for a decoder that gives no frame for `limits.timeout_s`.
+    UnreadableMediaError if the decoder gives no frame for `limits.timeout_s`.
     """
     begin, n = _cut(info, start_s, end_s)
     if not (0 <= first < n and (count is None or 0 < count <= n - first)):
@@ -111,14 +111,14 @@ def _repeated(decoded: Generator[Image, None, None], shown: NDArray[np.int64]) -
 
 @dataclass(frozen=True)
 class _Shot:
-    """A picture as the decoder gives it: its own time stamp, and its pixels."""
+    """A decoded picture: the decoder's time stamp and the pixels."""
 
     mark: int
     picture: Image
 
 
 class _LostError(Exception):
-    """A pass that began in the middle of the file cannot tell what a whole one shows from this frame on."""
+    """A pass that began in the middle of the file cannot know what a whole pass shows from this frame on."""
 
     def __init__(self, frame: int) -> None:
         super().__init__(frame)
@@ -129,10 +129,10 @@ class _LostError(Exception):
 class _Reader:
     """Reads the file's own frames, whatever their times, at width x height `size`.
 
-    Frames are known by the decoder's time stamps, which a listing has found: so a seek that lands elsewhere, a filter
-    graph that ffmpeg builds anew in mid-stream (as it does when size or pixel format change; its filters then forget
-    what they have counted) or pictures that do not decode move no other frame. Where time stamps name no frame
-    (`info.marks` is empty), frames are counted from the first on.
+    Frames are identified by the decoder's time stamps, which a listing has found. So other frames stay correct if a
+    seek lands elsewhere, if pictures do not decode, or if ffmpeg rebuilds a filter graph in mid-stream (it does so when
+    size or pixel format change, and its filters then forget their counts). If time stamps identify no frame
+    (`info.marks` is empty), frames are counted from the first one.
     """
 
     info: VideoInfo
@@ -140,7 +140,8 @@ class _Reader:
     size: tuple[int, int]
 
     def frames(self, low: int, high: int) -> Generator[Image, None, None]:
-        """Yield the frames low <= i < high; for one that does not decode the one before it, as a whole pass does."""
+        """Yield the frames low <= i < high. For a frame that does not decode, yield the one before, as a whole pass
+        does."""
         marks = self.info.marks
         if len(marks) == 0:
             yield from self._counted(low, high)
@@ -154,10 +155,10 @@ class _Reader:
         yield from self._matched(low, high, whole=True)
 
     def _matched(self, low: int, high: int, whole: bool) -> Generator[Image, None, None]:
-        """Match the decoder's pictures with the listed frames; `whole` decodes from the file's first one on.
+        """Match the decoder's pictures with the listed frames. If `whole`, decode from the file's first frame on.
 
-        Raises _LostError if a pass that is not whole lacks a frame, or if its decoder complains: what it shows then may
-        depend on where it began.
+        Raises _LostError if a pass that is not whole misses a frame or its decoder reports an error: what it shows may
+        then depend on where it began.
         """
         marks = self.info.marks
         before: _Shot | None = None
@@ -192,7 +193,7 @@ class _Reader:
 
     def _decoder(self, low: int, high: int, whole: bool) -> _Decoder:
         info = self.info
-        margin = 1 if info.deinterlace else 0  # fields are told from those around them
+        margin = 1 if info.deinterlace else 0  # deinterlacing needs the neighbouring fields
         first, end = (0 if whole else max(0, low - margin)), high + margin
         seek = self._seek(first)
         hidden = 0 if seek else info.n_hidden  # their time stamps are made up: no filter can tell them by their times
@@ -208,17 +209,18 @@ class _Reader:
         return _Decoder(args, self, hidden)
 
     def _seek(self, first: int) -> list[str]:
-        """Options that seek to the last key frame at or before a frame; none if that is the file's first one."""
+        """Return options that seek to the last key frame at or before a frame; none if that is the file's first key
+        frame."""
         info = self.info
         keys = info.key_ticks[info.key_ticks <= info.marks[first]] if first > 0 else info.key_ticks[:0]
         if len(keys) < 2:
             return []
-        # Aim between this key frame and the next frame: seeking goes back to the key frame.
+        # Aim between this key frame and the next frame, because a seek goes back to a key frame.
         aim = float(keys[-1] * info.timeline.time_base) + 5e-4
         return ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{aim:.6f}"]
 
     def _check_owed(self, low: int, high: int, reached: int, owed: int, decoder: _Decoder) -> None:
-        """Raise TruncatedMediaError where more frames are lacking than a sound clip may lack."""
+        """Raise TruncatedMediaError if more frames are missing than an intact clip may miss."""
         allowed = max(_MAX_OWED, _MAX_OWED_SHARE * len(self.info.timeline.ticks))
         if decoder.n_given > 0 and owed <= allowed:
             return
@@ -231,7 +233,7 @@ class _Reader:
 
 
 class _Decoder:
-    """A running decoder, a context manager; its first `hidden` pictures are dropped."""
+    """A running decoder, as a context manager. It drops its first `hidden` pictures."""
 
     def __init__(self, args: list[str], reader: _Reader, hidden: int) -> None:
         self._info, self._limits = reader.info, reader.source.limits
@@ -248,15 +250,15 @@ class _Decoder:
         self._child.close()
 
     def errors(self) -> list[str]:
-        """What the decoder complained of so far."""
+        """Return the errors that the decoder reported so far."""
         return ffmpeg.errors_in(self._child.log())
 
     def complains(self) -> bool:
-        """Whether the decoder has reported an error so far."""
+        """Return whether the decoder has reported an error so far."""
         return self._child.has_logged()
 
     def next(self, i: int) -> _Shot | None:
-        """Return the next picture, None at the end; `i` is the frame that is waited for.
+        """Return the next picture, None at the end. `i` is the frame that the caller waits for.
 
         Raises DecoderCrashedError, DecoderTimeoutError or DecoderMemoryError.
         """
@@ -280,7 +282,7 @@ class _Decoder:
 
 
 def _over_white(picture: NDArray[np.uint8]) -> Image:
-    """Return the H x W x 3 picture that H x W x 4 (straight alpha last) shows on white paper, rounded."""
+    """Return an H x W x 4 picture (straight alpha last) laid over white: H x W x 3, rounded."""
     alpha = picture[..., 3:].astype(np.uint16)  # 255 x 255 + 127 just fits
     shown: Image = ((picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     return shown

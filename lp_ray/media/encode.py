@@ -1,4 +1,4 @@
-"""A chunk of frames as one H.264 segment."""
+"""Encode a chunk of frames as one H.264 segment."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TAGS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt7
 
 
 def even_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height as written: yuv420p needs even sides, an odd one loses its last row or column."""
+    """Return width and height as written: yuv420p needs even sides, so an odd one loses its last row or column."""
     return width - width % 2, height - height % 2
 
 
@@ -56,11 +56,11 @@ def encode_segment(
 ) -> int:
     """Write RGB frames (n x H x W x 3 uint8, an array or an iterator of pictures) to an mp4 file; return n.
 
-    H.264 yuv420p, BT.709, exact rate; odd sides lose a row or column. The clock ticks a whole number of times
-    per frame and is the same for every segment of a rate, so that `join_segments` loses nothing. `crf` (0 to
-    51, lower is better) and `preset` are x264's; for NVENC they become its -cq and the nearest of its presets,
-    and `threads` has no meaning. Raises ValueError for no frames or a wrong or changing shape, and InputError
-    if ffmpeg fails (disk full; no NVENC: there is no fallback); no file is left then.
+    H.264 yuv420p, BT.709, exact rate; odd sides lose a row or column. A frame lasts a whole number of clock ticks, and
+    all segments of a rate have the same clock, so `join_segments` loses nothing. `crf` (0 to 51, lower is better) and
+    `preset` are x264's; NVENC takes `crf` as -cq and its nearest preset, and ignores `threads`. Raises ValueError for
+    no frames or a wrong or changing shape, and InputError if ffmpeg fails (disk full; no NVENC: there is no fallback).
+    No file is left then.
     """
     pictures = iter(frames)
     first = next(pictures, None)

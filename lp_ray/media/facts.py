@@ -1,4 +1,4 @@
-"""What a finished output is, told by the file itself: what a result row says of it."""
+"""The facts of a finished file that its result row states, read from the file itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lp_ray.media.probe import probe_video
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """A finished video, GIF, archive of frames or still picture of ours."""
+    """Facts of a finished video, GIF, zip of frames or still picture that this package wrote."""
 
     n_frames: int
     width: int
@@ -30,14 +30,15 @@ class MediaFacts:
 
 @dataclass(frozen=True)
 class VideoFacts(MediaFacts):
-    """Facts of what moves: rate and duration are always known."""
+    """Facts of a moving result: rate and duration are always known."""
 
     fps: Fraction
     duration_s: float
 
 
 def video_facts(path: Path) -> VideoFacts:
-    """Probe a finished video of ours. Raises UnreadableMediaError or TruncatedMediaError for a broken one."""
+    """Probe a finished video that this package wrote. Raises UnreadableMediaError or TruncatedMediaError if it is
+    broken."""
     info = probe_video(path, OURS)
     size, digest = content_facts(path)
     return VideoFacts(
@@ -46,7 +47,7 @@ def video_facts(path: Path) -> VideoFacts:
 
 
 def still_facts(path: Path) -> MediaFacts:
-    """Probe a finished picture of ours by its header: one frame without a rate. Raises what `probe_image` does."""
+    """Probe the header of a finished picture: one frame without a rate. Raises what `probe_image` raises."""
     info = probe_image(path, OURS)
     return MediaFacts(1, info.width, info.height, *content_facts(path))
 

@@ -1,7 +1,7 @@
-"""ffmpeg as a child process: an argument list, local files only, bounded memory, never left behind.
+"""Run ffmpeg as a child process: an argument list, local files only, limited memory, always ended.
 
-Every child gets `-nostdin`, a protocol whitelist of file and pipe, and, for inputs that are not ours, a
-whitelist of the one demuxer that the file's first bytes ask for, so that no playlist or script is ever read.
+Every child gets `-nostdin` and a protocol whitelist of file and pipe. For inputs that this package did not write, it
+also gets a whitelist of the one demuxer that fits the file's first bytes, so that no playlist or script is ever read.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ _NEARLY = 0.95  # ticks are coarse
 _PIPE_BYTES = 1 << 20
 _STDERR_TAIL = 1 << 16
 MARKS = "pipe:marks"
-"""Stands among the arguments for the pipe that `Child.mark` reads."""
+"""Placeholder among the arguments for the pipe that `Child.mark` reads."""
 _LOG = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(error|fatal)\] (.*)$", re.MULTILINE)
 
 
 @functools.cache
 def executable() -> str:
-    """Path of the ffmpeg binary that imageio-ffmpeg brings (or IMAGEIO_FFMPEG_EXE)."""
+    """Return the path of the ffmpeg binary in imageio-ffmpeg (or IMAGEIO_FFMPEG_EXE)."""
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 def file_url(path: Path) -> str:
-    """The path as ffmpeg's `file:` address: nothing in the name is taken for an option or a protocol."""
+    """Return the path as ffmpeg's `file:` address, so that nothing in the name reads as an option or a protocol."""
     return f"file:{path.absolute()}"
 
 
 def input_args(path: Path, demuxer: str, *options: str) -> list[str]:
-    """Arguments that open an untrusted local file with one demuxer; `options` go before its `-i`."""
+    """Return arguments that open an untrusted local file with one demuxer; `options` go before its `-i`."""
     safe = ["-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer]
     return [*safe, "-threads", "1", *options, "-i", file_url(path)]
 
@@ -61,12 +61,11 @@ def _command(args: Sequence[str], loglevel: str) -> list[str]:
 
 
 class Child:
-    """A running ffmpeg; a context manager that kills it on the way out.
+    """A running ffmpeg. As a context manager, it kills the process at the end.
 
-    `args` follow the common options. stdout is read with `read_into` or `lines`, or not at all; a `fed` child
-    takes its input from `write`, until `end`. `limits` hold the memory and the CPU time of one that decodes an
-    input; without them `bounded` holds its address space to 16 GiB. Where MARKS is among `args`, `mark` reads the
-    lines written there.
+    `args` follow the common options. Read stdout with `read_into` or `lines`, or not at all. A `fed` child takes its
+    input from `write`, until `end`. `limits` limit the memory and CPU time of a child that decodes an input; without
+    them, `bounded` limits its address space to 16 GiB. If MARKS is among `args`, `mark` reads the lines written there.
     """
 
     def __init__(
@@ -117,9 +116,9 @@ class Child:
         self.close()
 
     def read_into(self, buffer: memoryview, timeout_s: float) -> int:
-        """Fill `buffer` from stdout; return the bytes read, fewer than its length only at the end.
+        """Fill `buffer` from stdout; return the number of bytes read, which is less than its length only at the end.
 
-        Raises DecoderTimeoutError if `timeout_s` pass before it is full.
+        Raises DecoderTimeoutError if it is not full after `timeout_s`.
         """
         deadline = time.monotonic() + timeout_s
         filled = 0
@@ -144,7 +143,7 @@ class Child:
         return line.decode("ascii", "replace")
 
     def lines(self, timeout_s: float) -> Iterator[str]:
-        """Yield the lines of stdout; `timeout_s` as in `read_into`, for every 4 KiB."""
+        """Yield the lines of stdout. `timeout_s` as in `read_into`, for every 4 KiB."""
         block = memoryview(bytearray(4096))
         rest = b""
         while n := self.read_into(block, timeout_s):
@@ -153,7 +152,7 @@ class Child:
                 yield line.decode("utf-8", "replace")
 
     def write(self, data: memoryview, timeout_s: float) -> None:
-        """Give bytes to stdin. Raises BrokenPipeError if the child ended, TimeoutError if it is stuck."""
+        """Write bytes to stdin. Raises BrokenPipeError if the child ended, TimeoutError if it does not read."""
         assert self._process.stdin is not None
         fd = self._process.stdin.fileno()
         poll = select.poll()
@@ -164,19 +163,19 @@ class Child:
             data = data[os.write(fd, data) :]
 
     def end(self) -> None:
-        """Close stdin: nothing more will come."""
+        """Close stdin, to say that no more input comes."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def wait(self, timeout_s: float) -> int:
-        """Wait for the end; return the exit status. Raises DecoderTimeoutError on time-out."""
+        """Wait for the end; return the exit status. Raises DecoderTimeoutError after `timeout_s`."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
             raise DecoderTimeoutError(f"ffmpeg did not end within {timeout_s:g} s and was stopped") from error
 
     def check_end(self, timeout_s: float) -> None:
-        """Wait for the end of a decoder. Raises DecoderCrashedError, DecoderMemoryError or DecoderTimeoutError."""
+        """Wait for a decoder to end. Raises DecoderCrashedError, DecoderMemoryError or DecoderTimeoutError."""
         spent_s = self._cpu_spent(timeout_s)
         code, reasons = self.wait(timeout_s), errors_in(self.log())
         if self._limits is not None and code != 0 and spent_s >= self._limits.decoder_cpu_s * _NEARLY:
@@ -191,7 +190,8 @@ class Child:
             raise DecoderCrashedError(f"the decoder {describe_end(code)} while it read this file")
 
     def _cpu_spent(self, timeout_s: float) -> float:
-        """CPU seconds of the child, once it has ended: ffmpeg takes SIGXCPU for a wish to end, and does not tell."""
+        """Return the CPU seconds of the ended child. They are needed because ffmpeg handles SIGXCPU as a normal request
+        to end."""
         deadline = time.monotonic() + timeout_s
         pid, ended = self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
         while self._process.returncode is None and os.waitid(os.P_PID, pid, ended) is None:
@@ -205,17 +205,17 @@ class Child:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def has_logged(self) -> bool:
-        """Whether the child has written to stderr so far."""
+        """Return whether the child has written to stderr so far."""
         return os.fstat(self._log.fileno()).st_size > 0
 
     def log(self, head: bool = False) -> str:
-        """What the child wrote to stderr so far: its last 64 KiB, or its first."""
+        """Return what the child wrote to stderr so far: its last 64 KiB, or its first if `head`."""
         size = os.fstat(self._log.fileno()).st_size
         start = 0 if head else max(0, size - _STDERR_TAIL)
         return os.pread(self._log.fileno(), _STDERR_TAIL, start).decode("utf-8", "replace")
 
     def close(self) -> None:
-        """Kill the child if it still runs, and free what belongs to it. Safe to call twice."""
+        """Kill the child if it still runs, and free its resources. Safe to call twice."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -240,17 +240,17 @@ def _await(fd: int, deadline: float, timeout_s: float) -> None:
 
 
 def raw_bytes(picture: NDArray[np.uint8]) -> memoryview:
-    """The pixels of an array as flat bytes, without a copy if they lie in one piece."""
+    """Return the pixels of an array as flat bytes, without a copy if the array is contiguous."""
     return memoryview(np.ascontiguousarray(picture).reshape(-1))  # type: ignore[arg-type] # numpy's are buffers
 
 
 def errors_in(log: str) -> list[str]:
-    """The messages of level error and fatal in a log, without addresses and prefixes."""
+    """Return the messages of level error and fatal in a log, without addresses and prefixes."""
     return [text for _, text in _LOG.findall(log)]
 
 
 def run(args: Sequence[str], timeout_s: float, what: str) -> None:
-    """Run ffmpeg to its end on inputs of ours. Raises InputError naming `what` and ffmpeg's reason."""
+    """Run ffmpeg to its end on files of this package. Raises InputError with `what` and ffmpeg's reason."""
     with Child(args) as child:
         if child.wait(timeout_s) != 0:
             _raise_failure(what, child.log())
@@ -264,7 +264,7 @@ def _raise_failure(what: str, log: str) -> NoReturn:
 def feed(
     args: Sequence[str], pictures: Iterable[memoryview], timeout_s: float, what: str, bounded: bool = True
 ) -> None:
-    """Run ffmpeg on raw pixels given to its stdin one picture at a time. Raises InputError as `run` does."""
+    """Run ffmpeg on raw pixels, written to its stdin one picture at a time. Raises InputError as `run` does."""
     with Child(args, fed=True, bounded=bounded) as child:
         try:
             for picture in pictures:

@@ -1,6 +1,6 @@
-"""Frames as PNG pictures in one ZIP archive: one object to store, however many frames.
+"""Frames as PNG pictures in one zip archive: a single object in the store, however many frames.
 
-Members are `000000.png`, `000001.png`, ..., stored as they are (PNG is compressed already), dated 1980-01-01,
+The members are `000000.png`, `000001.png`, ..., stored uncompressed (PNG is compressed already) and dated 1980-01-01,
 so that the same frames give the same bytes.
 """
 
@@ -29,8 +29,7 @@ _UNIX, _READABLE = 3, 0o644 << 16
 def write_frames(path: Path, frames: Iterable[Image], first: int = 0) -> int:
     """Write RGB frames (n x H x W x 3 uint8, an array or an iterator), numbered from `first` on; return n.
 
-    Raises ValueError for no frames or a wrong or changing shape; no file is left then, nor when the disk is
-    full (OSError).
+    Raises ValueError for no frames or a wrong or changing shape, and OSError if the disk is full. No file is left then.
     """
     n = 0
     try:
@@ -49,7 +48,8 @@ def write_frames(path: Path, frames: Iterable[Image], first: int = 0) -> int:
 
 
 def read_frames(path: Path) -> Iterator[Image]:
-    """Stream the pictures of an archive by `write_frames` from its first. Raises EngineOutputError for any other."""
+    """Stream the pictures of an archive that `write_frames` wrote, from its first. Raises EngineOutputError for any
+    other."""
     for number, data in enumerate(_pictures(path, 0)):
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
         if picture is None:
@@ -58,10 +58,10 @@ def read_frames(path: Path) -> Iterator[Image]:
 
 
 def join_frames(paths: Sequence[Path], output: Path, n_frames: int, fps: Fraction | None = None) -> MediaFacts:
-    """Join archives by `write_frames`, in order, into one; one frame is in memory at a time. Return its facts.
+    """Join archives that `write_frames` wrote, in order, into one; one frame is in memory at a time. Return its facts.
 
-    `fps` is only told: the pictures do not know it. Raises EngineOutputError unless the pieces hold the frames
-    0 to `n_frames` - 1 in order, whole and of one size; no file is left then.
+    `fps` is only passed on to the facts. Raises EngineOutputError unless the archives hold the frames 0 to `n_frames` -
+    1 in order, undamaged and of one size. No file is left then.
     """
     try:
         size = _join(paths, output, n_frames)
@@ -89,7 +89,7 @@ def _join(paths: Sequence[Path], output: Path, n_frames: int) -> tuple[int, int]
 
 
 def _pictures(path: Path, first: int) -> Iterable[bytes]:
-    """Yield the PNG files of a piece, which must be numbered from `first` on."""
+    """Yield the PNG files of an archive, which must be numbered from `first` on."""
     try:
         with zipfile.ZipFile(path) as piece:
             for n, member in enumerate(piece.infolist(), first):

@@ -1,4 +1,4 @@
-"""Frames of a clip by any indices: loops, ping-pong, repeats and jumps, each frame decoded once."""
+"""Read frames of a clip by any indices (loops, ping-pong, repeats, jumps); each frame is decoded once."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lp_ray.base.arrays import Image
 from lp_ray.media.clip import Footage
 
 MAX_GAP = 64
-"""Frames that are rather decoded and dropped than jumped over: a jump starts a decoder at a key frame again."""
+"""Up to so many unused frames are decoded and dropped; above, a new decoder starts at a key frame."""
 
 
 def gather(clip: Footage, indices: NDArray[np.intp], transform: Callable[[Image], Image]) -> list[Image]:
     """Return `transform` of the clip's frames at `indices` (n, each 0 to clip.n_frames - 1), in that order.
 
-    Each needed frame is decoded and transformed once, in the clip's order; an index that comes again gives the
-    same array again. Only transformed pictures are kept, a view of a frame being all of it, so ask for a chunk at
-    a time; `transform` must not write into its frame. Raises ValueError for indices outside of the clip, and what
-    `Clip.frames` raises.
+    Each needed frame is decoded and transformed once, in the clip's order. A repeated index gives the same array again.
+    All transformed pictures are kept in memory (a view keeps its whole frame), so ask for one chunk at a time.
+    `transform` must not write into its frame. Raises ValueError for indices outside the clip, and what `Clip.frames`
+    raises.
     """
     if len(indices) == 0:
         return []
@@ -35,7 +35,7 @@ def gather(clip: Footage, indices: NDArray[np.intp], transform: Callable[[Image]
 
 
 def _runs(wanted: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Split sorted indices where more than MAX_GAP frames lie unused between two."""
+    """Split sorted indices where more than MAX_GAP unused frames lie between two of them."""
     return np.split(wanted, np.flatnonzero(np.diff(wanted) > MAX_GAP) + 1)
 
 

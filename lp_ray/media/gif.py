@@ -1,8 +1,8 @@
-"""A finished video as a GIF that loops: its own palette, every frame, its true length.
+"""Turn a finished video into a looping GIF with its own palette, every frame and the correct length.
 
-A GIF shows each frame for a whole number of hundredths of a second. At other rates the delays take turns (3, 3,
-4, ... for 30 frames per second), so that each frame comes within half a hundredth of its time and the whole
-keeps its length. Players take delays under 2 for "slow", so faster videos are resampled to 50 frames per second.
+A GIF shows each frame for a whole number of hundredths of a second. At other rates the delays alternate (3, 3, 4, ...
+for 30 frames per second), so that each frame comes within half a hundredth of its time and the total length is kept.
+Players show delays below 2 slowly, so faster videos are resampled to 50 frames per second.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _GRAPHIC_CONTROL = 0xF9
 
 @dataclass(frozen=True)
 class GifContent:
-    """What a GIF's blocks say: size in pixels, and the delay of each frame in hundredths of a second."""
+    """The facts in a GIF's blocks: size in pixels, and the delay of each frame in hundredths of a second."""
 
     width: int
     height: int
@@ -41,12 +41,12 @@ class GifContent:
 
 
 def make_gif(video: Path, output: Path, fps: Fraction, max_dim: int | None = None) -> VideoFacts:
-    """Write a finished video of ours, of the rate `fps`, as a GIF that loops forever; return its facts.
+    """Write a finished video of rate `fps` as a GIF that loops forever; return its facts.
 
-    All frames are kept up to 50 per second. `max_dim` shrinks the longest side to so many pixels. The video is
-    read twice, first for the one palette of all frames, so that memory does not grow with its length. The facts
-    give the mean rate that was kept and the length that the file's delays add up to. Raises InputError if ffmpeg
-    fails, EngineOutputError if the GIF does not hold what it should; no file is left then.
+    All frames are kept up to 50 per second. `max_dim` shrinks the longest side to so many pixels. The video is read
+    twice, first for one palette of all frames, so that memory does not grow with its length. The facts give the mean
+    rate and the length that the file's delays add up to. Raises InputError if ffmpeg fails, EngineOutputError if the
+    GIF has wrong frames, size or length. No file is left then.
     """
     info = probe_video(video, OURS)
     rate = min(fps, MAX_FPS)
@@ -84,7 +84,7 @@ def _facts(path: Path, rate: Fraction, size: tuple[int, int], duration_s: float,
 
 
 def read_gif(path: Path) -> GifContent:
-    """Walk the blocks of a GIF; no pixel is decoded. Raises EngineOutputError where they do not make sense."""
+    """Read the blocks of a GIF without decoding pixels. Raises EngineOutputError if they are malformed."""
     delays: list[int] = []
     delay = 0
     with path.open("rb") as file:
@@ -107,13 +107,13 @@ def read_gif(path: Path) -> GifContent:
 
 
 def _skip_colours(file: BinaryIO, packed: int) -> None:
-    """Pass over the colour table that the packed fields announce: 2^(n + 1) colours if their top bit is set."""
+    """Skip the colour table that the packed fields announce: 2^(n + 1) colours if their top bit is set."""
     if packed & 0x80:
         file.seek(3 << ((packed & 7) + 1), 1)
 
 
 def _skip_blocks(file: BinaryIO, path: Path) -> bytes:
-    """Pass over a chain of sub-blocks; return the first."""
+    """Skip a chain of sub-blocks; return the first one."""
     first = b""
     while length := _exactly(file, 1, path)[0]:
         block = _exactly(file, length, path)

@@ -1,4 +1,4 @@
-"""Still pictures: checked by their header, then read as RGB."""
+"""Read still pictures as RGB, after a check of their header."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What a picture's header says; width and height as shown, after EXIF orientation."""
+    """Facts in a picture's header. Width and height are as shown, after EXIF orientation."""
 
     width: int
     height: int
@@ -50,7 +50,7 @@ class ImageInfo:
 
 
 def probe_image(path: Path, limits: Limits) -> ImageInfo:
-    """Read the header of a picture of one of FORMATS, told by its content; no pixel is decoded.
+    """Read the header of a picture in one of FORMATS, which its content tells. No pixel is decoded.
 
     Raises MissingInputError, InputTooLargeError (bytes, pixels) or UnreadableMediaError.
     """
@@ -64,9 +64,9 @@ def probe_image(path: Path, limits: Limits) -> ImageInfo:
 def read_image(path: Path, limits: Limits) -> Image:
     """Read a picture as sRGB uint8, H x W x 3, turned upright by its EXIF orientation.
 
-    Its colour profile is applied (see `media.profiles`); transparency is laid over white; 16-bit grey keeps its high
-    byte; of several pages or frames the first counts.
-    Raises what `probe_image` raises, and TruncatedMediaError if the pixels end early.
+    Its colour profile is applied (see `media.profiles`). Transparent pictures are laid over white. 16-bit grey keeps
+    its high byte. Of several pages or frames, the first one is read. Raises what `probe_image` raises, and
+    TruncatedMediaError if the pixels end early.
     """
     with _opened(path, limits) as picture:
         picture.load()
@@ -75,7 +75,7 @@ def read_image(path: Path, limits: Limits) -> Image:
 
 
 def write_image(path: Path, picture: Image) -> None:
-    """Write an RGB picture, H x W x 3 uint8, in the format that the name's ending asks for."""
+    """Write an RGB picture, H x W x 3 uint8, in the format that the file's suffix names."""
     PIL.Image.fromarray(picture).save(path)
 
 
@@ -101,7 +101,7 @@ def _opened(path: Path, limits: Limits) -> Iterator[PIL.Image.Image]:
 
 
 def _header(path: Path) -> PIL.Image.Image:
-    # Pillow has a bound of its own that hides the size; ours is checked right after, before any pixel.
+    # Pillow's own limit would hide the size. Our limit is checked right after this, before any pixel.
     with _lock:
         bound, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
         try:
@@ -111,7 +111,7 @@ def _header(path: Path) -> PIL.Image.Image:
 
 
 def _refusal(path: Path) -> str:
-    """Say why Pillow does not know a file."""
+    """Return why Pillow cannot read a file."""
     head = read_head(path)
     if is_heif(head):
         return f"{describe(head)}, which is not read here: convert it to JPEG, PNG or AVIF"

@@ -1,6 +1,6 @@
-"""Pictures read in a child process: a decoder that crashes, hangs or eats memory takes only that child with it.
+"""Read pictures in a child process: a decoder that crashes, hangs or takes too much memory ends only that child.
 
-The child is started once per process and serves picture after picture; after a death the next picture gets a new one.
+The child starts once per process and reads one picture after the other. After a death, the next picture gets a new one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lp_ray.isolation.wire import Message
 from lp_ray.media import images
 from lp_ray.media.images import ImageInfo
 
-_ATTEMPTS = 2  # a child that was ended from outside says nothing of the picture: once more
+_ATTEMPTS = 2  # a child that was killed from outside proves nothing about the picture: try again
 _lock = threading.Lock()
 _children: dict[tuple[int, int], Child] = {}
 
@@ -45,13 +45,13 @@ def read_image(path: Path, limits: Limits) -> Image:
 
 
 def probe_image(path: Path, limits: Limits) -> ImageInfo:
-    """Read a picture's header as `media.images.probe_image` does, in a child process; raises as `read_image`."""
+    """Read a picture's header as `media.images.probe_image` does, in a child process. Raises as `read_image` does."""
     fields = _ask("probe", path, limits).fields
     return ImageInfo(int(fields["width"]), int(fields["height"]), str(fields["format"]), str(fields["mode"]))
 
 
 def serve(request: Message) -> Iterator[Message]:
-    """The child's side."""
+    """Answer a request, in the child process."""
     path, limits = Path(request.fields["path"]), Limits(**request.fields["limits"])
     if request.fields["what"] == "probe":
         yield Message(asdict(images.probe_image(path, limits)))
@@ -82,7 +82,7 @@ def _ask(what: str, path: Path, limits: Limits) -> Message:
 
 
 def _child(limits: Limits) -> Child:
-    """The child of this very process: one that a fork has copied is its parent's."""
+    """Return this process's own child: a forked process must not use its parent's."""
     key = os.getpid(), limits.decoder_bytes
     if key not in _children:
         _children[key] = Child(Kind(f"{__name__}:serve", bare=True, max_bytes=limits.decoder_bytes))

@@ -1,4 +1,4 @@
-"""Segments to one finished video: no picture is coded again, the driving's sound is added in sync."""
+"""Join segments into one finished video without encoding pictures again, and add the sound in sync."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _AUDIO_RATE = "128k"
 
 @dataclass(frozen=True)
 class AudioCut:
-    """Sound of a video from `start_s` on, counted from its first picture.
+    """The sound of a video from `start_s` on, counted from its first picture.
 
-    `duration_s` None: for as long as the joined pictures last. With `repeat` it goes again as the pictures do; there
-    must be sound then. `track` is the place of the sound track among the file's sound tracks, from 0 (see
-    `VideoInfo.audio_tracks`); None: the one that the file flags as default, which a player would take, else the first.
+    `duration_s` None: as long as the joined pictures. With `repeat`, the sound is repeated as the pictures are; the
+    file must have sound then. `track` is the place of the sound track among the file's sound tracks, from 0 (see
+    `VideoInfo.audio_tracks`). None: the default track of the file, which a player would take, else the first.
     """
 
     path: Path
@@ -43,10 +43,9 @@ def join_segments(
 ) -> VideoFacts:
     """Join segments of one size and rate, in order, into an mp4 with its index in front; return its facts.
 
-    `n_frames` is how many frames they must hold together. `audio` becomes AAC; a driving without sound gives
-    a video without sound. Raises InputError if ffmpeg fails, UnsupportedError for a sound track that is not there
-    and EngineOutputError if the frame count or the rate of the written file is not the one expected; no file is left
-    then.
+    `n_frames` is how many frames they must have together. `audio` is encoded as AAC; a file without sound gives a video
+    without sound. Raises InputError if ffmpeg fails, UnsupportedError if the sound track does not exist, and
+    EngineOutputError if the written file has another frame count or rate than expected. No file is left then.
     """
     if not paths:
         raise ValueError("no segments to join")
@@ -69,7 +68,7 @@ def join_segments(
 
 
 def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
-    # Links of plain names: the concat script then needs no quoting, whatever the segments are called.
+    # Links with plain names, so that the concat script needs no quoting.
     script = folder / "segments.txt"
     for i, path in enumerate(paths):
         (folder / f"{i:06d}.mp4").symlink_to(path.absolute())
@@ -81,7 +80,7 @@ def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:
 def _sound_args(
     audio: AudioCut | None, n_frames: int, fps: Fraction, folder: Path
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return what opens the sound as the second input, what takes it, and what stands after the output."""
+    """Return arguments that open the sound as the second input, that select it, and that follow the output."""
     if audio is None:
         return [], [], []
     coded = ["-c:a", "aac", "-b:a", _AUDIO_RATE]
@@ -95,7 +94,7 @@ def _sound_args(
 
 
 def _repeated(audio: AudioCut, repeat: Repeat, n_frames: int, fps: Fraction, folder: Path) -> Path:
-    """Write the sound of all passes to a file of `media.repeat`'s format."""
+    """Write the sound of all passes to a file in the format of `media.repeat`."""
     once, again = folder / "once.s16", folder / "again.s16"
     cut = _cut(audio, float(repeat.frames / fps))
     if cut is None:

@@ -1,8 +1,8 @@
-"""Every packet, or every decoded picture, of a clip's video stream with its time stamp, listed by ffmpeg.
+"""List every packet, or every decoded picture, of a clip's video stream with its time stamp, by ffmpeg.
 
-There is no ffprobe beside imageio-ffmpeg's binary. One run of ffmpeg that copies the packets into the `framecrc`
-muxer gives every packet's exact time stamps, and its log gives the streams' properties. Another one decodes, and
-writes the time stamp of every picture as the decoder gives it (`-stats_enc_pre`): a muxer would mend those that run
+imageio-ffmpeg's binary comes without ffprobe. So one run of ffmpeg copies the packets into the `framecrc` muxer, which
+gives every packet's exact time stamps; its log gives the streams' properties. Another run decodes, and writes the time
+stamp of every picture as the decoder gives it (`-stats_enc_pre`), because a muxer would change those that run
 backwards.
 """
 
@@ -33,23 +33,23 @@ _MARKS = "scale=16:16,setpts=2*PTS+INTERLACED"
 
 @dataclass(frozen=True)
 class Source:
-    """How ffmpeg opens a clip: file, demuxer, the video stream, options before `-i`."""
+    """How ffmpeg opens a clip: file, demuxer, video stream, options before `-i`."""
 
     path: Path
     demuxer: str
     limits: Limits
     stream: str = FIRST_VIDEO
     alpha: str = ""
-    """The stream that holds the transparency of `stream`, where it is one of its own."""
+    """The stream with the transparency of `stream`, if that is a separate stream."""
     options: tuple[str, ...] = ()
 
     def opened(self, *seek: str) -> list[str]:
-        """Arguments that open the file, its time stamps kept as they are."""
+        """Return arguments that open the file and keep its time stamps as they are."""
         bounded = ["-copyts", "-max_pixels", str(self.limits.max_pixels)]
         return ffmpeg.input_args(self.path, self.demuxer, *bounded, *self.options, *seek)
 
     def filtered(self, chain: str) -> list[str]:
-        """Arguments that send the pictures, transparency and all, through a chain of filters."""
+        """Return arguments that send the pictures, with their transparency, through a chain of filters."""
         if self.alpha:
             graph = f"[{self.stream}][{self.alpha}]alphamerge,{chain}[shown]"
             return ["-filter_complex_threads", "1", "-filter_complex", graph, "-map", "[shown]"]
@@ -71,30 +71,30 @@ class Packets:
 
     @property
     def times(self) -> NDArray[np.int64]:
-        """Presentation times, for packets without one their decoding times."""
+        """Presentation times; for packets without one, their decoding times."""
         return np.where(self.table[:, 1] == NO_TIME, self.table[:, 0], self.table[:, 1])
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """Which packets are to be shown."""
+        """Which packets are shown."""
         mask: NDArray[np.bool_] = (self.table[:, 3] & (DISCARD | CORRUPT)) == 0
         return mask
 
     def hide_before_zero(self) -> None:
-        """Flag what lies before time 0 as not to be shown, unless all does."""
+        """Mark packets before time 0 as not shown, unless all are before 0."""
         early = self.table[:, 1] < 0  # or without a time
         if not early.all():
             self.table[early & (self.table[:, 1] != NO_TIME), 3] |= DISCARD
 
     @property
     def timed(self) -> NDArray[np.bool_]:
-        """Which packets are to be shown at a time of their own."""
+        """Which packets are shown and have a presentation time."""
         mask: NDArray[np.bool_] = self.seen & (self.table[:, 1] != NO_TIME)
         return mask
 
     @property
     def is_key(self) -> NDArray[np.bool_]:
-        """Which packets decoding can start at."""
+        """At which packets decoding can start."""
         mask: NDArray[np.bool_] = (self.table[:, 3] & (KEY | CORRUPT)) == KEY
         return mask
 
@@ -105,17 +105,17 @@ class Packets:
 
     @property
     def last_duration(self) -> int:
-        """Duration of the packet that is shown last, in ticks; 0 where it has none."""
+        """Duration in ticks of the packet that is shown last; 0 if it has none."""
         seen = self.seen
         return int(self.table[seen][np.argmax(self.times[seen]), 2]) if seen.any() else 0
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The time stamps of a clip's decoded pictures, in the order they come.
+    """The time stamps of a clip's decoded pictures, in decoding order.
 
-    `timed` says whose packets have a time stamp; the decoder makes up the others'. `n_interlaced` are flagged
-    interlaced.
+    `timed` says which pictures come from packets with a time stamp; the decoder guesses the others. `n_interlaced`
+    pictures are flagged as interlaced.
     """
 
     marks: NDArray[np.int64]
@@ -125,7 +125,7 @@ class Pictures:
 
 
 def list_packets(source: Source) -> Packets:
-    """Copy the packets of the video stream; a stream without any has an empty table.
+    """List the packets of the video stream; the table of a stream without packets is empty.
 
     Raises DecoderCrashedError, DecoderTimeoutError, DecoderMemoryError or InputTooLargeError (frames).
     """
@@ -148,7 +148,7 @@ def list_packets(source: Source) -> Packets:
 
 
 def list_pictures(source: Source, time_base: Fraction, glance: bool = False) -> Pictures:
-    """Decode the video stream once; `glance` stops after a few pictures. Raises as `list_packets` does."""
+    """Decode the video stream once and list its pictures. `glance` stops after a few. Raises as `list_packets` does."""
     cells, timed = array("q"), array("b")
 
     def take(line: str) -> None:
@@ -172,8 +172,10 @@ def list_pictures(source: Source, time_base: Fraction, glance: bool = False) -> 
 
 
 def busiest_streams(source: Source) -> list[int]:
-    """Return the numbers of the video streams that hold most packets, in the file's order: an animated AVIF has its
-    first picture as a stream of its own. Raises as `list_packets` does."""
+    """Return the numbers of the video streams with the most packets, in the file's order.
+
+    In an animated AVIF, the first picture is a separate stream with fewer packets. Raises as `list_packets` does.
+    """
     counts: dict[int, int] = {}
 
     def take(line: str) -> None:
@@ -188,13 +190,13 @@ def busiest_streams(source: Source) -> list[int]:
 
 
 def marked(time_base: Fraction, to: str, more: str = "") -> list[str]:
-    """Output options that write the time stamp of every picture, a line each, before its pixels are written."""
+    """Return output options that write the time stamp of every picture, one per line, before its pixels."""
     ticks = ["-enc_time_base", f"{time_base.numerator}:{time_base.denominator}"]
     return [*ticks, "-fps_mode", "passthrough", "-stats_enc_pre", to, "-stats_enc_pre_fmt", "{pts}" + more]
 
 
 def _run(args: Sequence[str], source: Source, take: Callable[[str], None], loglevel: str) -> tuple[str, str]:
-    """Give every line to `take`; return the beginning and the end of the log."""
+    """Call `take` with every line; return the beginning and the end of the log."""
     try:
         with ffmpeg.Child(args, loglevel=loglevel, limits=source.limits) as child:
             for line in child.lines(source.limits.timeout_s):

@@ -1,9 +1,9 @@
-"""What bytes look like that are not what was expected: half of a message that helps."""
+"""Describe what unexpected bytes look like, for error messages."""
 
 from __future__ import annotations
 
 FILMS = "MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, WMV, OGV"
-"""Kinds of films that are read, for messages."""
+"""Types of video files that can be read, for messages."""
 
 _TEXT_BYTES = 64  # of a text that is shown
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
@@ -61,7 +61,7 @@ _BRANDS = {
 
 
 def describe(head: bytes) -> str:
-    """Say what a file looks like that starts with `head`, in words that fit after "it looks like".
+    """Return what a file that starts with `head` looks like, in words that fit after "it looks like".
 
     >>> describe(b"<!DOCTYPE html><title>Not found</title>")
     'a web page (<!DOCTYPE html><title>Not found</title>)'
@@ -81,12 +81,12 @@ def describe(head: bytes) -> str:
 
 
 def is_heif(head: bytes) -> bool:
-    """Whether it is a picture, or several, of the HEIF family that is not AVIF."""
+    """Return whether it is a picture, or several, of the HEIF family except AVIF."""
     return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1")
 
 
 def _describe_text(head: bytes) -> str | None:
-    """Name a text by what it starts with; None for bytes that are none."""
+    """Return what a text looks like by its beginning; None for bytes that are not text."""
     encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
     text = head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
     printable = sum(letter.isprintable() or letter in "\t\r\n" for letter in text)

@@ -1,4 +1,4 @@
-"""How loud a sound is, frame by frame of the picture it goes with."""
+"""The loudness of a sound for each frame of the video that it belongs to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RANGE_DB = 50.0
-"""Decibels below full scale that count as silence: loudness 0."""
+"""Decibels below full scale that count as silence (loudness 0)."""
 
 
 def loudness(

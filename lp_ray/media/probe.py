@@ -1,4 +1,4 @@
-"""What a video file holds, found before anything is decoded."""
+"""Probe a video file before anything is decoded."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ from lp_ray.media.timing import Timeline, anchored, make_timeline, straightened
 # to list their pictures, and read from the start.
 _INDEXED = {"mov", "matroska"}
 _ONE_TO_ONE = {"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "prores", "ffv1", "dnxhd"}
-"""Codecs of which a packet is a picture, where the time stamps say so too (`_is_plain`)."""
+"""Codecs in which each packet is one picture, if the time stamps agree (`_is_plain`)."""
 _SEEKABLE = {*_ONE_TO_ONE, "vp8"}
-"""Codecs whose key frames need nothing that came before."""
+"""Codecs whose key frames need no earlier frames."""
 _SAYS_FIELDS = {"h264", "hevc", "av1", "vp9"}
-"""Codecs whose headers tell whether pictures are interlaced; of the others the first pictures are looked at."""
+"""Codecs whose headers tell whether pictures are interlaced. For other codecs, the first pictures are decoded to find
+out."""
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""ffmpeg's own decoders of these formats leave the alpha stream out."""
+"""Decoders to use for transparency: ffmpeg's own decoders of these formats ignore the alpha stream."""
 _RESTARTS = {"mpegts", "mpeg", "flv", "ogg"}  # AVFMT_TS_DISCONT: recordings joined with cat stay readable
 _MAX_AVI_RATE = 240  # a faster one is a fine clock, not a rate
 _OVERSIZED = re.compile(r"Picture size (\d+)x(\d+) exceeds specified max pixel count")
@@ -45,7 +46,7 @@ NO_MARKS: NDArray[np.int64] = np.empty(0, np.int64)
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A clip as it will be decoded. `width` x `height`: shown size, after pixel aspect and rotation."""
+    """A clip as it will be decoded. `width` x `height` is the shown size, after pixel aspect and rotation."""
 
     name: str
     demuxer: str
@@ -57,19 +58,19 @@ class VideoInfo:
     rotation: int
     """Degrees counter-clockwise, a multiple of 90, already applied in `width` and `height`."""
     has_alpha: bool
-    """Whether the pictures are transparent somewhere, perhaps; they are decoded over white, like still ones."""
+    """Whether the pictures may be transparent somewhere. They are decoded over white, as still pictures are."""
     colours: Colours
     deinterlace: str
-    """Which pictures are two half pictures: none (empty), those that are flagged (`interlaced`), or `all`."""
+    """Which pictures are interlaced: none (empty), those that are flagged (`interlaced`), or `all`."""
     audio_tracks: tuple[AudioTrack, ...]
     source: Source = field(repr=False, compare=False)
     timeline: Timeline = field(repr=False, compare=False)
     marks: NDArray[np.int64] = field(repr=False, compare=False)
-    """The decoder's own time stamp of each of the file's frames, growing; empty where stamps name no frame."""
+    """The decoder's time stamp of each of the file's frames, increasing; empty if time stamps identify no frame."""
     n_hidden: int
-    """Frames that the decoder gives before the first of the timeline, without a time stamp: not to be shown."""
+    """Number of frames without a time stamp before the timeline's first one. They are decoded, but not shown."""
     key_ticks: NDArray[np.int64] = field(repr=False, compare=False)
-    """Time stamps of the key frames, sorted; empty where seeking is not exact."""
+    """Time stamps of the key frames, sorted; empty if seeking is not exact."""
 
     @property
     def fps(self) -> Fraction:
@@ -78,17 +79,17 @@ class VideoInfo:
 
     @property
     def n_frames(self) -> int:
-        """Frames of the whole clip at `fps`."""
+        """Number of frames of the whole clip at `fps`."""
         return len(self.timeline.shown)
 
     @property
     def duration_s(self) -> float:
-        """Seconds: n_frames / fps."""
+        """Length in seconds: n_frames / fps."""
         return float(self.n_frames / self.fps)
 
     @property
     def constant_rate(self) -> bool:
-        """Whether every frame of the file is used once; else frames repeat or drop out to keep time."""
+        """Whether every frame of the file is used once; otherwise frames are repeated or dropped to keep the time."""
         return self.timeline.constant
 
     @property
@@ -99,7 +100,7 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class _Frames:
-    """The file's own frames, and how a decoder names them; see VideoInfo."""
+    """The file's own frames, and how a decoder identifies them; see VideoInfo."""
 
     timeline: Timeline
     marks: NDArray[np.int64]
@@ -110,10 +111,10 @@ class _Frames:
 
 
 def probe_video(path: Path, limits: Limits) -> VideoInfo:
-    """Read size, exact rate, frame times and sound of a local video; common formats are not decoded.
+    """Read size, exact rate, frame times and sound of a local video. Common formats are not decoded.
 
     Raises MissingInputError, InputTooLargeError (bytes, pixels, frames), UnreadableMediaError, UnsupportedError, or
-    TruncatedMediaError naming what the container announces and what the file holds.
+    TruncatedMediaError, which states what the container announces and what the file holds.
     """
     source = _open(path, limits)
     packets = list_packets(source)
@@ -163,7 +164,7 @@ def probe_video(path: Path, limits: Limits) -> VideoInfo:
 
 
 def _open(path: Path, limits: Limits) -> Source:
-    """Choose demuxer and video stream by the content."""
+    """Choose demuxer and video stream by the file's content."""
     head = sniff.read_head(path)
     size = path.stat().st_size
     if size > limits.max_bytes:
@@ -183,7 +184,7 @@ def _open(path: Path, limits: Limits) -> Source:
 
 
 def _frames(source: Source, about: Banner, packets: Packets) -> _Frames:
-    """List the frames by the packets where they tell, else by decoding them once. Raises UnreadableMediaError."""
+    """List the frames from the packets if these are reliable, else by decoding once. Raises UnreadableMediaError."""
     if not packets.seen.any():
         raise UnreadableMediaError(f"{source.path.name}: the video stream holds no frame to show")
     trusted = source.demuxer in _INDEXED and about.codec in _ONE_TO_ONE and not about.interlaced
@@ -225,7 +226,7 @@ def _decoded_frames(source: Source, about: Banner, packets: Packets) -> _Frames:
 
 
 def _is_plain(packets: Packets) -> bool:
-    """Whether the packets are in order and start with a key frame: what they list is what decodes."""
+    """Return whether the packets are in order and start with a key frame: then each listed frame decodes."""
     table = packets.table
     if (table[:, 1] == NO_TIME).any() or (np.diff(table[:, 0]) <= 0).any():
         return False
@@ -237,15 +238,15 @@ def _is_plain(packets: Packets) -> bool:
 
 
 def _n_hidden(source: Source, pictures: Pictures) -> int:
-    """Count the pictures before Matroska's time 0, or whose packets lack a time because it is before 0."""
+    """Count the first pictures that Matroska does not show: before time 0, or without a time because it is before 0."""
     shown = pictures.timed & (pictures.marks >= 0)
     return int(np.argmax(shown)) if source.demuxer == "matroska" and shown.any() else 0
 
 
 def _check_whole(path: Path, demuxer: str, about: Banner, timeline: Timeline, errors: tuple[str, ...]) -> None:
-    """Refuse a clip whose file ends early; sound that outlasts the picture is no reason by itself.
+    """Refuse a clip whose file ends early. Sound that lasts longer than the pictures is allowed.
 
-    Pictures that lack at the beginning are none: a recording may begin between two key frames.
+    Missing pictures at the beginning are allowed too: a recording may begin between two key frames.
     """
     missing = sniff.missing_bytes(path) if demuxer in ("mov", "avi") else None
     if missing and demuxer == "avi" and missing[0] - missing[1] > _SHORTFALL * missing[0]:
@@ -274,7 +275,8 @@ def _coded_size(packets: Packets, path: Path, limits: Limits) -> tuple[int, int]
 
 
 def _check_reported_size(path: Path, errors: tuple[str, ...], limits: Limits) -> None:
-    """Refuse what a decoder refused for its size: pictures may be larger than their container says."""
+    """Raise InputTooLargeError if a decoder refused pictures for their size, which may exceed what the container
+    states."""
     for size in filter(None, map(_OVERSIZED.match, errors)):
         raise InputTooLargeError(_too_many_pixels(path, int(size.group(1)), int(size.group(2)), limits))
 

@@ -1,4 +1,4 @@
-"""Colour profiles of pictures: what they mean becomes sRGB, the colours that everything here works in."""
+"""Convert the colours of pictures from their embedded profile to sRGB, which this package uses everywhere."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from PIL import ImageCms
 from lp_ray.base.errors import InputTooLargeError
 
 MAX_BYTES = 16 << 20
-"""Size of an embedded profile; printers' CMYK profiles have up to 3 MB."""
+"""Maximum size of an embedded profile. Printers' CMYK profiles have up to 3 MB."""
 SAME_LEVELS = 2
-"""A profile that moves no colour by more than so many levels is sRGB in other words: pixels stay as they are."""
+"""A profile that changes no colour by more than so many levels counts as sRGB: the pixels stay as they are."""
 
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
@@ -22,11 +22,11 @@ _MODES = {"RGB": ("RGB", "RGBA"), "GRAY": ("L",), "CMYK": ("CMYK",)}  # ICC.1:20
 
 
 def to_srgb(picture: PIL.Image.Image, name: str) -> PIL.Image.Image:
-    """Return an L, RGB, RGBA or CMYK picture in sRGB, as its ICC profile says (relative colorimetric, black point
-    compensation).
+    """Convert an L, RGB, RGBA or CMYK picture to sRGB by its ICC profile.
 
-    Without a profile, or with one that is damaged or for pixels of another kind, it comes back as it is, as browsers
-    show it. Transparency stays. Raises InputTooLargeError for a profile over MAX_BYTES.
+    The conversion is relative colorimetric with black point compensation. A picture without a profile, or with one that
+    is damaged or for another type of pixels, is returned unchanged, as browsers show it. Transparency stays. Raises
+    InputTooLargeError for a profile above MAX_BYTES.
     """
     profile = picture.info.get("icc_profile") or b""
     if len(profile) > MAX_BYTES:
@@ -45,7 +45,7 @@ def _applied(transform: ImageCms.ImageCmsTransform, picture: PIL.Image.Image) ->
 
 @functools.lru_cache(8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return what brings pixels of a mode to sRGB; None where they are there, or where the profile cannot tell."""
+    """Return the transform from pixels of a mode to sRGB; None if none is needed, or if the profile cannot be used."""
     try:
         opened = ImageCms.getOpenProfile(io.BytesIO(profile))
         if mode not in _MODES.get(opened.profile.xcolor_space.strip(), ()):

@@ -1,6 +1,7 @@
-"""Sound that goes again, as the pictures of a driving shorter than its source video do.
+"""Repeat the sound of a driving that is shorter than its source video, as its pictures are repeated.
 
-File format: raw signed 16-bit little-endian samples, 48,000 a second, two channels. On disk, because an hour is 691 MB.
+File format: raw signed 16-bit little-endian samples, 48,000 per second, two channels. It is kept on disk because an
+hour takes 691 MB.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 48_000
 CHANNELS = 2
 RAW = ("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", str(CHANNELS))
-"""What ffmpeg is told of such a file."""
+"""ffmpeg options that describe such a file."""
 
 _AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """Pictures that begin again after `frames` of them; `back`: they run back to the first one before."""
+    """Pictures that start again after `frames` of them. With `back`, they first run backwards to the first one."""
 
     frames: int
     back: bool = False
 
     def passes(self, n_frames: int) -> Iterator[tuple[int, int, bool]]:
-        """Yield the passes that make `n_frames` pictures: first frame, count, and whether they run backwards.
+        """Yield the passes that make `n_frames` pictures: first frame, count, and whether the pass runs backwards.
 
-        A pass back leaves out both ends, which the passes before and after it show.
+        A backward pass leaves out both end frames, because the passes before and after it show them.
         """
         shown, backwards = 0, False
         while shown < n_frames:
@@ -46,15 +47,15 @@ class Repeat:
 
 
 def samples_needed(frames: int, fps: Fraction) -> int:
-    """Return how many samples of a driving's sound `repeat_sound` reads, for `frames` pictures of it."""
+    """Return how many samples of a driving's sound `repeat_sound` reads for `frames` pictures."""
     return math.ceil(frames / fps * SAMPLE_RATE) + 1
 
 
 def repeat_sound(once: Path, output: Path, repeat: Repeat, n_frames: int, fps: Fraction) -> None:
-    """Write the sound of `n_frames` pictures at `fps` from that of one pass over the driving.
+    """Write the sound of `n_frames` pictures at `fps`, made from the sound of one pass over the driving.
 
-    `once` holds `samples_needed` samples. Each frame sounds as it does in the driving, backwards where the pictures run
-    backwards, so that lips and sound stay together; no rounding adds up, however often it goes again.
+    `once` holds `samples_needed` samples. Each frame has the same sound as in the driving, backwards where the pictures
+    run backwards, so lips and sound stay together. Rounding errors do not add up, however often the sound is repeated.
     """
     source = np.memmap(once, np.int16, "r").reshape(-1, CHANNELS)
     shown = 0
@@ -77,5 +78,5 @@ def _copy(source: NDArray[np.int16], sink: BinaryIO, start: int, length: int, ba
 
 
 def _sample(frame: int, fps: Fraction) -> int:
-    """Sample that a frame begins with."""
+    """Return the sample at which a frame begins."""
     return round(frame / fps * SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""What a file is, by its content: the container decides the one demuxer that may open it."""
+"""Tell what a file is by its content. The container decides which single demuxer may open it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _MAGIC = (
 
 
 def sniff_demuxer(head: bytes) -> str | None:
-    """Name the ffmpeg demuxer for a film that starts with `head` (1024 bytes), or None if it is none.
+    """Return the ffmpeg demuxer for a video file that starts with `head` (1024 bytes); None if it is no video.
 
-    Pictures that may move are not looked into here: see `clip_demuxer`.
+    Animated pictures are not recognised here: see `clip_demuxer`.
     """
     for magic, demuxer in _MAGIC:
         if head.startswith(magic):
@@ -48,8 +48,11 @@ def sniff_demuxer(head: bytes) -> str | None:
 
 
 def clip_demuxer(path: Path, head: bytes) -> str | None:
-    """Name the ffmpeg demuxer for a film, for a picture that moves (WebP, PNG or AVIF of several frames), or for one of
-    HDR or a wide gamut, whose colours are mapped as a film's are."""
+    """Return the ffmpeg demuxer for a video file, or for a picture that is read like one; None for anything else.
+
+    Such pictures are animated (WebP, PNG or AVIF of several frames), or have HDR or wide-gamut colours, which are
+    converted as those of a video are.
+    """
     demuxer = sniff_demuxer(head)
     if demuxer is not None:
         return demuxer
@@ -59,7 +62,7 @@ def clip_demuxer(path: Path, head: bytes) -> str | None:
 
 
 def is_picture_sequence(head: bytes) -> bool:
-    """Whether a file is an animated AVIF: the brand `avis`, its own or one that it is compatible with."""
+    """Return whether a file is an animated AVIF: `avis` is its brand or one of its compatible brands."""
     if head[4:8] != b"ftyp" or head[8:12] not in (b"avif", b"avis"):
         return False
     size = min(int.from_bytes(head[:4], "big"), len(head))
@@ -67,7 +70,7 @@ def is_picture_sequence(head: bytes) -> bool:
 
 
 def read_head(path: Path) -> bytes:
-    """First 1024 bytes. Raises MissingInputError, or UnreadableMediaError for an empty file or a folder."""
+    """Return the first 1024 bytes. Raises MissingInputError, or UnreadableMediaError for an empty file or a folder."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -81,18 +84,19 @@ def read_head(path: Path) -> bytes:
 
 
 def is_video(path: Path) -> bool:
-    """Whether the content (never the name) is a clip that `probe_video` takes, a picture that moves among them.
+    """Return whether the content (never the name) is a clip that `probe_video` reads, including animated pictures.
 
-    A GIF is one even if it has one frame only: see `moves`. Raises MissingInputError or, for an empty file,
-    UnreadableMediaError.
+    A GIF counts as a clip even if it has only one frame: see `moves`. Raises MissingInputError, or UnreadableMediaError
+    for an empty file.
     """
     return clip_demuxer(path, read_head(path)) is not None
 
 
 def moves(path: Path) -> bool:
-    """Whether the content is a clip, and, of the kinds that are cheap to look through, one of several frames.
+    """Return whether the content is a clip; for formats that are cheap to check, also whether it has several frames.
 
-    A film (MP4, ...) of one frame is taken for a clip here: only listing its packets tells. Raises as `is_video` does.
+    A video file (MP4, ...) counts as a clip even with one frame, because only a listing of its packets would tell.
+    Raises as `is_video` does.
     """
     head = read_head(path)
     demuxer = sniff_demuxer(head)
@@ -110,10 +114,10 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 def missing_bytes(path: Path) -> tuple[int, int] | None:
-    """For an ISO base media or AVI file cut short: (bytes that it announces, at least, bytes that it holds); else None.
+    """For an ISO base media or AVI file that is cut short, return (bytes at least announced, bytes present); else None.
 
-    A box begins with a 32-bit size and a 4-letter type, and a 64-bit size if the first is 1; size 0 runs to the end
-    (ISO/IEC 14496-12, 4.2). A RIFF file begins with the size of what follows, or 0 where it was never finished.
+    A box begins with a 32-bit size and a 4-letter type, and a 64-bit size if the first is 1; size 0 extends to the end
+    (ISO/IEC 14496-12, 4.2). A RIFF file begins with the size of what follows, or 0 if it was never finished.
     """
     held = path.stat().st_size
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Giving a video of ours a sound track made by code."""
+"""Add a generated sound track to a video."""
 
 from __future__ import annotations
 

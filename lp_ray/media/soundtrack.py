@@ -1,4 +1,4 @@
-"""A file's sound tracks, and where on its clock they meet the pictures."""
+"""A file's sound tracks, and how their times relate to the pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TICK = Fraction(1, 1_000_000)
 
 @dataclass(frozen=True)
 class SoundCut:
-    """A cut of a sound track for ffmpeg: arguments that open the file, the track, filters that cut it."""
+    """A cut of a sound track, for ffmpeg: arguments that open the file, the track, filters that cut it."""
 
     opened: list[str]
     track: int
@@ -28,7 +28,7 @@ class SoundCut:
     restarting: bool
 
     def beside(self, number: int) -> list[str]:
-        """One more output that must stand after the others; `number` is the file's among the inputs."""
+        """Return one more output, which must come after the others. `number` is the file's place among the inputs."""
         return _everything(number) if self.restarting else []
 
 
@@ -42,10 +42,10 @@ class Soundtrack:
     first_picture_s: float
 
     def cut(self, start_s: float, duration_s: float, track: int | None) -> SoundCut | None:
-        """Return a cut of the sound that begins `start_s` after the first picture; None where there is no sound.
+        """Return a cut of the sound that begins `start_s` after the first picture; None if the file has no sound.
 
-        `track` counts from 0; None takes the one that the file flags as default, else the first. Raises
-        UnsupportedError for a track that is not there.
+        `track` counts from 0; None takes the file's default track, else the first. Raises UnsupportedError for a track
+        that does not exist.
         """
         chosen = default_track(self.tracks) if track is None else track
         if chosen is None:
@@ -67,10 +67,10 @@ class Soundtrack:
 
 
 def open_soundtrack(path: Path) -> Soundtrack:
-    """Find the sound tracks and the time of the first picture that is shown, on the clock that places its sound.
+    """Find the sound tracks and the time of the first picture shown, on the same clock as the sound.
 
-    The picture is decoded, because packets before it may be hidden; but AVI has no presentation times, and its first
-    packet stands for its first picture. Raises UnreadableMediaError or InputError.
+    The picture is decoded, because packets before it may be hidden. AVI has no presentation times, so there the first
+    packet stands for the first picture. Raises UnreadableMediaError or InputError.
     """
     demuxer = sniff.clip_demuxer(path, sniff.read_head(path))
     if demuxer is None:
@@ -116,8 +116,8 @@ def _clock(demuxer: str) -> list[str]:
 
 
 def _everything(number: int) -> list[str]:
-    """An output of all streams of an input that goes nowhere: where ffmpeg mends the times, it counts from the earliest
-    stream that is used."""
+    """Return an output that discards all streams of an input. Where ffmpeg corrects the times, it counts from the
+    earliest stream in use; this output makes it use all streams."""
     return ["-map", f"{number}:V:0", "-map", f"{number}:a?", "-c", "copy", "-f", "null", "-"]
 
 

@@ -1,4 +1,4 @@
-"""When the frames of a clip are shown, and how they fall on a constant frame rate."""
+"""The times of a clip's frames, and how they map to a constant frame rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lp_ray.base.errors import InputTooLargeError
 
 MAX_FRAMES = 5_000_000
-"""Frames that a clip may have at its rate, before it is cut: 23 hours at 60 per second."""
+"""Maximum number of frames of a clip at its rate, before it is cut: 23 hours at 60 per second."""
 
 # Rates that cameras and editors use (SMPTE and film); a measured rate near one of them is meant to be it.
 STANDARD_RATES = tuple(
@@ -41,11 +41,11 @@ _JUMP_S = 10.0  # a longer gap, where clocks may start anew, is a new clock: ffm
 
 @dataclass(frozen=True)
 class Timeline:
-    """Frames of a clip on a constant rate.
+    """The frames of a clip at a constant rate.
 
-    `ticks`: int64, n, times of the frames that the file holds, in presentation order, in units of
-    `time_base` seconds. `fps`: the exact rate that the clip is read at. `shown`: int64, n_frames, for each
-    frame at that rate the index into `ticks` of what is on screen; 0, 1, 2, ... for a constant rate.
+    `ticks`: int64, n, times of the frames in the file, in presentation order, in units of `time_base` seconds. `fps`:
+    the exact rate at which the clip is read. `shown`: int64, n_frames, for each frame at that rate the index into
+    `ticks` of the frame on screen; 0, 1, 2, ... for a constant rate.
     """
 
     ticks: NDArray[np.int64]
@@ -55,7 +55,7 @@ class Timeline:
     shown: NDArray[np.int64]
 
     def seconds(self, tick: int) -> float:
-        """A time stamp in seconds on the file's own clock."""
+        """Return a time stamp in seconds on the file's own clock."""
         return float(tick * self.time_base)
 
 
@@ -66,12 +66,12 @@ def make_timeline(
     stated: Fraction | None = None,
     hint: float | None = None,
 ) -> Timeline:
-    """Find the exact rate of sorted time stamps; `last_ticks` is how long the last frame is shown.
+    """Find the exact rate of sorted time stamps. `last_ticks` is how long the last frame is shown.
 
-    A clip is of constant rate if each frame lies within a tick or a quarter of a frame of its place;
-    otherwise its most common gap gives the rate, and frames repeat or drop out to keep their times.
-    A rate that the container states for all of its frames, as AVI does, is not measured. `hint` is a rate that the
-    file names in passing: it decides between rates that fit, of which a short clip on a coarse clock has several.
+    A clip has a constant rate if each frame is within a tick or a quarter of a frame of its place. Otherwise its most
+    common gap gives the rate, and frames are repeated or dropped to keep their times. If the container states a rate
+    for all of its frames (`stated`), as AVI does, the rate is not measured. `hint` is a rate that the file mentions: it
+    decides between several rates that fit, which a short clip on a coarse clock can have.
     """
     if stated is not None:
         return _on_rate(ticks, time_base, stated, max(1, last_ticks))
@@ -87,7 +87,7 @@ def make_timeline(
 
 
 def _on_rate(ticks: NDArray[np.int64], time_base: Fraction, fps: Fraction, last_ticks: int) -> Timeline:
-    """Place frames on a rate: those that lie far apart stay, those that lie close together drop out.
+    """Place frames on a rate: frames far apart are repeated, frames close together are dropped.
 
     Raises InputTooLargeError for more than MAX_FRAMES.
     """
@@ -103,9 +103,9 @@ def _on_rate(ticks: NDArray[np.int64], time_base: Fraction, fps: Fraction, last_
 
 
 def anchored(marks: NDArray[np.int64], timed: NDArray[np.bool_], last_ticks: int) -> NDArray[np.int64]:
-    """Return time stamps of which those that are not `timed` lie evenly between those that are.
+    """Return time stamps in which those that are not `timed` are spaced evenly between those that are.
 
-    Containers like MPEG's stamp some frames only. Where the stamps that are there run backwards, all stay as they are.
+    Containers like MPEG stamp only some frames. If the existing stamps run backwards, all stay as they are.
     """
     anchors = np.flatnonzero(timed)
     if len(anchors) in (0, len(marks)) or (np.diff(marks[anchors]) <= 0).any():
@@ -121,11 +121,11 @@ def anchored(marks: NDArray[np.int64], timed: NDArray[np.bool_], last_ticks: int
 
 
 def straightened(marks: NDArray[np.int64], time_base: Fraction, last_ticks: int, restarts: bool) -> NDArray[np.int64]:
-    """Return time stamps, in the order in which the pictures come, that only grow.
+    """Return time stamps, in the order of the pictures, that only increase.
 
-    Where a stamp does not come after the one before, another recording begins, whose clock starts anew: its first
-    picture follows the last one as the others follow each other. `restarts` says that its clock may start later as
-    well, as in transport streams.
+    If a stamp is not later than the one before, a new recording with a new clock begins there; its first picture
+    follows the last one at the usual gap. `restarts` says that a new clock may also start later, as in transport
+    streams.
     """
     gaps = np.diff(marks)
     broken = gaps <= 0
@@ -162,7 +162,7 @@ def _constant_rate(ticks: NDArray[np.int64], time_base: Fraction, hint: float | 
     near.sort(key=lambda rate: (hint is None or abs(float(rate) / hint - 1) > _HINTED, abs(rate - mean)))
     measured = mean.limit_denominator(1001)
     frame = 1 / float(mean * time_base)
-    for stray in (min(1.0, _ROUNDING * frame), _JITTER * frame):  # first as exact as the clock allows, then jitter
+    for stray in (min(1.0, _ROUNDING * frame), _JITTER * frame):  # first with the clock's precision, then with jitter
         for rate in filter(None, (*near, measured)):  # a rate of almost nothing rounds to 0
             if _fits(ticks, 1 / (rate * time_base), stray):
                 return rate

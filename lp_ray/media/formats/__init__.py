@@ -1,1 +1,1 @@
-"""Output formats: what a pair is written as. Each is one file; `lp_ray.contract.formats` finds them by name."""
+"""Output formats: how a result is written. Each is one module; `lp_ray.contract.formats` finds them by name."""

@@ -1,4 +1,4 @@
-"""GIFs that loop, made of the joined video."""
+"""Looping GIFs, made from the joined video."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lp_ray.media.join import AudioCut, join_segments
 
 
 class Gif(Mp4):
-    """Implements `lp_ray.media.formats.protocol.OutputFormat`; its segments are a video's."""
+    """Implements `lp_ray.media.formats.protocol.OutputFormat`. Its segments are those of a video."""
 
     kind = "gif"
     suffix = ".gif"

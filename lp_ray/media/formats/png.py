@@ -1,4 +1,4 @@
-"""One picture: what a picture driven by a picture becomes."""
+"""A single picture: the result of a picture driven by a picture."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What an output format is to the rest of the package.
+"""The interface of an output format.
 
-The write stage encodes a chunk of pictures into a segment; the finalize task joins a pair's segments into the result.
+The write stage encodes a chunk of pictures into a segment. The finalize task joins a pair's segments into the result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lp_ray.media.join import AudioCut
 
 @dataclass(frozen=True)
 class Encoding:
-    """How pictures are written: rate, number of the first one in the pair, and the pair's options."""
+    """How to write pictures: rate, number of the first one in the pair, and the pair's options."""
 
     fps: Fraction
     first: int
@@ -29,14 +29,14 @@ class Encoding:
 
 
 class OutputFormat(Protocol):
-    """One format. Its methods must give the same bytes for the same pictures: segments may be written twice."""
+    """One format. Its methods must give the same bytes for the same pictures: a segment may be written twice."""
 
     kind: str
-    """What the results' column `kind` says."""
+    """The value of the column `kind` in the results table."""
     suffix: str
-    """Ending of the result's name."""
+    """Suffix of the result's name."""
     segment_suffix: str
-    """Ending of a segment's name."""
+    """Suffix of a segment's name."""
     has_sound: bool
     """Whether `join` takes a sound track."""
 
@@ -47,8 +47,8 @@ class OutputFormat(Protocol):
     def join(
         self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
     ) -> MediaFacts:
-        """Join the segments of a pair, in order, and return what the written file says of itself.
+        """Join the segments of a pair, in order, and return the facts of the written file.
 
-        Raises EngineOutputError for segments that do not hold `n_frames` frames.
+        Raises EngineOutputError if the segments do not have `n_frames` frames.
         """
         ...
