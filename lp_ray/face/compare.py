@@ -1,4 +1,4 @@
-"""Pictures side by side, to compare by eye."""
+"""Place pictures side by side, for people to compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def side_by_side(pictures: Sequence[Image], size: int) -> Image:
 
 
 def fit(image: Image, size: int) -> Image:
-    """Return a picture shrunk or enlarged into the middle of a black square, size x size x 3."""
+    """Return a picture resized to fit into the middle of a black square, size x size x 3."""
     height, width = image.shape[:2]
     longest = max(height, width)
     inside = max(1, round(width * size / longest)), max(1, round(height * size / longest))

@@ -1,7 +1,7 @@
-"""Crop geometry: the square around a face, the matrices to and from it, and the pictures cut by them.
+"""Crop geometry: the square around a face, the matrices to and from it, and cutting the crop.
 
-Matrices are 2 x 3 and map pixels (x right, y down) of one picture to those of another. Interpolation is the
-reference's throughout (bilinear `warpAffine` on black, bilinear `resize`), because networks were trained so.
+Matrices are 2 x 3 and map pixels (x right, y down) of one picture to those of another. Interpolation is the same as in
+the reference (bilinear `warpAffine` on black, bilinear `resize`), because the networks were trained with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lp_ray.face.points import extent_points, two_points
 
 
 class PointsOfClip(Protocol):
-    """Landmarks of n frames, n x K x (2|3), read by slices: an array, or a file of them."""
+    """Landmarks of n frames, n x K x (2|3), read by slices: an array, or a file."""
 
     def __len__(self) -> int: ...
 
@@ -28,18 +28,18 @@ class PointsOfClip(Protocol):
 SOURCE_SCALE, SOURCE_VX, SOURCE_VY = 2.3, 0.0, -0.125
 DRIVING_SCALE, DRIVING_VX, DRIVING_VY = 2.2, 0.0, -0.1
 DRIVING_WARP_SIZE = 512
-"""Driving crops are cut at this size, then resized to what the networks read."""
+"""Driving crops are cut at this size, then resized to the size that the networks read."""
 
 _FRAMES_AT_ONCE = 1024
 _SIMILAR = 1e-5
-"""Relative difference of a matrix's two scales up to which they are one: stored matrices are float32."""
+"""Relative difference up to which a matrix's two scales count as equal: stored matrices are float32."""
 _NO_DOWN = 1e-3
-"""Pixels between eyes and mouth up to which a face is taken to stand upright."""
+"""If eyes and mouth are at most so many pixels apart, the face counts as upright."""
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A square of `size` pixels about `centre`, turned by `angle` radians (clockwise on the screen)."""
+    """A square of `size` pixels around `centre`, rotated by `angle` radians (clockwise on the screen)."""
 
     centre: tuple[float, float]
     size: float
@@ -49,26 +49,26 @@ class Rectangle:
     def of_points(cls, points: Points, scale: float, vx: float = 0.0, vy: float = 0.0) -> Rectangle:
         """Return the square `scale` times as large as the extent of K x (2|3) points.
 
-        It stands as the line from the eyes to the mouth does, and is moved by `vx`, `vy` of its size to the
-        face's right and down. Raises ValueError for an unknown number of points.
+        Its vertical axis is the line from the eyes to the mouth. It is moved by `vx`, `vy` of its size to the face's
+        right and down. Raises ValueError for an unknown number of points.
         """
         centres, sizes, angles = _rectangles(points[None], scale, vx, vy)
         return cls((float(centres[0, 0]), float(centres[0, 1])), float(sizes[0]), float(angles[0]))
 
     @classmethod
     def of_box(cls, box: NDArray[np.float64], angle: float = 0.0) -> Rectangle:
-        """Return the square about a box (x0, y0, x1, y1), as wide as the box."""
+        """Return the square around a box (x0, y0, x1, y1), as wide as the box."""
         x0, y0, x1, y1 = (float(value) for value in box)
         return cls(((x0 + x1) / 2, (y0 + y1) / 2), x1 - x0, angle)
 
     @property
     def upright(self) -> Rectangle:
-        """The same square, not turned."""
+        """The same square, not rotated."""
         return Rectangle(self.centre, self.size)
 
     @property
     def corners(self) -> NDArray[np.float64]:
-        """Its corners, 4 x 2, from the upper left one on clockwise."""
+        """Its corners, 4 x 2, clockwise from the upper left one."""
         unit = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
         return np.array(self.centre) + self.size * unit @ _axes(self.angle)
 
@@ -87,18 +87,18 @@ def driving_boxes(
 
 
 def mean_box(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the one box of a clip (4) from those of its frames (n x 4)."""
+    """Return the single box of a clip (4) from the boxes of its frames (n x 4)."""
     return np.asarray(boxes.mean(0), np.float64)
 
 
 @dataclass(frozen=True)
 class DrivingCrop:
-    """The one upright crop that all frames of a driving clip share."""
+    """The upright crop that all frames of a driving clip share."""
 
     matrix: Matrix
-    """Picture to a crop of DRIVING_WARP_SIZE."""
+    """Maps the picture to a crop of DRIVING_WARP_SIZE."""
     size: int
-    """Side of the crops handed out, pixels."""
+    """Side of the returned crops, pixels."""
 
     @classmethod
     def of_clip(
@@ -109,7 +109,7 @@ class DrivingCrop:
         vx: float = DRIVING_VX,
         vy: float = DRIVING_VY,
     ) -> DrivingCrop:
-        """Place the crop by the points of all frames, n x K x (2|3), read piece by piece."""
+        """Place the crop by the points of all frames, n x K x (2|3), which are read in pieces."""
         starts = range(0, len(points), _FRAMES_AT_ONCE)
         boxes = np.concatenate([driving_boxes(points[i : i + _FRAMES_AT_ONCE], scale, vx, vy) for i in starts])
         return cls(Rectangle.of_box(mean_box(boxes)).to_crop(DRIVING_WARP_SIZE), size)
@@ -120,12 +120,12 @@ class DrivingCrop:
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """Return the matrix of the way back."""
+    """Return the inverse matrix."""
     return np.asarray(cv2.invertAffineTransform(matrix), np.float64)
 
 
 def transform_points(points: Points, matrix: Matrix) -> Points:
-    """Map K x (2|3) points by a similarity; z grows with the picture."""
+    """Map K x (2|3) points by a similarity transform; z is scaled with the picture."""
     moved = points.astype(np.float64)
     moved[:, :2] = moved[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     moved[:, 2:] *= np.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -133,9 +133,9 @@ def transform_points(points: Points, matrix: Matrix) -> Points:
 
 
 def aspect(matrix: Matrix) -> float:
-    """Return the width over the height that a square of the crop has in the picture, for a matrix to a crop.
+    """For a matrix to a crop, return width over height that a square of the crop has in the picture.
 
-    1 but for a picture that was taken whole without being square: that is squeezed.
+    It is 1, except for a picture taken whole that is not square: such a picture is squeezed.
     """
     across, down = np.linalg.norm(matrix[:, :2], axis=1)
     return 1.0 if abs(down - across) <= _SIMILAR * across else float(down / across)
@@ -147,24 +147,24 @@ def in_proportion(points: NDArray[np.float64], aspect: float) -> NDArray[np.floa
 
 
 def cut(image: Image, matrix: Matrix, size: int) -> Image:
-    """Return the size x size x 3 picture that `matrix` maps `image` to; black where there is none."""
+    """Return the size x size x 3 picture to which `matrix` maps `image`; black where `image` has no pixels."""
     return _picture(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR))
 
 
 def resize(image: Image, size: int) -> Image:
-    """Resize to size x size bilinearly, as driving crops and pictures taken as cropped already are."""
+    """Resize to size x size bilinearly, as for driving crops and for pictures that are crops already."""
     return _picture(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
 def shrink(image: Image, size: int) -> Image:
-    """Resize to size x size by area, as source crops are."""
+    """Resize to size x size by area averaging, as for source crops."""
     return _picture(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
 
 
 def limit_size(image: Image, max_dim: int, division: int = 2) -> Image:
     """Shrink a picture to `max_dim` on its longer side, and trim its sides to multiples of `division`.
 
-    0 turns either off. A side that trimming would leave nothing of stays as it is, and so does the other.
+    0 switches either off. If trimming would leave nothing of one side, neither side is trimmed.
     """
     height, width = image.shape[:2]
     if 0 < max_dim < max(height, width):
@@ -196,7 +196,7 @@ def _rectangles(
 
 
 def _axes(angle: float) -> NDArray[np.float64]:
-    """Return the turned square's axes in the picture as rows: right, down."""
+    """Return the rotated square's axes in the picture, as rows: right, down."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[cos, sin], [-sin, cos]])
 

@@ -1,4 +1,4 @@
-"""From a configuration to a landmarker."""
+"""Create landmarkers from their settings."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ DETECTORS: Registry[LandmarkerPlugin] = Registry(
         "xpose": "lp_ray.face.xpose.plugin:PLUGIN",
     },
 )
-"""Landmarkers by name: what the settings `detector` and, for animals, `xpose` may say."""
+"""Landmarkers by name: the values of the settings `detector` and, for animals, `xpose`."""
 
 
 def identify_landmarker(spec: LandmarkerSpec) -> LandmarkerIdentity:
-    """Describe the landmarker that `create_landmarker` would build. Raises as `LandmarkerPlugin.identify`."""
+    """Describe the landmarker that `create_landmarker` would build. Raises as `LandmarkerPlugin.identify` does."""
     plugin = DETECTORS.get(spec.name)
     Device.parse(spec.device, "detector.device")
     return plugin.identify(spec)
 
 
 def create_landmarker(spec: LandmarkerSpec) -> Landmarker:
-    """Build the landmarker, models loaded, ready to look. Raises as `LandmarkerPlugin.create`."""
+    """Build the landmarker and load its models. Raises as `LandmarkerPlugin.create` does."""
     plugin = DETECTORS.get(spec.name)
     Device.parse(spec.device, "detector.device")
     return plugin.create(spec)

@@ -1,12 +1,12 @@
-"""Which face of a frame is the one that was followed so far: the same person, not whoever stands nearest.
+"""Follow one face through a clip: always the same person, not whoever is nearest.
 
-The face is detected once and followed from frame to frame. Three things end that, and each has its answer:
+The face is detected once and then followed from frame to frame. Following ends in three cases:
 
-- The landmarker loses it: the frame is searched, and the faces found are matched with those of the last frame that
+- The landmarker loses the face. Then all faces of the frame are detected and matched with those of the last frame that
   showed it. So a bystander is never taken for a face that turned away or is hidden.
-- The points leap: somebody may have stepped in front. Followed back into the last frame, they must land where the
-  face was then; if they land on somebody else, the face is lost.
-- The scene changes: the rule chooses, as at the beginning of the clip.
+- The points jump, perhaps because somebody stepped in front. Then they are followed back into the last frame. They must
+  land where the face was; if they land on somebody else, the face is lost.
+- The scene changes. Then the rule chooses a face, as at the beginning of the clip.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ from lp_ray.face.protocol import Face, Landmarker
 from lp_ray.face.select import select_face
 
 MAX_GAP = 250
-"""Frames without any face after which a lost one is forgotten: about ten seconds."""
+"""After so many frames without any face, a lost face is forgotten: about ten seconds."""
 
 MAX_HIDDEN = 25
-"""Frames that show nobody but bystanders after which a lost face is forgotten: about a second."""
+"""After so many frames that show only bystanders, a lost face is forgotten: about a second."""
 
 LEAP = 0.05
-"""Mean move of the points between two frames, over the face's longer side, from which it is checked."""
+"""If the points move at least this far between two frames, on average, the move is checked; in sides of the face."""
 
 RETURN = 0.04
-"""The same measure under which points that were followed back are where they came from.
+"""If points that were followed back move less than this (same measure), they are where they came from.
 
-Measured: up to 0.014 where the face is the same, 0.06 and more where somebody has stepped in front of it.
+Measured: up to 0.014 if the face is the same, 0.06 and more if somebody stepped in front of it.
 """
 
 SAME = 0.1
-"""The same measure under which two looks at one frame are at one face."""
+"""If two sets of points in one frame differ by less than this (same measure), they are the same face."""
 
 
 class FaceTracker:
-    """One face from frame to frame of one clip. Keeps one picture: the last that showed it.
+    """Follows one face through a clip. Keeps one picture: the last one that showed the face.
 
-    While the face is missing, the nearest one is taken for it, unless it is a bystander or may well be one; where
-    only strangers are far off, the rule chooses among them. A face that is forgotten is chosen anew, by the rule among
-    all, or by the user's box.
+    While the face is missing, the nearest face is taken for it, unless that is, or may be, a bystander. If only unknown
+    faces far away are there, the rule chooses among them. After a face is forgotten, a new one is chosen: by the user's
+    box if there is one, else by the rule among all faces.
     """
 
     def __init__(self, landmarker: Landmarker, rule: str | int, box: Box | None, max_gap: int = MAX_GAP) -> None:
-        """`rule` is as in `select_face`, `box` in pixels of the frames."""
+        """`rule` is as in `select_face`; `box` is in pixels of the frames."""
         self._landmarker = landmarker
         self._rule, self._box, self._max_gap = rule, box, max_gap
         self._last: Face | None = None
         self._shown: Image | None = None
-        """The frame that `last` is of."""
+        """The frame that `_last` belongs to."""
         self._bystanders: list[Face] | None = None
-        """The other faces, since the face was lost and a frame showed any; None while it is followed."""
+        """The other faces in the frame, known since the face was lost; None while it is followed."""
         self._scene: NDArray[np.float32] | None = None
         """The scene of the last frame since the face was lost."""
         self._impostor: Face | None = None
-        """The bystander in the present frame that following ended on."""
+        """The bystander on which following ended in the present frame."""
         self._gap = self._hidden = 0
 
     def find(self, frame: Image) -> Face | None:
@@ -76,7 +76,7 @@ class FaceTracker:
         return face
 
     def _follow(self, frame: Image) -> Face | None:
-        """Return the face where it went since the last frame, or None when it is lost or may be another."""
+        """Return the face at its new place, or None if it is lost or may be another face."""
         if self._last is None or self._shown is None or self._gap:
             return None
         face = self._landmarker.follow(frame, self._last)
@@ -91,7 +91,7 @@ class FaceTracker:
         return None
 
     def _search(self, frame: Image) -> Face | None:
-        """Return the face among all that the frame shows, or None when it is not there."""
+        """Return the face among all faces of the frame, or None if it is not there."""
         last = self._remembered(frame)
         if last is None and self._box is not None:
             return self._landmarker.detect_in_box(frame, self._box)
@@ -101,7 +101,7 @@ class FaceTracker:
         return self._choose(faces) if last is None else self._recognise(frame, last, faces)
 
     def _recognise(self, frame: Image, last: Face, faces: list[Face]) -> Face | None:
-        """Return which of the faces is the one that was lost, or None when all of them are bystanders."""
+        """Return which of the faces is the lost one, or None if all of them are bystanders."""
         bystanders = self._bystanders_in(frame)
         seen = [other for other in bystanders if any(face.move_from(other) < SAME for face in faces)]
         unseen = [other for other in bystanders if all(face.move_from(other) >= SAME for face in faces)]
@@ -117,7 +117,7 @@ class FaceTracker:
         return None
 
     def _remembered(self, frame: Image) -> Face | None:
-        """Return the face that is looked for, or None when the rule decides: nothing is known, or no longer."""
+        """Return the lost face, or None if the rule must choose because no face is known, or it was forgotten."""
         if self._last is None or self._shown is None:
             return None
         before = self._scene if self._gap else scene(self._shown)
@@ -128,10 +128,10 @@ class FaceTracker:
         return self._last
 
     def _bystanders_in(self, frame: Image) -> list[Face]:
-        """Return the other faces where they are in this frame, or where they were last.
+        """Return the other faces at their places in this frame, or at their last known places.
 
-        At first those beside the face in the last frame with it. Only those near it are followed: the place of others
-        is near enough.
+        At first these are the faces beside the lost one in the last frame that showed it. Only those near it are
+        followed; for the others, the last place is good enough.
         """
         last, impostor = self._last, self._impostor
         if last is None or self._shown is None:
@@ -147,5 +147,5 @@ class FaceTracker:
     def _choose(self, faces: list[Face]) -> Face | None:
         try:
             return select_face(faces, self._rule)
-        except NoFaceError:  # an index past this frame's faces: another frame may show more
+        except NoFaceError:  # the index is too high for this frame; another frame may show more faces
             return None

@@ -1,4 +1,4 @@
-"""How pictures of sources and drivings become the crops that engines read: choices of the user, as values."""
+"""How pictures of sources and drivings are cropped for the engines: the user's choices, as values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lp_ray.face.crop import (
 
 
 class ClipCrop(Protocol):
-    """What all frames of a driving are cut by; `matrix` is None where they are taken whole."""
+    """The crop that all frames of a driving share. `matrix` is None if frames are taken whole."""
 
     @property
     def matrix(self) -> Matrix | None: ...
@@ -38,7 +38,7 @@ class ClipCrop(Protocol):
 
 @dataclass(frozen=True)
 class WholeFrame:
-    """A driving that is a crop already: its frames, resized."""
+    """The crop of a driving whose frames are crops already: it only resizes them."""
 
     size: int
     matrix: None = None
@@ -50,12 +50,13 @@ class WholeFrame:
 
 @dataclass(frozen=True)
 class DrivingFraming:
-    """Which part of a driving's frames motion is extracted from."""
+    """Which part of a driving's frames the motion is extracted from."""
 
     track: bool = True
-    """False: frames are taken whole and no face is looked for, as for the animals."""
+    """False: frames are taken whole and no face is searched for, as for animals."""
     crop_square: bool = False
-    """Crop square drivings too, which else are taken for crops already; one that is not square always is."""
+    """Crop square drivings too. By default they count as crops already; drivings that are not square are always
+    cropped."""
     scale: float = DRIVING_SCALE
     vx: float = DRIVING_VX
     vy: float = DRIVING_VY
@@ -68,13 +69,13 @@ class DrivingFraming:
 
 
 def crop_of(matrix: Matrix | None, size: int) -> ClipCrop:
-    """Return the crop whose matrix a template keeps."""
+    """Return the crop for the matrix that a template holds."""
     return WholeFrame(size) if matrix is None else DrivingCrop(matrix, size)
 
 
 @dataclass(frozen=True)
 class SourceFraming:
-    """How a source picture, or a frame of a source video, is limited and cropped."""
+    """How a source picture, or a frame of a source video, is limited in size and cropped."""
 
     max_dim: int = 1280
     division: int = 2
@@ -86,11 +87,11 @@ class SourceFraming:
     vy: float = SOURCE_VY
 
     def limit(self, image: Image) -> Image:
-        """Shrink a picture to what the pair works on; crop matrices belong to the picture in this size."""
+        """Shrink a picture to the size in which the pair uses it. Crop matrices refer to this size."""
         return limit_size(image, self.max_dim, self.division)
 
     def limit_box(self, box: Box, width: int, height: int) -> Box:
-        """Return a box of the picture in its own size, `width` x `height`, in that of the limited one."""
+        """Convert a box in a picture of `width` x `height` to the size of the limited picture."""
         factor = min(1.0, self.max_dim / max(width, height))
         x0, y0, x1, y1 = (value * factor for value in box)
         return x0, y0, x1, y1
@@ -101,21 +102,21 @@ class SourceFraming:
         return (square if self.rotate else square.upright).to_crop(size)
 
     def matrix_of_box(self, box: Box, size: int) -> Matrix:
-        """Return the matrix to the upright crop around a face's bounds (x0, y0, x1, y1)."""
+        """Return the matrix to the upright size x size crop around a face's bounds (x0, y0, x1, y1)."""
         x0, y0, x1, y1 = box
         side = max(x1 - x0, y1 - y0) * self.scale
         centre = ((x0 + x1) / 2 + self.vx * side, (y0 + y1) / 2 + self.vy * side)
         return Rectangle(centre, side).to_crop(size)
 
     def matrix_of_whole(self, image: Image, size: int) -> Matrix:
-        """Return the matrix from a picture that is a crop already to size x size."""
+        """Return the matrix to size x size from a picture that is a crop already."""
         height, width = image.shape[:2]
         return np.array([[size / width, 0.0, 0.0], [0.0, size / height, 0.0]])
 
     def cut(self, image: Image, matrix: Matrix, full_size: int, size: int) -> Image:
-        """Return the crop, size x size x 3, that `matrix` (to full_size x full_size) maps the picture to.
+        """Return the crop, size x size x 3, for a `matrix` that maps the picture to full_size x full_size.
 
-        Crops are cut at full size and shrunk by area; a picture that is a crop already is resized bilinearly.
+        Crops are cut at full size and shrunk by area averaging. A picture that is a crop already is resized bilinearly.
         """
         if not self.crop:
             return resize(image, size)

@@ -1,4 +1,4 @@
-"""Putting an animated crop back into the whole source picture."""
+"""Put an animated crop back into the whole source picture."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _WHOLE = np.dtype((np.void, 3))  # a pixel as one value: three times as fast to 
 
 @cache
 def soft_mask() -> NDArray[np.uint8]:
-    """Return the weight of a crop's pixels, CROP_SIZE x CROP_SIZE, 0 to 255 (read-only).
+    """Return the weights of a crop's pixels, CROP_SIZE x CROP_SIZE, 0 to 255 (read-only).
 
-    It falls linearly with the distance from the inner square, round at the corners, like the reference's.
+    A weight falls linearly with the distance from the inner square, with round corners, as in the reference.
     """
     x = np.arange(CROP_SIZE)
     outside = FADE - np.minimum(np.minimum(x, CROP_SIZE - x), FADE)
@@ -34,15 +34,15 @@ def soft_mask() -> NDArray[np.uint8]:
 
 
 class PasteBack:
-    """Blends crops into pictures, all in one place of them. Not thread safe: buffers are reused.
+    """Blends crops into pictures, always at the same place. Not thread-safe: it reuses buffers.
 
-    Only the rectangle that the crop can reach is touched, and only the rim where it fades is blended: inside,
-    the warped crop is copied as it is. Weights are warped once, with one channel; making one is cheap enough
-    to do so for every frame of a video source, whose places differ.
+    It changes only the rectangle that the crop can reach, and blends only the rim where the crop fades out; inside the
+    rim, the warped crop is copied. The weights are warped once, with one channel. Building one object is cheap enough
+    to do it for every frame of a source video, where the place differs from frame to frame.
     """
 
     def __init__(self, shape: tuple[int, int], crop_to_original: Matrix) -> None:
-        """`shape` is the height and width of the pictures, `crop_to_original` 2 x 3, crop pixels to theirs."""
+        """`shape` is the height and width of the pictures; `crop_to_original` (2 x 3) maps crop pixels to theirs."""
         self._shape = (*shape, 3)
         x0, y0, x1, y1 = _reach(crop_to_original, shape)
         self._empty = x0 >= x1 or y0 >= y1
@@ -66,8 +66,8 @@ class PasteBack:
     def blend(self, frame: Image, picture: Image) -> None:
         """Blend `frame` (CROP_SIZE x CROP_SIZE x 3) into `picture` (H x W x 3), in place.
 
-        The rim is mixed with what `picture` holds, so that several faces can go in one after another. Raises
-        ValueError for a frame or a picture of another shape, or a picture that is not writable in one piece.
+        The rim is mixed with the present content of `picture`, so that several faces can be pasted one after the other.
+        Raises ValueError for a frame or a picture of another shape, or a picture that is not writable and contiguous.
         """
         if frame.shape != (CROP_SIZE, CROP_SIZE, 3) or frame.dtype != np.uint8:
             raise ValueError(
@@ -96,7 +96,7 @@ def _as_bytes(array: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _reach(matrix: Matrix, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Return the whole pixels (x0, y0, x1, y1) of a picture that a crop can touch."""
+    """Return the rectangle of whole pixels (x0, y0, x1, y1) that a crop can reach in a picture."""
     ends = np.array([(-1, -1), (CROP_SIZE, -1), (CROP_SIZE, CROP_SIZE), (-1, CROP_SIZE)], np.float64)
     corners = ends @ matrix[:, :2].T + matrix[:, 2]
     low = np.clip(np.floor(corners.min(0)), 0, shape[1::-1]).astype(int)

@@ -1,7 +1,7 @@
-"""What landmarks say, whatever their number: where eyes and mouth are, and how far they are open.
+"""Measure faces by their landmarks, for every supported landmark set: places of eyes and mouth, and how open they are.
 
-Index tables are those of the landmark sets that LivePortrait's cropper knows (5, 9, 68, 101, 106 and 203
-points) and of MediaPipe's 478.
+The index tables are for the landmark sets that LivePortrait's cropper knows (5, 9, 68, 101, 106 and 203 points) and for
+MediaPipe's 478.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ EXTENT_478 = (
     *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
     *(61, 291, 0, 17, 1, 33, 133, 362, 263),
 )
-"""Those of the 478 points that a crop is measured by."""
+"""Those of the 478 points whose extent gives the size of a crop."""
 
 
 def two_points(points: NDArray[np.floating], use_lips: bool = True) -> NDArray[np.float64]:
-    """Return what a face is placed by: ... x 2 x 2, the middle of the eyes and the middle of the mouth.
+    """Return the two points that place a face: ... x 2 x 2, the middle of the eyes and the middle of the mouth.
 
-    `points` is ... x K x (2|3) with K of 5, 9, 68, 106, 203, 478, or 101 and any other number above (the first
-    101 then). Without lips: the left eye, and the place as far below it as the right eye is beside it.
-    Raises ValueError for other numbers of points.
+    `points` is ... x K x (2|3). K is 5, 9, 68, 106, 203 or 478, or 101 or any other number above (then the first 101
+    are used). Without lips: the left eye, and the point as far below it as the right eye is beside it. Raises
+    ValueError for other numbers of points.
     """
     n_points = points.shape[-2]
     key = n_points if n_points in _PLACES or n_points < 101 else 101
@@ -61,7 +61,7 @@ def two_points(points: NDArray[np.floating], use_lips: bool = True) -> NDArray[n
 
 
 def extent_points(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return those of ... x K x (2|3) points that a crop is measured by, x and y: ... x L x 2."""
+    """Return x and y of those of ... x K x (2|3) points whose extent gives the size of a crop: ... x L x 2."""
     flat = points[..., EXTENT_478, :2] if points.shape[-2] == 478 else points[..., :2]
     return flat.astype(np.float64)
 
@@ -76,7 +76,7 @@ def eye_ratios(points: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def lip_ratio(points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return how open the lips are, n x 1: inner height over outer width. As `eye_ratios` otherwise."""
+    """Return how open the lips are, n x 1: inner height over outer width. Otherwise as `eye_ratios`."""
     return _opening(points, _openings(points)[2])[..., None].astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""From a whole picture to the upright crops of its faces."""
+"""Cut the upright crops of faces from a whole picture."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from lp_ray.face.protocol import Face, Landmarker
 from lp_ray.face.select import ordered, select_face
 
 FULL_SIZE = 512
-"""Side of the crop that matrices and landmarks belong to, pixels."""
+"""Side in pixels of the crop that matrices and landmarks refer to."""
 
 MAX_FACES = 16
-"""Faces of one picture that are animated together: what a row between the stages may hold."""
+"""How many faces of one picture can be animated together: the limit of a row between stages."""
 
 NO_POINTS: Points = np.empty((0, 3))
-"""Landmarks of a face that only a box vouches for."""
+"""The landmarks of a face that is only known by its box: none."""
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """One face: its crop S x S x 3, its landmarks in pixels of a crop of FULL_SIZE, the original -> crop matrix."""
+    """One face: its crop S x S x 3, its landmarks in pixels of a crop of FULL_SIZE, and the matrix from picture to
+    crop."""
 
     crop: Image
     points: Points
@@ -34,7 +35,7 @@ class Portrait:
 
 
 def find_face(image: Image, landmarker: Landmarker, rule: str, box: Box | None) -> Face:
-    """Return the face in the user's box, or the one that the rule chooses. Raises NoFaceError."""
+    """Return the face in the user's box, or the face that the rule chooses. Raises NoFaceError."""
     if box is None:
         return select_face(landmarker.detect(image), rule)
     face = landmarker.detect_in_box(image, box)
@@ -46,9 +47,9 @@ def find_face(image: Image, landmarker: Landmarker, rule: str, box: Box | None) 
 def crop_portrait(
     image: Image, landmarker: Landmarker, rule: str, box: Box | None, framing: SourceFraming, size: int
 ) -> Portrait:
-    """Return the chosen face of a picture, its crop size x size x 3.
+    """Return the chosen face of a picture, with a crop of size x size x 3.
 
-    A picture that is a crop already may be without a face: it has no landmarks then. Raises NoFaceError.
+    A picture that is a crop already may show no face; it then has no landmarks. Raises NoFaceError.
     """
     if not framing.crop:
         return _whole(image, landmarker, rule, box, framing, size)
@@ -56,7 +57,7 @@ def crop_portrait(
 
 
 def crop_portraits(image: Image, faces: Sequence[Face], framing: SourceFraming, size: int) -> list[Portrait]:
-    """Return all faces of a picture, from left to right. Raises NoFaceError, UnsupportedError over MAX_FACES."""
+    """Return all faces of a picture, from left to right. Raises NoFaceError, or UnsupportedError above MAX_FACES."""
     if not faces:
         raise NoFaceError("no face was found in the picture; give one that shows faces")
     if len(faces) > MAX_FACES:
@@ -67,7 +68,7 @@ def crop_portraits(image: Image, faces: Sequence[Face], framing: SourceFraming, 
 
 
 def crop_box(image: Image, box: Box, framing: SourceFraming, size: int) -> Portrait:
-    """Return the face that only a box knows (an animal's), its crop upright and without landmarks."""
+    """Return a face (an animal's) that is only known by its box, with an upright crop and no landmarks."""
     matrix = framing.matrix_of_box(box, FULL_SIZE)
     return Portrait(framing.cut(image, matrix, FULL_SIZE, size), NO_POINTS, matrix)
 
@@ -79,7 +80,7 @@ def crop_whole(image: Image, framing: SourceFraming, size: int) -> Portrait:
 
 
 def crop_face(image: Image, face: Face, framing: SourceFraming, size: int) -> Portrait:
-    """Return one face, its crop turned and placed as its points say."""
+    """Return one face, with its crop rotated and placed by the face's points."""
     matrix = framing.matrix(face.crop_points, FULL_SIZE)
     return Portrait(framing.cut(image, matrix, FULL_SIZE, size), transform_points(face.points, matrix), matrix)
 

@@ -1,8 +1,8 @@
-"""Rigid head pose from landmarks, and the arithmetic of angles.
+"""Rigid head pose from landmarks, and calculations with angles.
 
-Canonical space is that of MediaPipe's face mesh: x to the right of the picture, y up, z towards the camera,
-unit about a centimetre. A pose takes canonical points to the picture: q = scale * R c + translation, with q
-the landmarks as (x, -y, -z) in pixels.
+Canonical space is that of MediaPipe's face mesh: x to the right of the picture, y up, z towards the camera, one unit is
+about a centimetre. A pose maps canonical points to the picture: q = scale * R c + translation, where q are the
+landmarks as (x, -y, -z) in pixels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 PICTURE_AXES = np.array([1.0, -1.0, -1.0])
-"""Landmarks are x right, y down, z away from the camera; canonical space has y and z the other way round."""
+"""Landmarks are x right, y down, z away from the camera; canonical space has y and z reversed."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Poses:
 
 
 def fit_poses(points: Array, reference: Array, weights: Array) -> Poses:
-    """Weighted Procrustes fit of `reference` (k x 3, canonical) to `points` (n x k x 3, landmark axes).
+    """Fit `reference` (k x 3, canonical) to `points` (n x k x 3, landmark axes) by weighted Procrustes analysis.
 
     Closed form by SVD (Umeyama, "Least-squares estimation of transformation parameters", 1991, eq. 40-42).
     """
@@ -49,23 +49,23 @@ def fit_poses(points: Array, reference: Array, weights: Array) -> Poses:
 
 
 def to_canonical(points: Array, poses: Poses) -> Array:
-    """Take landmarks (n x k x 3) to canonical space: R^T (q - t) / s."""
+    """Map landmarks (n x k x 3) to canonical space: R^T (q - t) / s."""
     centred = points * PICTURE_AXES - poses.translation[:, None]
     canonical: Array = np.matmul(centred, poses.rotation) / poses.scale[:, None, None]
     return canonical
 
 
 def project(canonical: Array, scale: float, rotation: Array, translation: Array) -> Array:
-    """Take canonical points (k x 3) of one frame to landmark axes (x right, y down, z away), pixels."""
+    """Map canonical points (k x 3) of one frame to landmark axes (x right, y down, z away), in pixels."""
     points: Array = (scale * (canonical @ rotation.T) + translation) * PICTURE_AXES
     return points
 
 
 def rotation_from_angles(pitch: float, yaw: float, roll: float) -> Array:
-    """Rz(roll) Ry(yaw) Rx(pitch), degrees.
+    """Return Rz(roll) Ry(yaw) Rx(pitch); angles in degrees.
 
-    Positive pitch looks down, positive yaw turns to the right of the picture, positive roll leans to its
-    left (counter-clockwise).
+    Positive pitch looks down, positive yaw turns to the right of the picture, positive roll leans to the picture's left
+    (counter-clockwise).
     """
     (cp, cy, cr), (sp, sy, sr) = (
         np.cos(np.radians([pitch, yaw, roll])),
@@ -79,7 +79,7 @@ def rotation_from_angles(pitch: float, yaw: float, roll: float) -> Array:
 
 
 def angles_of(rotation: Array) -> Array:
-    """Pitch, yaw, roll in degrees (... x 3) of rotations (... x 3 x 3): inverse of `rotation_from_angles`."""
+    """Return pitch, yaw, roll in degrees (... x 3) of rotations (... x 3 x 3); inverts `rotation_from_angles`."""
     pitch = np.arctan2(rotation[..., 2, 1], rotation[..., 2, 2])
     yaw = np.arcsin(np.clip(-rotation[..., 2, 0], -1, 1))
     roll = np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
@@ -88,7 +88,7 @@ def angles_of(rotation: Array) -> Array:
 
 
 def nearest_rotation(matrix: Array) -> Array:
-    """The rotation nearest to a 3 x 3 matrix, in the Frobenius norm."""
+    """Return the rotation nearest to a 3 x 3 matrix, in the Frobenius norm."""
     left, _, right = np.linalg.svd(matrix)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     rotation: Array = (left * signs) @ right
@@ -96,7 +96,7 @@ def nearest_rotation(matrix: Array) -> Array:
 
 
 def soft_limit(value: Array, limit: Array | float, knee: float = 0.6) -> Array:
-    """Saturate smoothly towards +-limit: unchanged below knee * limit, continuous slope, never beyond."""
+    """Limit smoothly to +-limit: unchanged below knee * limit, continuous slope, never beyond."""
     start = knee * np.asarray(limit, np.float64)
     room = limit - start
     size = np.abs(value)

@@ -1,4 +1,4 @@
-"""What a face detector and landmarker is to the rest of the package."""
+"""The interface of a landmarker, which detects faces and finds their landmarks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lp_ray.contract.variants import Variant
 class Face:
     """One face in one picture.
 
-    `points` is K x 3 for the MediaPipe landmarker (K = 478) and K x 2 for the 203-point landmarker;
-    `score` is the landmarker's belief, 0 to 1, that this is a face.
+    `points` is K x 3 for the MediaPipe landmarker (K = 478) and K x 2 for the 203-point landmarker. `score`, 0 to 1, is
+    how sure the landmarker is that this is a face.
     """
 
     points: Points
     score: float
     detected_box: Box | None = field(default=None, kw_only=True)
-    """Where the detector saw it, x0, y0, x1, y1; None where only points are known, or tell better."""
+    """The detector's box, x0, y0, x1, y1; None if only points are known, or if they are more exact."""
 
     @property
     def box(self) -> Box:
@@ -32,23 +32,24 @@ class Face:
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
     def move_from(self, before: Face) -> float:
-        """Return how far the points lie from another look's, on average, over the longer side of their bounds."""
+        """Return the mean distance between these points and those of `before`, divided by the longer side of their
+        bounds."""
         distance = np.linalg.norm((self.points - before.points)[:, :2], axis=1).mean()
         return float(distance / max(np.ptp(self.points[:, :2], axis=0).max(), 1e-6))
 
     @property
     def choice_box(self) -> Box:
-        """What rules compare faces by: the detector's box, or the bounds of the points."""
+        """The box by which rules compare faces: the detector's box, or the bounds of the points."""
         return self.box if self.detected_box is None else self.detected_box
 
     @property
     def crop_points(self) -> Points:
-        """The points that a source image is cropped by: `points`, unless the landmarker has others for that."""
+        """The points by which a source picture is cropped: `points`, unless the landmarker has special ones."""
         return self.points
 
 
 class Landmarker(Protocol):
-    """Finds faces in a picture and follows one from frame to frame. Not thread safe; one per actor."""
+    """Finds faces in a picture and follows one from frame to frame. Not thread-safe; each actor has its own."""
 
     name: str
     digest: str
@@ -56,7 +57,7 @@ class Landmarker(Protocol):
     n_points: int
 
     def detect(self, image: Image) -> list[Face]:
-        """Return every face with its landmarks, in no particular order; empty when there is none."""
+        """Return every face with its landmarks, in no particular order; an empty list if there is none."""
         ...
 
     def detect_in_box(self, image: Image, box: Box) -> Face | None:
@@ -64,20 +65,20 @@ class Landmarker(Protocol):
         ...
 
     def follow(self, image: Image, previous: Face) -> Face | None:
-        """Return the face of the last frame in this one, or None when it is lost."""
+        """Return the face of the previous frame in this frame, or None if it is lost."""
         ...
 
 
 @dataclass(frozen=True)
 class LandmarkerSpec:
-    """Which landmarker, on which device, with which models. Small, picklable, comparable.
+    """Which landmarker to use, on which device, with which models. Small, picklable, comparable.
 
-    `settings` are those that only this landmarker has, by name, where they are given.
+    `settings` are those that only this landmarker has, as (name, value), if they are given.
     """
 
     name: str = "mediapipe"
     weights: str = ""
-    """URI of a weight store; empty for a landmarker whose models the package carries."""
+    """URI of a weight store; empty for a landmarker whose models come with the package."""
     device: str = "cpu"
     settings: tuple[tuple[str, object], ...] = ()
 
@@ -95,30 +96,30 @@ class LandmarkerIdentity:
     n_points: int
     licences: tuple[str, ...] = ()
     subject: Variant = "human"
-    """Whose faces it finds."""
+    """Whether it finds people or animals."""
     remembers: bool = False
-    """Whether a look costs so much that what was found in a source's picture is kept beside the motion templates."""
+    """Whether detection is so slow that its answers for source pictures are stored beside the motion templates."""
     not_found: str = ""
-    """What decides that there is no face, for messages."""
+    """How it decides that there is no face, for messages."""
 
 
 class LandmarkerPlugin(Protocol):
-    """A landmarker as the registry holds it."""
+    """A landmarker in the registry."""
 
     settings: Declared
-    """Its settings: those of `LandmarkerSpec` that it heeds, and its own."""
+    """Its settings: those of `LandmarkerSpec` that it uses, and its own."""
 
     def identify(self, spec: LandmarkerSpec) -> LandmarkerIdentity:
-        """Describe what `create` would build, reading a weight store's lock at most.
+        """Describe what `create` would build. Reads at most the lock of a weight store.
 
-        Whether the device is there is not asked: the driver's machine need not be one that detects. Raises RefusedError
-        (or WeightsError) for a wrong setting, or models that are not there.
+        Does not check that the device exists, because the driver process may run on another machine. Raises
+        RefusedError (or WeightsError) for a wrong setting or missing models.
         """
         ...
 
     def create(self, spec: LandmarkerSpec) -> Landmarker:
-        """Build the landmarker, models loaded, ready to look.
+        """Build the landmarker and load its models.
 
-        Raises RefusedError (or WeightsError) when the device or the models are not to be had.
+        Raises RefusedError (or WeightsError) if the device or the models are not available.
         """
         ...

@@ -1,4 +1,4 @@
-"""Which of several faces is meant."""
+"""Choose one of several faces."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _ORDERS: dict[str, Callable[[Box, float], float]] = {
 
 
 def select_face(faces: Sequence[Face], rule: str | int) -> Face:
-    """Return the face that `rule` means.
+    """Return the face that `rule` chooses.
 
     `rule` is one of FACE_RULES, or an index from 0 into the left-to-right order (an int or its digits). As in the
     reference, faces are ordered by the area of their `choice_box`, by its left edge (also from right to left), by its
-    upper edge (also from bottom to top), or by their score; of equals the one found first comes first. Raises
-    NoFaceError when there is no face or the index is past the last one, RefusedError for an unknown rule.
+    upper edge (also from bottom to top), or by their score. Of equal faces, the one found first comes first. Raises
+    NoFaceError if there is no face or the index is too high, RefusedError for an unknown rule.
     """
     order, index = _parse(rule)
     if not faces:
@@ -43,7 +43,7 @@ def ordered(faces: Sequence[Face], order: str) -> list[Face]:
 
 
 def _parse(rule: str | int) -> tuple[str, int]:
-    """Return the order that a rule sorts by, and the place it takes in it."""
+    """Return the order by which a rule sorts, and the index that it takes."""
     if rule in _ORDERS:
         return str(rule), 0
     if str(rule).isdecimal():

@@ -1,4 +1,4 @@
-"""One face through a clip: its landmarks in every frame, and the frames without."""
+"""Track one face through a clip: its landmarks in every frame, and the frames without a face."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RANGES_SHOWN = 20
 class TrackedFrame:
     """Landmarks in one frame, K x (2|3) in its pixels.
 
-    Without a face (`found` is False) there are none, 0 x 3, until `fill_gaps` holds others in their place.
+    Without a face (`found` is False) there are no landmarks (0 x 3) until `fill_gaps` fills in others.
     """
 
     points: Points
@@ -33,11 +33,11 @@ def track_clip(
     box: Box | None = None,
     max_gap: int = MAX_GAP,
 ) -> Iterator[TrackedFrame]:
-    """Yield one TrackedFrame per frame; one picture is kept.
+    """Yield one TrackedFrame per frame; one picture is kept in memory.
 
-    The first frame with faces chooses one by `rule` (see `select_face`), or the first frame with a face in `box` that
-    one, which is followed after that: see `FaceTracker`. A frame that shows fewer faces than the rule's index asks for
-    counts as one without.
+    The first frame with faces chooses one by `rule` (see `select_face`); with a `box`, the first frame with a face in
+    the box does. This face is then followed: see `FaceTracker`. A frame with fewer faces than the rule's index needs
+    counts as a frame without a face.
     """
     tracker = FaceTracker(landmarker, rule, box, max_gap)
     for frame in frames:
@@ -46,10 +46,10 @@ def track_clip(
 
 
 def fill_gaps(tracked: Iterable[TrackedFrame], missing: list[int]) -> Iterator[TrackedFrame]:
-    """Yield the frames with the last good points held through gaps, and append the gaps' numbers to `missing`.
+    """Yield the frames with gaps filled by the last good points, and append the gaps' frame numbers to `missing`.
 
-    Frames before the first face get that face's points; only their number is kept meanwhile. Raises
-    NoFaceError at the end of a clip without any face.
+    Frames before the first face get that face's points; until then, only their numbers are kept. Raises NoFaceError at
+    the end of a clip without any face.
     """
     held: Points | None = None
     n_frames = 0
@@ -67,9 +67,9 @@ def fill_gaps(tracked: Iterable[TrackedFrame], missing: list[int]) -> Iterator[T
 
 
 def check_missing(missing: Sequence[int], n_frames: int, max_fraction: float) -> None:
-    """Raise TooManyMissingFacesError when more than `max_fraction` of a clip's frames are without a face.
+    """Raise TooManyMissingFacesError if more than `max_fraction` of a clip's frames have no face.
 
-    NoFaceError when all are. The message names the frames, counted from 0.
+    Raises NoFaceError if none has one. The message names the frames, counted from 0.
     """
     if n_frames and len(missing) >= n_frames:
         raise NoFaceError(f"no face in any of the clip's {n_frames} frames; cut the clip to where one shows")
@@ -81,7 +81,7 @@ def check_missing(missing: Sequence[int], n_frames: int, max_fraction: float) ->
 
 
 def describe_ranges(numbers: Sequence[int]) -> str:
-    """Return ascending numbers as ranges: "3-7, 12"; of very many ranges only the first."""
+    """Return ascending numbers as ranges: "3-7, 12". Of very many ranges, only the first are listed."""
     ends = np.asarray(numbers, np.int64)
     breaks = np.flatnonzero(np.diff(ends) != 1) + 1
     runs = [run for run in np.split(ends, breaks) if len(run)]

@@ -1,4 +1,4 @@
-"""Who a face is: 128 numbers that lie close together for pictures of one person."""
+"""Tell people apart by their faces: 128 numbers that are close together for pictures of one person."""
 
 from lp_ray.face.identity.chips import CHIP_SIZE, align
 from lp_ray.face.identity.compare import SAME_PERSON, WARNING, cosine, distance

@@ -1,4 +1,4 @@
-"""Faces as the identity network was trained on: 150 x 150 pixels, eyes and nose always in the same place."""
+"""Cut chips, the pictures that the identity network was trained on: 150 x 150 pixels, eyes and nose at fixed places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lp_ray.base.arrays import Image, Matrix, Points
 CHIP_SIZE = 150
 
 PADDING = 0.25
-"""Room around the mean face on each side, of its size (dlib's face_recognition)."""
+"""Margin around the mean face on each side, as a share of its size (dlib's face_recognition)."""
 
 CORNERS = (263, 362, 33, 133, 2)
 """Of the 478 points: outer and inner corner of the eye on the picture's right, of that on its left, base of the nose.
@@ -26,19 +26,19 @@ _MEAN_FACE = np.array(
         (0.4901123135679, 0.6277975316475),
     ]
 )
-"""Where those five points lie in the unit square: the mean shape of dlib's five-point landmarks."""
+"""Places of those five points in the unit square: the mean shape of dlib's five-point landmarks."""
 
 _TARGETS = (_MEAN_FACE + PADDING) / (1 + 2 * PADDING) * CHIP_SIZE - 0.5
 
 _SHRINK_FROM = 0.5
-"""Scale of a chip under which bilinear sampling alone would skip pixels of the picture."""
+"""Below this scale, bilinear sampling of a chip would skip pixels of the picture."""
 
 
 def align(image: Image, points: Points) -> Image:
-    """Return the chip, CHIP_SIZE x CHIP_SIZE x 3, of a face in a picture; black where the picture ends.
+    """Return the chip, CHIP_SIZE x CHIP_SIZE x 3, of a face in a picture; black outside the picture.
 
     `points` is 478 x (2|3) in pixels, or the five points of CORNERS in their order (5 x 2). Raises ValueError for
-    another number of points, or points that all lie in one place.
+    another number of points, or if all points are equal.
     """
     matrix = chip_matrix(points)
     scale = float(np.sqrt(np.linalg.det(matrix[:, :2])))
@@ -49,7 +49,8 @@ def align(image: Image, points: Points) -> Image:
 
 
 def chip_matrix(points: Points) -> Matrix:
-    """Return the similarity, 2 x 3, that takes the five points nearest to their place in the chip. Errors: `align`."""
+    """Return the similarity transform, 2 x 3, that best maps the five points to their places in the chip. Errors:
+    `align`."""
     if len(points) not in (478, len(CORNERS)):
         raise ValueError(f"a chip is placed by 478 landmarks or five, not {len(points)}")
     five = points[list(CORNERS), :2] if len(points) == 478 else points[:, :2]
@@ -65,7 +66,7 @@ def chip_matrix(points: Points) -> Matrix:
 
 
 def _shrunk(image: Image, matrix: Matrix, factor: float) -> tuple[Image, Matrix]:
-    """Shrink the part of a picture under the chip by area, so that a large face does not alias."""
+    """Shrink the part of a picture under the chip by area averaging, so that a large face does not alias."""
     back = cv2.invertAffineTransform(matrix)
     ends = np.array([(0, 0), (CHIP_SIZE, 0), (CHIP_SIZE, CHIP_SIZE), (0, CHIP_SIZE)]) @ back[:, :2].T + back[:, 2]
     limits = image.shape[1::-1]

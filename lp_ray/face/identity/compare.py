@@ -1,4 +1,4 @@
-"""How alike two faces are."""
+"""Measure how similar two faces are."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAME_PERSON = 0.6
-"""L2 distance under which two faces are customarily taken for one person (dlib). Generous: strangers of the test
+"""Two faces below this L2 distance usually count as one person (dlib). This is generous: different people in the test
 media are 0.53 and more apart."""
 
 WARNING = 0.45
-"""L2 distance from which a result deserves a look: nearer than any two strangers of the test media."""
+"""From this L2 distance on, a result should be checked. Any two people in the test media are farther apart."""
 
 Embeddings = NDArray[np.floating]
 
