@@ -50,7 +50,7 @@ def describe_end(code: int) -> str:
 
 
 def bound(pid: int, max_bytes: int | None = None, cpu_s: float | None = None) -> None:
-    """Limit a child's address space and CPU seconds. Above the CPU limit it gets SIGXCPU, then SIGKILL."""
+    """Limit a child's address space and CPU seconds. Above the CPU limit, it gets SIGXCPU, then SIGKILL."""
     with contextlib.suppress(OSError, ValueError):  # the child may be gone already
         if max_bytes is not None:
             resource.prlimit(pid, resource.RLIMIT_AS, (int(max_bytes), int(max_bytes)))
@@ -61,7 +61,7 @@ def bound(pid: int, max_bytes: int | None = None, cpu_s: float | None = None) ->
 
 @dataclass(frozen=True)
 class Kind:
-    """How to start a child. `target` is `module:function` (see `serve`). A `bare` child gets few environment variables.
+    """How to start a child. `target` is `module:function` (see `serve`). A `bare` child gets few variables.
 
     So a bare child has no credentials. `max_bytes` limits its address space, `max_reply` the arrays of an answer in
     bytes.
@@ -74,8 +74,7 @@ class Kind:
 
 
 class Child:
-    """One child process. It starts at the first request and lives until it dies, hangs or is closed. Not thread-safe.
-    """
+    """One child process. It starts at the first request and lives until it dies, hangs or is closed. For one thread."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind

@@ -184,7 +184,7 @@ def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
 
 
 def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
-    """Return each stage's seconds of actor time per frame, over the done pairs of an engine; empty if there are none."""
+    """Return each stage's seconds of actor time per frame, over the done pairs of an engine; empty if none are done."""
     seconds: dict[str, float] = {}
     n_frames = 0
     for uri in part_uris(layout):

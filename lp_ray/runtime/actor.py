@@ -33,7 +33,7 @@ _workers: dict[str, Worker] = {}
 
 
 class StageActor:
-    """Base class of the Ray Data callables. Each stage has one; it turns batches of `stage.takes` into `stage.gives`."""
+    """Base class of the Ray Data callables, one for each stage. They turn `stage.takes` rows into `stage.gives`."""
 
     stage: ClassVar[type[Stage[Any, Any]]]
 

@@ -56,8 +56,7 @@ T = TypeVar("T")
 
 
 def client_options(uri: str) -> dict[str, Any]:
-    """Return options that make fsspec's S3 client retry by itself. Retry settings in the environment take precedence.
-    """
+    """Return options that make fsspec's S3 client retry by itself. Retry settings in the environment win."""
     if not uri.startswith(("s3://", "s3a://")):
         return {}
     config: dict[str, Any] = {"connect_timeout": _CONNECT_S, "read_timeout": _READ_S}
@@ -72,8 +71,7 @@ def guarded(call: Callable[P, T]) -> Callable[P, T]:
 
 
 def guarded_write(call: Callable[P, T]) -> Callable[P, T]:
-    """Wrap a call that writes to a store, like `guarded`; but a refused access then means that the store is read-only.
-    """
+    """Wrap a call that writes to a store, like `guarded`; a refused access then means that the store is read-only."""
     return _guard(call, writing=True)
 
 

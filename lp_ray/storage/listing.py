@@ -91,8 +91,7 @@ def _local_info(entry: os.DirEntry[str]) -> FileInfo | None:
 
 
 def bucket_and_prefix(path: str) -> tuple[str, str]:
-    """Split an S3 folder into its bucket and the prefix of the keys below it; the prefix is empty for a whole bucket.
-    """
+    """Split an S3 folder into its bucket and the prefix of the keys below it, which is empty for a whole bucket."""
     bucket, _, key = path.partition("/")
     return bucket, key.rstrip("/") + "/" if key.strip("/") else ""
 

@@ -135,8 +135,7 @@ def _by_code(error: BaseException, writing: bool) -> Trouble | None:
 
 
 def _code_and_status(error: BaseException) -> tuple[str, int | None]:
-    """Return the code and HTTP status that botocore (`response`), aiohttp (`status`), gcsfs (`code`) or azure attach.
-    """
+    """Return the code and HTTP status that botocore (`response`), aiohttp (`status`), gcsfs (`code`) or azure set."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
