@@ -1,8 +1,8 @@
-"""Editing a face by hand: what the controls of `contract/edits.py` do to LivePortrait's keypoints.
+"""Edit a face by hand: how the controls of `contract/edits.py` change LivePortrait's keypoints.
 
-An edit is applied on top of whatever moves the source (a driving, or nothing): its expression is added to the moved
-one, its turn goes before the moved rotation, its zoom multiplies the moved scale, and what the eye and lip heads answer
-to a wanted ratio is added to the keypoints, before stitching. Every step works on any range of frames.
+An edit is applied after the motion of a driving, or to a source without a driving. Its expression is added to the moved
+expression. Its turn is applied before the moved rotation. Its zoom multiplies the moved scale. For wanted ratios, the
+output of the eye and lip heads is added to the keypoints, before stitching. Every step works on any range of frames.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Values = Mapping[str, float | NDArray[np.floating]]
 """Control -> its value, or its curve over n frames."""
 
 LIP_VARIANCE = 3e-6
-"""Observation variance that the deltas of a source video's lips are smoothed with (the reference's)."""
+"""Observation variance for smoothing the lip deltas of a source video (the reference's)."""
 
 SILENCE_KEEPS = (11, 13, 15, 16, 18)
-"""Keypoints, those of the eyes, whose expression a silenced source video keeps."""
+"""Keypoints of the eyes: a silenced source video keeps their expression."""
 
 TURN = ("head_pitch", "head_yaw", "head_roll")
 
@@ -74,10 +74,11 @@ _TERMS: tuple[tuple[str, tuple[int, ...], str, float], ...] = (
 
 @dataclass(frozen=True)
 class Edit:
-    """An edit of n frames, or one for all of them (n = 1).
+    """An edit of n frames, or a single one for all frames (n = 1).
 
-    `exp` n x 21 x 3 is added to the expression; `turn` n x 3 to pitch, yaw and roll (degrees); `zoom` n x 1 multiplies
-    scale. `eye_ratio`, `lip_ratio` n x 1 are wanted ratios, None: the source's own. `blink` n x 1: 0 to 1.
+    `exp` n x 21 x 3 is added to the expression. `turn` n x 3 is added to pitch, yaw and roll (degrees). `zoom` n x 1
+    multiplies the scale. `eye_ratio`, `lip_ratio` n x 1 are wanted ratios; None means the source's own. `blink` n x 1:
+    0 to 1.
     """
 
     exp: F32
@@ -91,7 +92,7 @@ class Edit:
         return len(self.exp)
 
     def take(self, index: Index) -> Edit:
-        """Return the frames that `index` names, in its order; an edit that is one for all frames stays so."""
+        """Return the frames of `index`, in its order. An edit that is the same for all frames stays as it is."""
         if len(self) == 1:
             return self
 
@@ -103,9 +104,9 @@ class Edit:
 
 
 def make_edit(values: Values) -> Edit | None:
-    """Return the edit of these controls (checked: `contract.edits.make_edits`), None when there are none.
+    """Return the edit for these controls (checked by `contract.edits.make_edits`); None if there are none.
 
-    Curves are of n frames, numbers hold for all of them. Raises ValueError for curves of several lengths.
+    Curves have n frames; a number applies to all frames. Raises ValueError for curves of different lengths.
     """
     if not values:
         return None
@@ -129,8 +130,8 @@ def make_edit(values: Values) -> Edit | None:
 def edited(moved: Placement, source: SourceMotion, edit: Edit | None) -> Placement:
     """Return a moved source (n rows, or 1) with the edit's turn, zoom and expression.
 
-    The rotation becomes (R_edit R_s^T) R, R_edit being the source's pose with the turn added to its angles, so that a
-    source which does not move gets R_edit.
+    The rotation becomes (R_edit R_s^T) R, where R_edit is the source's pose with the turn added to its angles. So a
+    source that does not move gets R_edit.
     """
     if edit is None:
         return moved
@@ -146,8 +147,9 @@ def edited(moved: Placement, source: SourceMotion, edit: Edit | None) -> Placeme
 def ratio_delta(source: SourceMotion, edit: Edit | None, heads: Heads, n: int) -> F32:
     """Return what the heads add for wanted eye and lip ratios and for a blink, n x 21 x 3.
 
-    A blink b closes eyes to (1 - b) of the wanted ratio. Where none is wanted it is measured from the source's own, so
-    that a blink of 0 adds nothing. Raises UnsupportedError for a source without landmarks: its ratios are not known.
+    A blink b closes the eyes to (1 - b) of the wanted ratio. If no ratio is wanted, the blink is measured from the
+    source's own ratio, so that a blink of 0 adds nothing. Raises UnsupportedError for a source without landmarks,
+    because its ratios are not known.
     """
     delta = np.zeros((n, N_KEYPOINTS, 3), np.float32)
     if edit is None:
@@ -170,7 +172,7 @@ def ratio_delta(source: SourceMotion, edit: Edit | None, heads: Heads, n: int) -
 
 
 def edit_source(source: SourceMotion, edit: Edit | None, heads: Heads, stitching: bool = True) -> F32:
-    """Return the keypoints x_d, n x 21 x 3, of a source that has no driving: a picture (1 row) or frames of a video.
+    """Return the keypoints x_d, n x 21 x 3, of a source without a driving: a picture (1 row) or frames of a video.
 
     The neutral edit (None) gives x_s. Raises UnsupportedError for ratios of a source without landmarks.
     """
@@ -184,10 +186,10 @@ def edit_source(source: SourceMotion, edit: Edit | None, heads: Heads, stitching
 def video_lips(
     source: SourceMotion, wanted: float | F32, heads: Heads, observation_variance: float = LIP_VARIANCE
 ) -> F32:
-    """Return what opens a source video's lips as wanted, n x 21 x 3, smoothed over time.
+    """Return the delta that opens a source video's lips as wanted, n x 21 x 3, smoothed over time.
 
-    `source` must be the whole video: smoothing looks at all frames. `wanted` is one ratio or one a frame (n x 1). Add
-    the delta to x_s or to moved keypoints, then stitch. Raises UnsupportedError for a source without landmarks.
+    `source` must be the whole video, because smoothing uses all frames. `wanted` is one ratio, or one per frame (n x
+    1). Add the delta to x_s or to moved keypoints, then stitch. Raises UnsupportedError for a source without landmarks.
     """
     n = len(source)
     own = _known(source.lip_ratio, "lips")
@@ -196,7 +198,8 @@ def video_lips(
 
 
 def silenced(source: SourceMotion) -> F32:
-    """Return keypoints, n x 21 x 3, of a source video whose face rests but for its eyes; stitch them."""
+    """Return the keypoints, n x 21 x 3, of a source video whose face is still except for the eyes. Stitch them
+    afterwards."""
     exp = np.broadcast_to(NEUTRAL_LIP, source.exp.shape).copy()
     exp[:, SILENCE_KEEPS] = source.exp[:, SILENCE_KEEPS]
     return keypoints(source.kp, source.scale, source.R, exp, source.t)

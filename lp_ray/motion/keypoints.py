@@ -1,4 +1,4 @@
-"""Implicit keypoints: from canonical points and motion to where they lie in the volume."""
+"""Implicit keypoints: place canonical keypoints in the volume by a motion."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def rotation(pitch: F32, yaw: F32, roll: F32) -> F32:
 def keypoints(kp: F32, scale: F32, R: F32, exp: F32, t: F32) -> F32:
     """Return x = scale * (kp R + exp) + t, n x 21 x 3 (LivePortrait, eq. 2), with t along x and y only.
 
-    `kp` and `exp` are n x 21 x 3, `scale` n x 1, `R` n x 3 x 3, `t` n x 3; one row in place of n is shared by
-    all frames.
+    `kp` and `exp` are n x 21 x 3, `scale` n x 1, `R` n x 3 x 3, `t` n x 3. An array with one row instead of n applies
+    to all frames.
     """
     flat_t = t * np.array([1, 1, 0], np.float32)
     return scale[:, None] * (kp @ R + exp) + flat_t[:, None]
@@ -37,7 +37,7 @@ def keypoints(kp: F32, scale: F32, R: F32, exp: F32, t: F32) -> F32:
 def hull_multiplier(x_s: F32, x_reference: F32) -> np.float32:
     """Return sqrt(volume of x_s's convex hull / volume of x_reference's): how much larger the source moves.
 
-    Both are 21 x 3. Raises EngineOutputError when either set of keypoints is flat or not finite.
+    Both are 21 x 3. Raises EngineOutputError if either set of keypoints is flat or not finite.
     """
     try:
         volumes = [ConvexHull(x.astype(np.float64)).volume for x in (x_s, x_reference)]

@@ -1,4 +1,4 @@
-"""The expression subtracted from a driving that is one picture, which has no neutral frame of its own."""
+"""The expression to subtract from a driving that is one picture, because it has no neutral frame of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NEUTRAL_LIP = (
     (-4.16022e-06, -0.0150906, -0.0025494),
     (0.000222474, 0.00562788, 0.00272646),
 )
-"""Source: the reference's fixed array for image drivings, one keypoint a row (goldens, lip_array.json)."""
+"""Source: the reference's fixed array for image drivings, one keypoint per row (goldens, lip_array.json)."""
 
 NEUTRAL_LIP: NDArray[np.float32] = np.array(_NEUTRAL_LIP, np.float32)
 """21 x 3: the expression of a face with closed lips."""

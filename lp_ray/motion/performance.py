@@ -1,4 +1,4 @@
-"""A performance: a driving made of curves of the edit's controls over time, between keys, at an exact frame rate."""
+"""A performance: a driving made of curves of controls over time, between keys, at an exact frame rate."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Interpolation = Literal["linear", "cubic"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 
 _SLACK = 1e-6
-"""Frames by which a last key may lie before the frame that it belongs to: times are written with few digits."""
+"""In frames: a last key may be so much earlier than its frame, because times are written with few digits."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Keys of one control: `times` k seconds, ascending from 0 on, and its `values` there (k >= 1)."""
+    """Keys of one control: `times`, k seconds, ascending from 0 or later, and `values`, one for each time (k >= 1)."""
 
     times: Array
     values: Array
@@ -35,8 +35,8 @@ class Keys:
 class Performance:
     """Curves of some controls over `n_frames` frames at `fps`.
 
-    Before its first key and after its last a curve holds the value of that key. "cubic" curves are smooth and never
-    pass beyond the keys on either side (Fritsch and Carlson, 1980): keys in range make a curve in range.
+    Before its first key and after its last key, a curve has the value of that key. "cubic" curves are smooth and never
+    go beyond the neighbouring keys (Fritsch and Carlson, 1980), so keys in range make a curve in range.
     """
 
     fps: Fraction
@@ -52,10 +52,10 @@ class Performance:
         interpolation: Interpolation = "linear",
         n_frames: int | None = None,
     ) -> Performance:
-        """Check keys and make a performance of them, as long as the last key says where `n_frames` is not given.
+        """Check keys and make a performance of them. Without `n_frames`, the last key gives its length.
 
-        Raises PerformanceError for what is no performance: no curve, an unknown control, times that do not ascend from
-        0 on, values that are no numbers or out of range, no frame, no rate.
+        Raises PerformanceError if there is no curve, an unknown control, times that do not ascend from 0 on, values
+        that are not numbers or out of range, no frame, or no rate.
         """
         if not curves:
             raise PerformanceError(f"a performance needs a column of a control: {', '.join(BY_NAME)}")
@@ -78,7 +78,8 @@ class Performance:
     def sample(self, start: int = 0, stop: int | None = None) -> dict[str, Array]:
         """Return the curves' values at frames [start, stop): control -> stop - start values.
 
-        Frames are looked up by themselves: a piece has what the whole has. Raises ValueError beyond the last frame.
+        Each frame is computed on its own, so a piece has the same values as the whole. Raises ValueError beyond the
+        last frame.
         """
         stop = self.n_frames if stop is None else stop
         if not 0 <= start <= stop <= self.n_frames:
@@ -98,7 +99,7 @@ class Performance:
 
 
 def frame_times(frames: NDArray[np.integer], fps: Fraction) -> Array:
-    """Return when frames are shown, seconds from the first one."""
+    """Return when frames are shown, in seconds from the first one."""
     return np.asarray(frames * fps.denominator / fps.numerator, np.float64)
 
 

@@ -1,9 +1,9 @@
-"""Performance tables: `.perf.parquet` and `.csv`, read as untrusted input and written back exactly.
+"""Performance tables, `.perf.parquet` and `.csv`: read as untrusted input, and written without loss.
 
-Columns: `time` (seconds) or `frame` (whole numbers from 0), ascending; then any controls of `contract/edits.py`, by our
-names or the reference's. An empty cell is no key. Beside the columns stand `fps` (a whole number or a fraction,
-"30000/1001") and `interpolation` ("linear" or "cubic"): in Parquet as metadata of the schema (`lp_ray.fps`), in CSV as
-lines "# fps=30000/1001" before the header.
+Columns: `time` (seconds) or `frame` (integers from 0), ascending; then any controls of `contract/edits.py`, by our
+names or the reference's. An empty cell means no key. `fps` (an integer or a fraction, "30000/1001") and `interpolation`
+("linear" or "cubic") are metadata of the schema in Parquet (`lp_ray.fps`), and lines like "# fps=30000/1001" before the
+header in CSV.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _RATE = re.compile(r"[0-9]{1,9}(/[1-9][0-9]{0,8}|\.[0-9]{1,9})?")
 
 
 def read_performance(data: bytes, limits: Limits | None = None) -> Performance:
-    """Read a table from its bytes; Parquet is known by its first four.
+    """Read a table from its bytes. The first four bytes tell whether it is Parquet.
 
-    Raises PerformanceError for what is no performance, InputTooLargeError for more than the limits allow.
+    Raises PerformanceError if it is not a performance, InputTooLargeError above the limits.
     """
     limits = limits or Limits()
     most = min(MAX_BYTES, limits.max_bytes)
@@ -55,7 +55,7 @@ def read_performance(data: bytes, limits: Limits | None = None) -> Performance:
 
 
 def write_parquet(performance: Performance) -> bytes:
-    """Return the table as Parquet; `read_performance` gives the same keys, to the bit."""
+    """Return the table as Parquet. `read_performance` gives exactly the same keys."""
     times, columns = _table(performance)
     arrays = {_TIME: pa.array(times)} | {name: pa.array(cells, pa.float64()) for name, cells in columns.items()}
     table = pa.table(arrays).replace_schema_metadata(
@@ -67,7 +67,7 @@ def write_parquet(performance: Performance) -> bytes:
 
 
 def write_csv(performance: Performance) -> bytes:
-    """Return the table as CSV; numbers are written so that reading gives the same ones."""
+    """Return the table as CSV. Numbers are written so that reading gives exactly the same ones."""
     times, columns = _table(performance)
     text = io.StringIO()
     for name, value in _settings(performance).items():
@@ -85,7 +85,7 @@ def _settings(performance: Performance) -> dict[str, str]:
 
 
 def _table(performance: Performance) -> tuple[list[float], dict[str, list[float | None]]]:
-    """Rows of all keys' times, and of the last frame, which says how long the performance is."""
+    """Return one row for each key's time and for the last frame, which marks the length of the performance."""
     last = float(frame_times(np.array([performance.n_frames - 1]), performance.fps)[0])
     times = sorted({last, *(float(time) for keys in performance.curves.values() for time in keys.times)})
     columns: dict[str, list[float | None]] = {}
@@ -96,7 +96,7 @@ def _table(performance: Performance) -> tuple[list[float], dict[str, list[float 
 
 
 def _read_parquet(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
-    """Return settings and columns, NaN for what is null."""
+    """Return settings and columns, with NaN for null."""
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         if file.metadata.num_rows > MAX_ROWS:
@@ -163,7 +163,7 @@ def _numbers(name: str, cells: Sequence[str]) -> Array:
 
 
 def _check_names(names: Sequence[str]) -> None:
-    """Raise PerformanceError for columns that are unknown, or stand twice under one name or two."""
+    """Raise PerformanceError for unknown columns, and for a column that appears twice, under one name or two names."""
     known = {name: ALIASES.get(name, name) for name in names}
     for given, name in known.items():
         if name not in BY_NAME and name not in (_TIME, _FRAME):
@@ -215,7 +215,7 @@ def _rate(text: str | None) -> Fraction:
 
 
 def _length(times: Array, fps: Fraction, limits: Limits) -> int:
-    """Return how many frames there are up to the last row. Raises InputTooLargeError over the limits."""
+    """Return the number of frames up to the last row. Raises InputTooLargeError above the limits."""
     seconds = float(times[-1])
     if seconds > limits.max_duration_s:
         raise InputTooLargeError(f"a performance of {seconds:g} s, at most {limits.max_duration_s:g} s are made")

@@ -1,7 +1,7 @@
-"""Motion templates of the reference (`.pkl`): imported without trusting them, and exported.
+"""The reference's motion templates (`.pkl`): import them without trusting them, and export them.
 
-File format: a pickled dict of `n_frames`, `output_fps`, `motion` (a list of a record per frame) and, in most
-files, lists of eye and lip ratios; every array has a leading axis of 1. Older files have other names (NAMES).
+File format: a pickled dict of `n_frames`, `output_fps`, `motion` (a list with one record per frame) and, in most files,
+lists of eye and lip ratios. Every array has a leading axis of 1. Older files use other names (NAMES).
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ NAMES = {
     "c_eyes_lst": "eye_ratio",
     "c_lip_lst": "lip_ratio",
 }
-"""The reference's names, old and new, that differ from ours."""
+"""The reference's old and new names, where they differ from ours."""
 
 RECORD_ARRAYS = (*MOTION, "kp", "x_s")
 RATIO_LISTS = {"eye_ratio": "c_eyes_lst", "lip_ratio": "c_lip_lst"}
 
 MAX_BYTES = 32 << 20
-"""A quarter of an hour at 30 frames a second, in the reference's newest form."""
+"""A quarter of an hour at 30 frames per second, in the reference's newest form."""
 MAX_FPS = 1000
 
 
 def import_pickle(data: bytes, limits: Limits | None = None) -> tuple[TemplateHeader, MotionFrames]:
-    """Return header and motion, float32 with a row per frame, of a reference template's bytes.
+    """Return header and motion, float32 with one row per frame, from the bytes of a reference template.
 
-    `kp`, `x_s`, `eye_ratio` and `lip_ratio` are there when every frame has them. The header's engine digest
-    names these bytes, for nobody knows which weights made them. Raises TemplateError for anything that is not
-    such a template; nothing in it is executed. Raises InputTooLargeError over the limits.
+    `kp`, `x_s`, `eye_ratio` and `lip_ratio` are included if every frame has them. The header's engine digest identifies
+    these bytes, because the weights that made them are not known. Raises TemplateError for anything that is not such a
+    template; nothing in it is executed. Raises InputTooLargeError above the limits.
     """
     limits = limits or Limits()
     content = load_plain(data, min(limits.max_bytes, MAX_BYTES))
@@ -67,9 +67,9 @@ def import_pickle(data: bytes, limits: Limits | None = None) -> tuple[TemplateHe
 
 
 def export_pickle(header: TemplateHeader, frames: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """Return a liveportrait template as the reference writes it: its new names, shapes and dtypes.
+    """Return a liveportrait template in the reference's format: its new names, shapes and dtypes.
 
-    Raises TemplateError for motion of another engine.
+    Raises TemplateError for the motion of another engine.
     """
     if header.engine != ENGINE:
         raise TemplateError(f"only {ENGINE} templates have a .pkl form, this one is for {header.engine}")
@@ -90,10 +90,9 @@ def export_pickle(header: TemplateHeader, frames: Mapping[str, NDArray[np.float3
 
 
 def exact_rate(fps: object) -> Fraction:
-    """Return the frame rate that an int or rounded float stands for: 25 -> 25, 29.97 -> 30000/1001.
+    """Return the exact frame rate for an int or a rounded float: 25 -> 25, 29.97 -> 30000/1001.
 
-    Within 0.005 of an integer's 1000/1001 a rate is taken for the NTSC one. Raises TemplateError unless
-    0 < fps <= 1000.
+    A rate within 0.005 of an integer's 1000/1001 counts as the NTSC rate. Raises TemplateError unless 0 < fps <= 1000.
     """
     if isinstance(fps, bool) or not isinstance(fps, int | float):
         raise TemplateError(f"output_fps is {str(fps)[:80]} where a number belongs")
@@ -142,7 +141,7 @@ def _stack(name: str, rows: object, n_frames: int) -> NDArray[np.float32]:
         if not isinstance(row, np.ndarray) or row.shape not in ((1, *tail), tail):
             shape = getattr(row, "shape", type(row).__name__)
             raise TemplateError(f"{name} of frame {i} is {shape} where an array {(1, *tail)} belongs")
-    with np.errstate(over="ignore"):  # too large for float32: refused as not finite
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite and are refused
         return np.array([row.reshape(tail) for row in rows], np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Which driving frame belongs to which output frame: rates by time, lengths by policy."""
+"""Match driving frames with output frames: rates by time, lengths by a policy."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 LengthPolicy = Literal["min", "loop", "ping-pong", "hold"]
-"""What a driving shorter than a source video does: the output ends with it, or it begins again, runs back and
-forth, or stays on its last frame."""
+"""What happens if a driving is shorter than the source video: the output ends with the driving, or the driving starts
+again, runs back and forth, or stays at its last frame."""
 
 Indices = NDArray[np.intp]
 
 
 class Length(NamedTuple):
-    """Frames of a clip and their exact rate."""
+    """The frame count of a clip and its exact rate."""
 
     n_frames: int
     fps: Fraction
 
 
 class Schedule(NamedTuple):
-    """For every output frame the source frame and the driving frame it is made of."""
+    """For every output frame, the source frame and the driving frame that it is made from."""
 
     source: Indices
     driving: Indices
 
 
 def output_length(source: Length | None, driving: Length, policy: LengthPolicy) -> Length:
-    """Return how many frames a pair has and at which rate, without listing them; see `schedule`."""
+    """Return a pair's frame count and rate, without listing its frames; see `schedule`."""
     if source is None:
         return driving
     n_driving = resampled_length(driving, source.fps)
@@ -39,10 +39,10 @@ def output_length(source: Length | None, driving: Length, policy: LengthPolicy) 
 
 
 def schedule(source: Length | None, driving: Length, policy: LengthPolicy) -> Schedule:
-    """Return which source and driving frame every output frame is made of.
+    """Return the source frame and the driving frame of every output frame.
 
-    A picture (None) takes the driving's frames as they are; a video keeps its own rate, the driving is resampled
-    to it, and `policy` says what a shorter driving does. One driving frame serves all.
+    A picture (None) uses the driving's frames as they are. A video keeps its own rate; the driving is resampled to it,
+    and `policy` says what happens if the driving is shorter. A single driving frame is used for all frames.
     """
     if source is None:
         return drive_picture(np.arange(driving.n_frames))
@@ -52,15 +52,15 @@ def schedule(source: Length | None, driving: Length, policy: LengthPolicy) -> Sc
 
 
 def resampled_length(clip: Length, rate_out: Fraction) -> int:
-    """Return how many frames at `rate_out` a clip lasts: as many as `resample` lists."""
+    """Return how many frames a clip has at `rate_out`: as many as `resample` lists."""
     return _resampled_length(clip.n_frames, clip.fps / rate_out)
 
 
 def resample(n_frames: int, rate_in: Fraction, rate_out: Fraction) -> Indices:
-    """Return for every output frame the input frame on show at the middle of its time.
+    """Return, for every output frame, the input frame that is shown at the middle of its time.
 
-    Frame i of a clip is on show from i / rate to (i + 1) / rate. Exact at any length; the output lasts as
-    long as the input to within half an output frame, and has at least one frame.
+    Frame i of a clip is shown from i / rate to (i + 1) / rate. Exact at any length. The output is as long as the input,
+    to within half an output frame, and has at least one frame.
     """
     if n_frames < 1 or rate_in <= 0 or rate_out <= 0:
         raise ValueError(f"{n_frames} frames at {rate_in} cannot be shown at {rate_out} frames a second")
@@ -74,9 +74,9 @@ def resample(n_frames: int, rate_in: Fraction, rate_out: Fraction) -> Indices:
 
 
 def drive_video(n_source: int, driving: Indices, policy: LengthPolicy) -> Schedule:
-    """Match a source video of `n_source` frames with driving frames that are already at its rate.
+    """Match a source video of `n_source` frames with driving frames that already have its rate.
 
-    A driving longer than the source ends with it. One driving frame serves all source frames.
+    A driving longer than the source ends with it. A single driving frame is used for all source frames.
     """
     n = len(driving)
     if n_source < 1 or n < 1:

@@ -1,4 +1,4 @@
-"""Motion as the transfer sees it: arrays with a row per frame, of the source and of the driving."""
+"""Motion of sources and drivings, as the transfer uses it: arrays with one row per frame."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ TAILS: dict[str, tuple[int, ...]] = {
     "eye_ratio": (2,),
     "lip_ratio": (1,),
 }
-"""Shape of one frame's row of every array in a LivePortrait motion template."""
+"""Shape of one frame's row in every array of a LivePortrait motion template."""
 
 MOTION = ("scale", "R", "exp", "t")
-"""What every record has; the others may be lacking in templates of the reference."""
+"""Arrays that every record has. Templates of the reference may lack the others."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """What canonical keypoints are placed by in n frames: scale n x 1, R n x 3 x 3, exp n x 21 x 3, t n x 3.
+    """How canonical keypoints are placed in n frames: scale n x 1, R n x 3 x 3, exp n x 21 x 3, t n x 3.
 
-    One row in place of n is shared by all frames.
+    An array with one row instead of n applies to all frames.
     """
 
     scale: F32
@@ -43,17 +43,16 @@ class Placement:
     t: F32
 
     def keypoints(self, kp: F32) -> F32:
-        """Return where canonical keypoints (n x 21 x 3, or 1) lie: n x 21 x 3."""
+        """Return the places of canonical keypoints (n x 21 x 3, or 1 row): n x 21 x 3."""
         return keypoints(kp, self.scale, self.R, self.exp, self.t)
 
 
 @dataclass(frozen=True)
 class DrivingMotion:
-    """Motion of n driving frames: scale n x 1, R n x 3 x 3, exp n x 21 x 3, t n x 3, eye_ratio n x 2 (left,
-    right), lip_ratio n x 1.
+    """Motion of n driving frames.
 
-    `is_still` says that the whole driving, not only this piece of it, is one picture. Ratios are None in
-    templates without them.
+    scale n x 1, R n x 3 x 3, exp n x 21 x 3, t n x 3, eye_ratio n x 2 (left, right), lip_ratio n x 1. Ratios are None
+    in templates without them. `is_still` says that the whole driving, not only this piece of it, is one picture.
     """
 
     scale: F32
@@ -66,7 +65,7 @@ class DrivingMotion:
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, NDArray[Any]], is_still: bool) -> DrivingMotion:
-        """Take template arrays as they are. Raises TemplateError for one that is lacking or mis-shaped."""
+        """Use template arrays as they are. Raises TemplateError if one is missing or has a wrong shape."""
         check_frames(frames, MOTION)
         frames = _float32(frames)
         return cls(
@@ -80,7 +79,7 @@ class DrivingMotion:
         return len(self.exp)
 
     def take(self, index: Index) -> DrivingMotion:
-        """Return the frames that `index` names, in its order."""
+        """Return the frames of `index`, in its order."""
         return DrivingMotion(
             self.scale[index],
             self.R[index],
@@ -94,10 +93,10 @@ class DrivingMotion:
 
 @dataclass(frozen=True)
 class SourceMotion:
-    """Canonical keypoints and motion of a source: one row of a picture, n of a video.
+    """Canonical keypoints and motion of a source: one row for a picture, n rows for a video.
 
-    Arrays as in DrivingMotion, and kp n x 21 x 3. Ratios are None when the source has no landmarks.
-    `first_eye_ratio` (2) is that of the whole video's first frame, kept by every piece of it.
+    Arrays as in DrivingMotion, and kp n x 21 x 3. Ratios are None if the source has no landmarks. `first_eye_ratio` (2)
+    is that of the whole video's first frame; every piece of the video has it.
     """
 
     kp: F32
@@ -112,9 +111,9 @@ class SourceMotion:
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, NDArray[Any]], is_video: bool) -> SourceMotion:
-        """Take template arrays that begin at the source's first frame.
+        """Use template arrays that begin at the source's first frame.
 
-        Raises TemplateError for an array that is lacking or mis-shaped, and for a picture of several rows.
+        Raises TemplateError if an array is missing or has a wrong shape, and for a picture of several rows.
         """
         check_frames(frames, (*MOTION, "kp"))
         frames = _float32(frames)
@@ -132,7 +131,7 @@ class SourceMotion:
 
     @property
     def placement(self) -> Placement:
-        """How the source itself lies."""
+        """The source's own placement."""
         return Placement(self.scale, self.R, self.exp, self.t)
 
     @property
@@ -144,7 +143,7 @@ class SourceMotion:
         return len(self.exp)
 
     def take(self, index: Index) -> SourceMotion:
-        """Return the frames that `index` names, in its order."""
+        """Return the frames of `index`, in its order."""
         return SourceMotion(
             self.kp[index],
             self.scale[index],
@@ -159,7 +158,7 @@ class SourceMotion:
 
 
 def check_frames(frames: Mapping[str, NDArray[Any]], needed: tuple[str, ...]) -> None:
-    """Raise TemplateError unless `needed` arrays are there and all known ones have rows of their shape."""
+    """Raise TemplateError unless all `needed` arrays exist and all known arrays have rows of their shape."""
     if lacking := [name for name in needed if name not in frames]:
         raise TemplateError(f"motion without {', '.join(lacking)}: it was not made by the liveportrait engine")
     rows = len(frames[needed[0]])
@@ -169,7 +168,8 @@ def check_frames(frames: Mapping[str, NDArray[Any]], needed: tuple[str, ...]) ->
 
 
 def _float32(frames: Mapping[str, NDArray[Any]]) -> dict[str, F32]:
-    """One float64 array, such as ratios just measured, would turn all keypoints into float64."""
+    """Convert to float32, because a single float64 array, such as measured ratios, would turn all keypoints into
+    float64."""
     return {name: np.asarray(rows, np.float32) for name, rows in frames.items()}
 
 

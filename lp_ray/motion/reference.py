@@ -1,4 +1,4 @@
-"""The driving's reference frame: the one that relative motion is measured from."""
+"""Find the driving's reference frame, from which relative motion is measured."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from lp_ray.motion.records import DrivingMotion
 from lp_ray.motion.template import TemplateReader
 
 LIP_UNIT = 0.1
-"""Lip ratio that spoils a reference as much as ..."""
+"""Lip ratio that makes a frame as unsuitable as ..."""
 
 EYE_UNIT = 0.1
-"""... eyes this much off their usual ratio, or ..."""
+"""... eyes whose ratio differs this much from their usual one, or ..."""
 
 ANGLE_UNIT = np.radians(15)
-"""... a head turned this far from the camera, or ..."""
+"""... a head turned this far away from the camera, or ..."""
 
 EXPRESSION_UNIT = 0.01
-"""... an expression this far (root mean square over keypoints) from the clip's median one."""
+"""... an expression this far (root mean square over keypoints) from the clip's median expression."""
 
 
 JUDGED = {"lip_ratio": "lip_ratio", "eye_ratio": "eye_ratio", "R": "R", "rotation": "R", "exp": "exp"}
-"""Arrays of templates, of either engine, that the most neutral frame is chosen by -> their name here."""
+"""Template arrays, of either engine, by which the most neutral frame is chosen -> their name here."""
 
 
 def find_reference(template: TemplateReader, text: str) -> int:
-    """Return the index of the reference frame that an option's text means in a driving's template.
+    """Return the index of the reference frame in a driving's template, for an option's text.
 
-    Only "neutral" reads the clip, and of it only small arrays. Raises what `reference_index` raises.
+    Only "neutral" reads the whole clip, and only its small arrays. Raises what `reference_index` raises.
     """
     choice = parse_reference(text)
     if choice == NEUTRAL:
@@ -46,19 +46,19 @@ def find_reference(template: TemplateReader, text: str) -> int:
 
 
 def neutral_face(picture: DrivingMotion) -> DrivingMotion:
-    """Return what an animal's driving of one frame is measured from: the same head, its face at rest.
+    """Return the reference motion for an animal's driving of one frame: the same head with a neutral expression.
 
-    A clip is measured from one of its frames; one picture has no other frame, and measured from itself it would
-    move nothing. So an animal takes from it what a person takes from a picture: the expression, and no pose.
+    The motion of a clip is measured from one of its frames. A single picture has no other frame, and measured from
+    itself it would move nothing. So an animal takes the expression from it, and no pose, as a person does from a
+    driving picture.
     """
     return replace(picture, exp=np.broadcast_to(NEUTRAL_LIP, picture.exp.shape))
 
 
 def reference_index(choice: str | int, frames: Mapping[str, F32], n_frames: int | None = None) -> int:
-    """Return the index of the reference among a driving's frames (template arrays, a row per frame).
+    """Return the index of the reference among a driving's frames (template arrays, one row per frame).
 
-    Raises UnsupportedError for an index past the end, and for "neutral" when the template holds nothing to
-    judge by.
+    Raises UnsupportedError if the index is too high, and for "neutral" if the template has none of the arrays it needs.
     """
     if choice == FIRST:
         return 0
@@ -73,10 +73,10 @@ def reference_index(choice: str | int, frames: Mapping[str, F32], n_frames: int 
 def neutral_score(frames: Mapping[str, F32]) -> NDArray[np.float64]:
     """Return how far every frame is from a neutral face, n values >= 0.
 
-    The sum, each in its unit above, of the lip ratio (closed is 0), of both eyes' distance from their usual
-    opening (median of the wider half of the clip, so that blinks do not count), and of the head's angle to
-    the camera; for templates without ratios the distance from the clip's median expression stands in.
-    Arrays that are lacking do not count; UnsupportedError when all are.
+    It is the sum, each in its unit above, of the lip ratio (0 is closed), of the distance of both eyes from their usual
+    opening (median of the wider half of the clip, so that blinks do not count), and of the head's angle to the camera.
+    For templates without ratios, the distance from the clip's median expression is used instead. Missing arrays do not
+    count; raises UnsupportedError if all are missing.
     """
     terms: list[NDArray[Any]] = []
     if "lip_ratio" in frames:

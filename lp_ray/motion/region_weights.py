@@ -1,6 +1,6 @@
-"""How much of the driving's motion reaches the source, by region: between none of it and half as much again.
+"""Weights per region for the driving's motion: from none of it to one and a half times as much.
 
-Beside `animation_region`, which takes a region wholly or not at all, as the reference does.
+They complement `animation_region`, which drives a region fully or not at all, as the reference does.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from lp_ray.motion.records import Placement
 from lp_ray.motion.regions import EYES, LIP
 
 LOW, HIGH = 0.0, 1.5
-"""Range of a weight: 0 holds a region as the source has it, 1 moves it as the driving does."""
+"""Range of a weight: 0 keeps a region as in the source, 1 moves it as the driving does."""
 
 
 @dataclass(frozen=True)
 class RegionWeights:
-    """Weights of the head's pose (turn, place, size), of eyes' and lips' expression, and of all other expression."""
+    """Weights for the head's pose (turn, place, size), for the expression of eyes and lips, and for all other
+    expression."""
 
     pose: float = 1.0
     eyes: float = 1.0
@@ -30,7 +31,8 @@ class RegionWeights:
     def apply(self, source: Placement, moved: Placement) -> Placement:
         """Return the source (n rows, or 1) moved part of the way to `moved` (n rows, or 1).
 
-        With all weights 1 that is `moved` itself. Turns go along the shortest way; past 1, beyond it.
+        With all weights 1 this is `moved` itself. Rotations go along the shortest way, and beyond `moved` for weights
+        above 1.
         """
         if astuple(self) == (1, 1, 1, 1):
             return moved
@@ -52,4 +54,4 @@ class RegionWeights:
 
 
 EVEN = RegionWeights()
-"""All of the driving's motion: `animation_region` alone decides."""
+"""All of the driving's motion; only `animation_region` decides."""

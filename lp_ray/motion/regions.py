@@ -1,4 +1,4 @@
-"""Which part of the driving's motion reaches the source, by region: tables instead of branches."""
+"""Which part of the driving's motion each region takes, as tables instead of branches."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ NONE = _mask(())
 LIP = _mask((6, 12, 14, 17, 19, 20))
 EYES = _mask((11, 13, 15, 16, 18))
 FACE = _mask((1, 2, 6, *range(11, 21)), {3: "y", 4: "y", 5: "z", 8: "z", 9: "yz"})
-"""Keypoints that carry expression rather than the shape of the head: all that an absolute expression, or one
-on a moving source, may touch."""
+"""Keypoints that carry expression rather than the shape of the head. An absolute expression, or an expression on a
+moving source, may change only these."""
 
 
 @dataclass(frozen=True)
 class RegionRule:
     """What a region takes from the driving.
 
-    `relative` and `absolute` are the keypoint axes (21 x 3) whose expression is driven: a picture in relative
-    mode, anything else.
+    `relative` and `absolute` are the keypoint axes (21 x 3) whose expression is driven: `relative` for a picture in
+    relative mode, `absolute` in all other cases.
     """
 
     pose: bool

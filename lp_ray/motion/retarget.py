@@ -1,4 +1,4 @@
-"""What the stitching and retargeting heads add to keypoints."""
+"""The deltas that the stitching and retargeting heads add to keypoints."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from lp_ray.motion.keypoints import F32
 from lp_ray.motion.records import DrivingMotion, SourceMotion
 
 OPEN_LIP_RATIO = 0.03
-"""Lips of a source at least this far apart are closed by lip normalisation."""
+"""Lip normalisation closes the lips of a source whose ratio is at least this."""
 
 SHUT_EYE_RATIO = 0.18
-"""A source video whose first frame's eyes are less open than this begins in a blink ..."""
+"""If the eyes in a source video's first frame are less open than this, the video begins in a blink ..."""
 
 OPEN_EYE_RATIO = 0.39
-"""... and is held to this instead."""
+"""... and this ratio is used for it instead."""
 
 
 class Heads(Protocol):
-    """The three small networks on keypoints, batched over n (LivePortrait, section 3.3)."""
+    """The three small networks that work on keypoints, batched over n (LivePortrait, section 3.3)."""
 
     def stitch(self, x_s: F32, x_d: F32) -> F32:
-        """Return x_d (n x 21 x 3) moved so that shoulders stay where x_s (n x 21 x 3) has them."""
+        """Return x_d (n x 21 x 3) moved so that the shoulders stay where they are in x_s (n x 21 x 3)."""
         ...
 
     def eye_delta(self, x_s: F32, ratios: F32) -> F32:
-        """Return n x 21 x 3 for source left, source right and wanted eye ratio (n x 3)."""
+        """Return the delta, n x 21 x 3, for source left, source right and wanted eye ratio (n x 3)."""
         ...
 
     def lip_delta(self, x_s: F32, ratios: F32) -> F32:
-        """Return n x 21 x 3 for source and wanted lip ratio (n x 2)."""
+        """Return the delta, n x 21 x 3, for source and wanted lip ratio (n x 2)."""
         ...
 
 
 def eye_retargeting(source: SourceMotion, driving: DrivingMotion, heads: Heads, n: int) -> F32:
     """Return the delta, n x 21 x 3, that opens the source's eyes as far as the driving's left eye.
 
-    Zero for a source without landmarks. Raises UnsupportedError when the driving has no eye ratios.
+    Zero for a source without landmarks. Raises UnsupportedError if the driving has no eye ratios.
     """
     if driving.eye_ratio is None:
         raise UnsupportedError(_without("eye"))
@@ -49,7 +49,7 @@ def eye_retargeting(source: SourceMotion, driving: DrivingMotion, heads: Heads, 
 def lip_retargeting(source: SourceMotion, driving: DrivingMotion, heads: Heads, n: int) -> F32:
     """Return the delta, n x 21 x 3, that opens the source's lips as far as the driving's.
 
-    Zero for a source without landmarks. Raises UnsupportedError when the driving has no lip ratios.
+    Zero for a source without landmarks. Raises UnsupportedError if the driving has no lip ratios.
     """
     if driving.lip_ratio is None:
         raise UnsupportedError(_without("lip"))
@@ -57,7 +57,7 @@ def lip_retargeting(source: SourceMotion, driving: DrivingMotion, heads: Heads, 
 
 
 def lip_normalisation(source: SourceMotion, heads: Heads) -> F32:
-    """Return the delta, a row per source frame x 21 x 3, that closes lips which are open in the source."""
+    """Return the delta, one row per source frame x 21 x 3, that closes lips which are open in the source."""
     rows = len(source)
     if source.lip_ratio is None:
         return np.zeros_like(source.exp)
@@ -66,7 +66,7 @@ def lip_normalisation(source: SourceMotion, heads: Heads) -> F32:
 
 
 def source_eye_retargeting(source: SourceMotion, heads: Heads) -> F32:
-    """Return the delta, n x 21 x 3, that holds a source video's eyes as open as in its first frame."""
+    """Return the delta, n x 21 x 3, that keeps a source video's eyes as open as in its first frame."""
     if source.first_eye_ratio is None:
         return np.zeros_like(source.exp)
     first = float(source.first_eye_ratio.mean())
@@ -89,7 +89,7 @@ def _lip_delta(source: SourceMotion, wanted: F32, heads: Heads, n: int) -> F32:
 
 
 def spread(array: F32, n: int) -> F32:
-    """Return `array` with n rows: itself, or its only row seen n times (read-only)."""
+    """Return `array` with n rows: itself, or its only row repeated n times as a read-only view."""
     return np.broadcast_to(array, (n, *array.shape[1:]))
 
 

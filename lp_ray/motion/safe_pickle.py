@@ -1,8 +1,8 @@
-"""Read pickles of plain containers and numeric numpy arrays, and nothing else, from anyone.
+"""Read pickles from untrusted sources: plain containers and numeric numpy arrays, and nothing else.
 
-No name in the pickle is ever looked up: the few numpy names that arrays are pickled with resolve to stand-ins
-of this module, which rebuild arrays from checked bytes. Numpy's own reconstruction is not safe to call, for a
-forged dtype state makes it read bytes as object pointers.
+No name in the pickle is ever imported. The few numpy names that pickled arrays use are replaced by stand-ins of this
+module, which rebuild arrays from checked bytes. Numpy's own reconstruction is not safe to call: a forged dtype state
+makes it read bytes as object pointers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPCODES = frozenset({
     "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
 })
 # fmt: on
-"""Opcodes of the pickle protocols 0 to 5 (module pickletools) that plain containers and arrays need."""
+"""Opcodes of pickle protocols 0 to 5 (module pickletools) that plain containers and arrays need."""
 
 MEMO_OPCODES = frozenset({"PUT", "LONG_BINPUT"})
 
@@ -46,7 +46,7 @@ GLOBALS = {
         ("numpy", "dtype", "dtype"),
     )
 }
-"""Names that numpy < 2 and >= 2 pickle arrays with (goldens, templates.json) -> our stand-in."""
+"""Names in arrays pickled by numpy < 2 and >= 2 (goldens, templates.json) -> our stand-in."""
 
 DTYPES = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
 
@@ -54,15 +54,15 @@ MAX_AXES = 8
 
 FREE_OPCODES = 1000
 BYTES_PER_OPCODE = 2
-"""Most opcodes a pickle may have: an object costs up to 64 bytes of memory for the one byte that makes it;
-templates of the reference have 3.5 to 4.4 bytes an opcode."""
+"""Limits the opcodes of a pickle: a single byte can create an object of up to 64 bytes in memory. Templates of the
+reference have 3.5 to 4.4 bytes per opcode."""
 
 
 def load_plain(data: bytes, max_bytes: int) -> Any:
     """Return the object pickled in `data`: dicts, lists, tuples, text, numbers and numeric arrays.
 
-    Raises InputTooLargeError over `max_bytes`, TemplateError for any other content; executes nothing and
-    takes memory in proportion to `data`.
+    Raises InputTooLargeError above `max_bytes`, TemplateError for any other content. Executes nothing and takes memory
+    in proportion to `data`.
     """
     if len(data) > max_bytes:
         raise InputTooLargeError(f"a pickle of {len(data)} bytes, at most {max_bytes} are read")
@@ -73,12 +73,12 @@ def load_plain(data: bytes, max_bytes: int) -> Any:
         raise
     except RecursionError as error:
         raise TemplateError("refused pickle: nested too deeply for a motion template") from error
-    except Exception as error:  # an unpickler fed with forged bytes raises nearly anything
+    except Exception as error:  # forged bytes can make an unpickler raise nearly anything
         raise TemplateError(f"not a motion template: {type(error).__name__}: {error}") from error
 
 
 def _check_opcodes(data: bytes) -> None:
-    """Walk the opcodes without running them: their kinds, and lengths and memo slots that `data` can hold."""
+    """Check the opcodes without running them: their kinds, and that `data` can hold their lengths and memo slots."""
     for count, (opcode, argument, position) in enumerate(pickletools.genops(data)):
         if opcode.name not in OPCODES:
             raise TemplateError(f"refused pickle: {opcode.name} at byte {position} has no place in a motion template")
@@ -101,7 +101,7 @@ class _Unpickler(pickle.Unpickler):
 
 @dataclass(slots=True)
 class _Callable:
-    """Stands for one numpy name; made anew for every mention, so that a pickle cannot alter it for others."""
+    """Stands for one numpy name. Each mention gets a new object, so that a pickle cannot change it for others."""
 
     name: str
 
@@ -129,14 +129,14 @@ class _Dtype:
     order: Literal["<", ">", "=", "|"] = field(default="=", init=False)
 
     def __setstate__(self, state: Any) -> None:
-        """Take numpy's (version, byte order, subdtype, names, fields, ...) of a plain number."""
+        """Read numpy's state (version, byte order, subdtype, names, fields, ...) of a plain number."""
         order, *structure = state[1:5]
         if order not in ("<", ">", "=", "|") or any(part is not None for part in structure):
             raise TemplateError("refused pickle: an array of anything but plain numbers")
         self.order = order
 
     def numpy(self) -> np.dtype[Any]:
-        """Raises TemplateError unless this is a boolean, integer or float."""
+        """Return the numpy dtype. Raises TemplateError unless it is a boolean, integer or float."""
         if not isinstance(self.code, str) or self.code not in DTYPES:
             raise TemplateError(f"refused pickle: an array of dtype {self.code!r}, numbers only")
         return np.dtype(self.code).newbyteorder(self.order)
@@ -144,18 +144,18 @@ class _Dtype:
 
 @dataclass(slots=True)
 class _Array:
-    """An array under reconstruction."""
+    """An array that is being rebuilt."""
 
     value: NDArray[Any] | None = field(default=None, init=False)
 
     def __setstate__(self, state: Any) -> None:
-        """Take numpy's (version, shape, dtype, is_fortran, bytes)."""
+        """Read numpy's state (version, shape, dtype, is_fortran, bytes)."""
         _, shape, dtype, is_fortran, data = state
         self.value = _array(dtype, shape, data, "F" if is_fortran else "C")
 
 
 def _array(dtype: object, shape: object, data: object, order: object = "C") -> NDArray[Any]:
-    """Rebuild an array after checking that `data` holds exactly the declared shape."""
+    """Rebuild an array after checking that `data` has exactly the declared size."""
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
         raise TemplateError("refused pickle: an array without a numeric dtype or without bytes")
     plain = isinstance(shape, tuple) and all(type(side) is int and side >= 0 for side in shape)
@@ -169,9 +169,9 @@ def _array(dtype: object, shape: object, data: object, order: object = "C") -> N
 
 
 def _resolved(content: Any, done: dict[int, Any]) -> Any:
-    """Put the rebuilt arrays in place of their stand-ins, in fresh containers.
+    """Replace stand-ins by the rebuilt arrays, in new containers.
 
-    `done` holds what was resolved, by id: objects that are mentioned often are walked once.
+    `done` holds what was already replaced, by id, so that an object with many references is visited only once.
     """
     if isinstance(content, _Array):
         if content.value is None:

@@ -1,4 +1,4 @@
-"""Smoothing of motion tracks over time."""
+"""Smooth motion tracks over time."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ def smooth(track: F32, observation_variance: float) -> F32:
 
 
 def smooth_driving(driving: DrivingMotion, observation_variance: float) -> DrivingMotion:
-    """Return a whole driving with its motion and ratios smoothed over time: for pictures, whose motion is not else.
+    """Return a whole driving with motion and ratios smoothed over time, for source pictures.
 
-    Rotations stay rotations. A still is returned as it is. The driving must be whole: smoothing looks at all frames.
+    Rotations stay rotations. A still is returned unchanged. The driving must be whole, because smoothing uses all
+    frames.
     """
     if driving.is_still or len(driving) == 1:
         return driving

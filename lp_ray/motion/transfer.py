@@ -1,11 +1,11 @@
-"""Motion transfer: which keypoints the source takes in every frame, from its own motion and the driving's.
+"""Motion transfer: compute the source's keypoints in every frame, from its own motion and the driving's.
 
-    tracks   = carry(source, driving, reference, options)    expression and rotation over the whole pair,
-                                                             smoothed when the source is a video
-    x_d      = transfer(source, driving, reference, heads, options, tracks)
+    tracks = carry(source, driving, reference, options)     expression and rotation over the whole pair,
+                                                            smoothed when the source is a video
+    x_d    = transfer(source, driving, reference, heads, options, tracks)
 
-Every step works on any range of frames and gives the same rows however a clip is cut, given the same
-reference and, for a video source, tracks of the whole pair.
+Every step works on any range of frames and gives the same rows however a clip is cut, if it gets the same reference
+and, for a video source, the tracks of the whole pair.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from lp_ray.motion.smoothing import smooth
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """Options of motion transfer, named as on the reference's command line and with its defaults."""
+    """Options of motion transfer, with the names and defaults of the reference's command line."""
 
     animation_region: Region = "all"
     driving_option: Literal["expression-friendly", "pose-friendly"] = "expression-friendly"
@@ -49,7 +49,7 @@ class TransferOptions:
     flag_source_video_eye_retargeting: bool = False
     region_weights: RegionWeights = EVEN
     variant: Literal["human", "animal"] = "human"
-    """Animals take all motion absolutely, rescaled by their hull; only stitching and the multiplier apply."""
+    """Animals use absolute motion, rescaled by their hull; only stitching and the multiplier apply to them."""
 
     @property
     def retargets(self) -> bool:
@@ -58,9 +58,9 @@ class TransferOptions:
 
 @dataclass(frozen=True)
 class MotionTracks:
-    """The driving's expression and rotation carried to the source: exp n x 21 x 3, R n x 3 x 3.
+    """The driving's expression and rotation, carried to the source: exp n x 21 x 3, R n x 3 x 3.
 
-    Of the whole pair where the source is a video, because smoothing looks at all frames.
+    If the source is a video, they cover the whole pair, because smoothing uses all frames.
     """
 
     exp: F32
@@ -70,17 +70,17 @@ class MotionTracks:
         return len(self.exp)
 
     def take(self, index: Index) -> MotionTracks:
-        """Return the frames that `index` names, in its order."""
+        """Return the frames of `index`, in its order."""
         return MotionTracks(self.exp[index], self.R[index])
 
 
 def carry(
     source: SourceMotion, driving: DrivingMotion, reference: DrivingMotion, options: TransferOptions
 ) -> MotionTracks:
-    """Return the expression and rotation that a pair's frames would have with every keypoint driven.
+    """Return the expression and rotation that a pair's frames would have if every keypoint were driven.
 
-    `source` and `driving` hold one row a frame (n), or one row for all; `reference` the one driving frame
-    that relative motion is measured from. Video sources driven by a clip are smoothed over time.
+    `source` and `driving` have one row per frame (n), or one row for all frames. `reference` is the driving frame from
+    which relative motion is measured. If a clip drives a video source, the result is smoothed over time.
     """
     n = frame_count(source, driving)
     exp, R = driving.exp, driving.R
@@ -105,10 +105,10 @@ def transfer(
 ) -> F32:
     """Return the driven keypoints x_d, n x 21 x 3, for a range of a pair's frames.
 
-    `source` and `driving` are as for `carry`, cut to the range; `tracks` is what `carry` gave for the whole
-    pair, cut to the same range. Without it the given frames are taken for the whole pair, which is exact for
-    any range when the source is a picture. `edit`, cut to the range too, comes on top of the driving. Raises
-    UnsupportedError for options these inputs cannot serve, EngineOutputError for keypoints without volume.
+    `source` and `driving` are as for `carry`, cut to the range. `tracks` is the result of `carry` for the whole pair,
+    cut to the same range. Without it, the given frames count as the whole pair, which is exact for any range if the
+    source is a picture. `edit`, cut to the range too, is applied on top of the driving. Raises UnsupportedError for
+    options that these inputs do not support, EngineOutputError for keypoints without volume.
     """
     if options.variant == "animal":
         if edit is not None:
@@ -125,7 +125,7 @@ def transfer(
 
 
 def frame_count(source: SourceMotion, driving: DrivingMotion) -> int:
-    """Return n of a source and a driving of n frames or one. Raises ValueError when they disagree."""
+    """Return n for a source and a driving of n frames or one. Raises ValueError if they do not match."""
     n = max(len(source), len(driving))
     if {len(source), len(driving)} - {1, n}:
         raise ValueError(f"{len(source)} source frames for {len(driving)} driving frames")
@@ -133,7 +133,7 @@ def frame_count(source: SourceMotion, driving: DrivingMotion) -> int:
 
 
 def _neutral_expression(source: SourceMotion, reference: DrivingMotion, options: TransferOptions) -> F32:
-    """What relative expression is measured from, 1 x 21 x 3: a picture has no neutral frame of its own."""
+    """Return the expression from which relative expression is measured, 1 x 21 x 3; a still has no neutral frame."""
     if not reference.is_still:
         return reference.exp
     if options.animation_region == "eyes" and not source.is_video:
@@ -148,7 +148,7 @@ def _driven(
     tracks: MotionTracks,
     options: TransferOptions,
 ) -> Placement:
-    """Return how the source lies with what its region takes from the driving, as much as the weights let through."""
+    """Return the source's placement with what its region takes from the driving, scaled by the weights."""
     rule = RULES[options.animation_region]
     relative = options.flag_relative_motion
     picture_relative = relative and not source.is_video
@@ -187,7 +187,7 @@ def _rescales(source: SourceMotion, driving: DrivingMotion, options: TransferOpt
 
 
 def _rescale(source: SourceMotion, x_d: F32, x_reference: F32) -> F32:
-    """Let the source move from its own keypoints as far as its hull is larger than the reference frame's."""
+    """Scale the motion from the source's own keypoints by how much larger its hull is than the reference frame's."""
     x_s = source.x_s
     return x_s + (x_d - x_reference) * hull_multiplier(x_s[0], x_reference[0])
 
@@ -201,7 +201,8 @@ def _finish(
     options: TransferOptions,
     edit: Edit | None,
 ) -> F32:
-    """Stitch and retarget, n x 21 x 3; retargeting replaces relative motion by the heads' deltas alone."""
+    """Stitch and retarget, n x 21 x 3. In relative mode, retargeting replaces the driving's motion by the heads'
+    deltas."""
     human = options.variant == "human"
     if human and options.retargets:
         if options.flag_relative_motion:
@@ -219,7 +220,7 @@ def _finish(
 
 
 def _source_corrections(source: SourceMotion, heads: Heads, options: TransferOptions) -> F32:
-    """Deltas that depend on the source's frames alone: a row per source frame x 21 x 3."""
+    """Return the deltas that depend only on the source's frames: one row per source frame x 21 x 3."""
     delta = np.zeros_like(source.exp)
     if options.flag_normalize_lip and options.flag_relative_motion:
         delta = delta + lip_normalisation(source, heads)
