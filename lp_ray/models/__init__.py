@@ -1,1 +1,1 @@
-"""Model files: a weight store, its lock, and the machine's own copies. No network is built here."""
+"""Model files: weight stores, their locks, and cached copies on this machine. Builds no networks."""

@@ -1,6 +1,6 @@
-"""Which files make up LivePortrait's weights: official name, name in a store, hash, licence.
+"""The files of LivePortrait's weights: official name, name in a store, hash, licence.
 
-Layout: hub repository KlingTeam/LivePortrait (KwaiVGI/LivePortrait before).
+Layout: hub repository KlingTeam/LivePortrait (formerly KwaiVGI/LivePortrait).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from lp_ray.contract.variants import Variant
 
 HUB_REPOSITORY = "KlingTeam/LivePortrait"
 HUB_REVISION = "82a4fa6735ca58432b6ce39301b4b9ee066dea47"
-"""The commit that is pulled unless another is asked for: a branch's content may change under its name."""
+"""The commit to pull by default. A branch would not do: its content may change under the same name."""
 
 CODE_REPOSITORY = (
     "https://raw.githubusercontent.com/KlingAIResearch/LivePortrait/9b294b3d0536135442ea73cb01e6cb3ca7029dd3"
 )
-"""Where the files lie that are in the code's repository (its owner was KwaiVGI before) and not in the hub's."""
+"""The repository of the code, for files that the hub does not have (its owner was formerly KwaiVGI)."""
 
 Kind = Literal["network", "stitching", "xpose", "onnx", "prompts"]
 Licence = Literal["LivePortrait", "insightface", "X-Pose", "prompts"]
@@ -33,7 +33,7 @@ LICENCES: dict[Licence, str] = {
 
 @dataclass(frozen=True)
 class Artefact:
-    """One weight file: `name` is its path in a store, `source` in the official layout."""
+    """One weight file. `name` is its path in a store, `source` its path in the official layout."""
 
     name: str
     source: str
@@ -43,17 +43,17 @@ class Artefact:
 
     @property
     def required(self) -> bool:
-        """Whether the engine cannot run without it; the others serve detectors that other settings choose."""
+        """Whether the engine needs it. The other files are for detectors that other settings choose."""
         return self.kind in ("network", "stitching")
 
     @property
     def in_hub(self) -> bool:
-        """Whether the hub's repository has it; the others are in that of the code."""
+        """Whether the hub's repository has it. The other files are in the code's repository."""
         return self.kind != "prompts"
 
     @property
     def model(self) -> str:
-        """Letter of the paper's model: F, M, W, G or S."""
+        """The paper's letter for the model: F, M, W, G or S."""
         return self.name.rpartition("/")[2].partition(".")[0]
 
 
@@ -92,7 +92,7 @@ ARTEFACTS = (
 
 @dataclass(frozen=True)
 class Pin:
-    """Hash and bytes of an official file."""
+    """Hash and size in bytes of an official file."""
 
     sha256: str
     size: int
@@ -130,13 +130,13 @@ PINS: dict[str, Pin] = {
 }
 """By path in the official layout. Source: git-lfs pointers of a public copy of the hub repository.
 
-None are known for the animals' networks and X-Pose: a store's lock records their hashes when they first come in, and
-other files are refused from then on.
+The hashes of the animals' networks and of X-Pose are not known. A store's lock records them at the first import, and
+refuses other files from then on.
 """
 
 
 def artefact_of_model(model: str) -> Artefact:
-    """Return what a file of a model (F, M, W, G, S, xpose, prompts_9 or _68) is. Raises RefusedError for another."""
+    """Return the artefact of a model (F, M, W, G, S, xpose, prompts_9 or _68). Raises RefusedError for other names."""
     known = {artefact.model: artefact for artefact in reversed(ARTEFACTS) if artefact.kind != "onnx"}
     if model not in known:
         raise RefusedError(f"model={model!r} must be one of {', '.join(sorted(known))}")
@@ -144,5 +144,5 @@ def artefact_of_model(model: str) -> Artefact:
 
 
 def artefacts_of(variant: Variant) -> tuple[Artefact, ...]:
-    """Return the files of a variant, shared ones included."""
+    """Return the files of a variant, including shared ones."""
     return tuple(artefact for artefact in ARTEFACTS if variant in artefact.variants)

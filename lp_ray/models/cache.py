@@ -1,4 +1,4 @@
-"""Stored files on this machine's own disk: fetched once, for all its processes, and loaded by path."""
+"""Local copies of stored model files: fetched once per machine, for all its processes, and loaded by path."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ DEFAULT_CACHE = "~/.cache/lp_ray"
 
 
 def cache_folder() -> Path:
-    """Return where this machine keeps copies of stored files: $LP_RAY_CACHE, or ~/.cache/lp_ray."""
+    """Return the folder of this machine's copies: $LP_RAY_CACHE, or ~/.cache/lp_ray."""
     return Path(os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE).expanduser()
 
 
 def cached_file(store: WeightStore, name: str) -> Path:
-    """Return a local path to a stored file, fetched once per machine however many processes ask at once.
+    """Return a local path to a stored file. It is fetched once per machine, even if many processes ask for it.
 
-    Copies lie under <cache>/models/<sha256>/ and are compared with their hash each time: one that was altered is
-    fetched again. Raises WeightsError when the store lacks the file or holds other bytes than its lock says,
-    RefusedError when the cache cannot be written.
+    Copies are in <cache>/models/<sha256>/. Their hash is checked every time; an altered copy is fetched again. Raises
+    WeightsError if the store lacks the file or its content does not match the lock, RefusedError if the cache cannot be
+    written.
     """
     sha256 = store.entry(name).sha256
     path = cache_folder() / "models" / sha256 / PurePosixPath(name).name
@@ -49,7 +49,7 @@ def _holds(path: Path, sha256: str) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one process of this machine in at a time; the system frees the lock of one that was killed."""
+    """Let one process of this machine in at a time. If a process is killed, the system releases its lock."""
     lock = FileLock(folder / "lock")
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with _writing(path):
         try:

@@ -1,7 +1,7 @@
-"""A weight store: a folder, local or at any URI, of safetensors, ONNX and npz files and a lock that vouches for them.
+"""A weight store: a folder at any path or URI with safetensors, ONNX and npz files, and a lock with their hashes.
 
-File format: `lock.json`, version 1, is a JSON object {"format_version": 1, "files": {name: LockEntry}}. A
-name is a path in the store. The lock is written last, so that what it names is whole.
+File format: `lock.json`, version 1, is a JSON object {"format_version": 1, "files": {name: LockEntry}}. A name is a
+path in the store. The lock is written last, so that every file it names is complete.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ LOCK = "lock.json"
 MAX_LOCK_BYTES = 1 << 20
 
 Origin = Literal["official", "unpinned", "other"]
-"""official: the source's hash is the published one; unpinned: none is known; other: it differs, and was let in."""
+"""official: the source's hash is the published one. unpinned: no hash is known. other: it differs, and the user allowed
+it."""
 
 _NAME = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*\.(safetensors|onnx|npz)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -29,7 +30,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class LockEntry:
-    """Hash and bytes of a stored file and of the file it was made from (`source`, in the official layout)."""
+    """Hash and size in bytes of a stored file, and of the file it was made from (`source`, in the official layout)."""
 
     sha256: str
     size: int
@@ -41,7 +42,7 @@ class LockEntry:
 
 
 class WeightStore:
-    """The store at a place as typed. Reading it raises WeightsError when there is none."""
+    """A weight store at a place as typed. Reading raises WeightsError if there is no store."""
 
     def __init__(self, place: str) -> None:
         self.uri = storage.normalise(place)
@@ -52,7 +53,7 @@ class WeightStore:
 
     @property
     def entries(self) -> Mapping[str, LockEntry]:
-        """What the lock names, read once."""
+        """The lock's entries, read once."""
         if self._entries is None:
             self._entries = self._read_lock()
         return self._entries
@@ -61,13 +62,13 @@ class WeightStore:
         return storage.exists(storage.join(self.uri, LOCK))
 
     def entry(self, name: str) -> LockEntry:
-        """Return a file's lock entry. Raises WeightsError when the store has no such file."""
+        """Return a file's lock entry. Raises WeightsError if the store has no such file."""
         if name not in self.entries:
             raise WeightsError(f"weight store {self} has no {name}: add it with {_import_command(self)}")
         return self.entries[name]
 
     def read(self, name: str) -> bytes:
-        """Return a file's bytes, unchanged since they came in. Raises WeightsError otherwise."""
+        """Return a file's content. Raises WeightsError if it does not match the lock."""
         entry = self.entry(name)
         try:
             data = storage.read_bytes(storage.join(self.uri, name), entry.size)
@@ -80,7 +81,7 @@ class WeightStore:
         return data
 
     def verify(self) -> Iterator[tuple[str, str]]:
-        """Yield (name, problem) of every file that the lock names; the problem is empty for a sound one."""
+        """Yield (name, problem) for every file in the lock; the problem is empty if the file is intact."""
         for name, entry in sorted(self.entries.items()):
             try:
                 with storage.open_read(storage.join(self.uri, name)) as file:
@@ -91,7 +92,7 @@ class WeightStore:
                 yield name, "" if digest == entry.sha256 else f"altered: {digest} where {entry.sha256} belongs"
 
     def write(self, files: Iterator[tuple[str, bytes, LockEntry]]) -> None:
-        """Add or replace files one by one, then the lock."""
+        """Add or replace files one by one, then write the lock."""
         entries = dict(self.entries) if self.exists() else {}
         for name, data, entry in files:
             storage.put_bytes(storage.join(self.uri, name), data)
