@@ -1,4 +1,4 @@
-"""From a configuration to an engine."""
+"""Create engines from their settings."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ ENGINES: Registry[EnginePlugin] = Registry(
         "liveportrait": "lp_ray.engine.liveportrait.plugin:PLUGIN",
     },
 )
-"""Engines by name: what the setting `engine` may say."""
+"""Engines by name: the values of the setting `engine`."""
 
 CreateEngine = Callable[[EngineSpec], Engine]
-"""What engine stages make theirs with: `create_engine`, or a benchmark's own."""
+"""How stages create their engine: `create_engine`, or a benchmark's own function."""
 
 
 def identify_engine(spec: EngineSpec) -> EngineIdentity:
-    """Describe the engine that `create_engine` would build. Raises as `EnginePlugin.identify`."""
+    """Describe the engine that `create_engine` would build. Raises as `EnginePlugin.identify` does."""
     plugin = ENGINES.get(spec.name)
     Device.parse(spec.device, "engine.device")
     return plugin.identify(spec)
 
 
 def create_engine(spec: EngineSpec) -> Engine:
-    """Build the engine, weights loaded, ready to run. Raises as `EnginePlugin.create`."""
+    """Build the engine and load its weights. Raises as `EnginePlugin.create` does."""
     plugin = ENGINES.get(spec.name)
     Device.parse(spec.device, "engine.device")
     return plugin.create(spec)

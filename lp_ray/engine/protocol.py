@@ -1,8 +1,8 @@
-"""The one interface between the job and whatever turns motion and a portrait into frames.
+"""The interface of an engine, which turns motion and a portrait into frames.
 
-An engine knows no Ray, no URIs and no files: it gets pictures, landmarks and template frames, and gives
-arrays. Every method is deterministic, and independent of how a clip was cut into chunks, because Ray may
-run any piece again.
+An engine knows nothing of Ray, URIs or files: it gets pictures, landmarks and template frames, and returns arrays.
+Every method is deterministic, and its result does not depend on how a clip was cut into chunks, because Ray may run any
+piece again.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from lp_ray.motion.rates import Indices
 from lp_ray.motion.template import MotionFrames, TemplateReader
 
 FRAME_SIZE = 512
-"""Side of the square crop that engines animate, and that landmarks of a source belong to, pixels."""
+"""Side in pixels of the square crop that engines animate. A source's landmarks refer to it."""
 
 CROP_SIZE = 256
-"""Side of the square driving crop that motion is extracted from, pixels."""
+"""Side in pixels of the square driving crop that motion is extracted from."""
 
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """Which engine, on which device, with which weights. Small, picklable, comparable.
+    """Which engine to use, on which device, with which weights. Small, picklable, comparable.
 
-    `settings` are those that only this engine has, by name, where they are given.
+    `settings` are those that only this engine has, as (name, value), if they are given.
     """
 
     name: str
@@ -45,9 +45,9 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class EngineIdentity:
-    """What the driver must know of an engine without loading it.
+    """Facts about an engine that the driver process needs without loading it.
 
-    `label` is what the results' `engine` column shows: weights that are not the published ones are named there.
+    `label` is the value of the results' column `engine`; it names weights that are not the published ones.
     """
 
     label: str
@@ -55,19 +55,19 @@ class EngineIdentity:
     needs_crops: bool
     source_size: int
     n_points: int | None = None
-    """Landmarks of a face that the engine is made for; None if any known number will do."""
+    """Number of landmarks of a face that the engine needs; None if any known number works."""
     licences: tuple[str, ...] = ()
-    """Terms of its weights, where it has any."""
+    """Licence terms of its weights, if it has any."""
 
 
 @dataclass(frozen=True)
 class SourceCrops:
-    """A portrait, cropped around its face: one row of a picture, n consecutive ones of a video.
+    """A portrait, cropped around its face: one row for a picture, n consecutive rows for a video.
 
-    `images` is n x S x S x 3 RGB with S the engine's `source_size`; `points` n x K x (2|3), the landmarks in
-    pixels of a FRAME_SIZE crop (K = 0 where there are none). `aspect` is the width over the height that a square of
-    the crop has in the picture: 1 but for a picture that was squeezed into it whole. Shapes, such as how open an eye
-    is, are measured on `lp_ray.face.crop.in_proportion(points, aspect)`.
+    `images` is n x S x S x 3 RGB, where S is the engine's `source_size`. `points` is n x K x (2|3), the landmarks in
+    pixels of a FRAME_SIZE crop (K = 0 if there are none). `aspect` is the width over height that a square of the crop
+    has in the picture: 1, except for a picture that was squeezed into the crop as a whole. Shapes, such as how open an
+    eye is, are measured on `lp_ray.face.crop.in_proportion(points, aspect)`.
     """
 
     images: NDArray[np.uint8]
@@ -78,9 +78,9 @@ class SourceCrops:
 
 @dataclass(frozen=True)
 class PairMotion:
-    """The motion of a whole pair: a driving's, and a source video's own.
+    """The motion of a whole pair: the driving's, and a source video's own.
 
-    Output frame i takes driving frame `driving_frames[i]`, and of a source video its frame i; `source` is None for a
+    Output frame i uses driving frame `driving_frames[i]`, and frame i of a source video. `source` is None for a
     picture.
     """
 
@@ -91,7 +91,7 @@ class PairMotion:
 
 @dataclass(frozen=True)
 class Span:
-    """Frames [start, stop) of a pair's output, to be yielded `chunk` at a time."""
+    """Frames [start, stop) of a pair's output, made `chunk` at a time."""
 
     start: int
     stop: int
@@ -105,10 +105,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Frames:
-    """A chunk of animated frames, and what the engine says of each.
+    """A chunk of animated frames, and the engine's facts of each frame.
 
-    `images` n x FRAME_SIZE x FRAME_SIZE x 3 RGB; `facts` arrays of n rows each: the motion as it was asked for.
-    Sidecars (`lp_ray.output.sidecars`) are written from them; every frame of a pair has the same ones.
+    `images` is n x FRAME_SIZE x FRAME_SIZE x 3 RGB. `facts` are arrays of n rows each: the motion that was asked for.
+    Sidecars (`lp_ray.output.sidecars`) are written from them; all frames of a pair have the same facts.
     """
 
     images: NDArray[np.uint8]
@@ -116,63 +116,62 @@ class Frames:
 
 
 class Engine(Protocol):
-    """Turns frames into motion, and motion plus a source into frames. One per actor."""
+    """Turns frames into motion, and a source with motion into frames. Each actor has one."""
 
     name: str
     digest: str
-    """Covers weights, sizes and the output version of the code: part of every key."""
+    """Depends on weights, sizes and the output version of the code; it enters every key."""
     needs_crops: bool
-    """Whether `extract` reads pictures, or landmarks alone."""
+    """Whether `extract` reads pictures, or only landmarks."""
     source_size: int
-    """Side of the source crops that `prepare` reads, pixels."""
+    """Side in pixels of the source crops that `prepare` reads."""
 
     def extract(self, crops: NDArray[np.uint8] | None, points: NDArray[np.float64]) -> MotionFrames:
         """Return the motion of n consecutive frames of a driving, or of a source video.
 
-        `crops` is n x CROP_SIZE x CROP_SIZE x 3 RGB (None unless `needs_crops`), `points` n x K x (2|3) in
-        pixels of the full driving frame, or of the source's crop; where that was squeezed, in the picture's
-        proportions. Every array of the answer has n rows, float32.
-        Of a source video only engines that read pictures are asked.
+        `crops` is n x CROP_SIZE x CROP_SIZE x 3 RGB (None unless `needs_crops`). `points` is n x K x (2|3) in pixels of
+        the full driving frame, or of the source's crop (in the picture's proportions if the crop was squeezed). Every
+        array of the result has n rows, float32. For source videos, only engines that read pictures are called.
         """
         ...
 
     def prepare(self, source: SourceCrops) -> Any:
-        """Return all that depends on these source frames alone. Of a picture it is kept in the actor's cache."""
+        """Return all that depends on these source frames alone. For a picture, the actor keeps it in its cache."""
         ...
 
     def direct(self, motion: PairMotion, options: PairOptions) -> Any:
-        """Return all of a pair's motion that needs the whole clip; kept while the pair is animated.
+        """Return the parts of a pair's motion that need the whole clip; kept while the pair is animated.
 
-        Raises UnsupportedError for an option that this motion cannot serve, TemplateError for motion that is not
-        this engine's.
+        Raises UnsupportedError for an option that this motion does not support, TemplateError for the motion of another
+        engine.
         """
         ...
 
     def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
         """Yield the frames of each chunk of `span`.
 
-        `source` is what `prepare` gave, of a video for exactly the frames of `span`; `direction` what `direct` gave.
-        Raises EngineOutputError for a black or non-finite picture.
+        `source` is the result of `prepare`, for a video for exactly the frames of `span`. `direction` is the result of
+        `direct`. Raises EngineOutputError for a picture that is black or not finite.
         """
         ...
 
 
 class EnginePlugin(Protocol):
-    """An engine as the registry holds it."""
+    """An engine in the registry."""
 
     settings: Declared
-    """Its settings: those of `EngineSpec` that it heeds, and its own."""
+    """Its settings: those of `EngineSpec` that it uses, and its own."""
 
     def identify(self, spec: EngineSpec) -> EngineIdentity:
-        """Describe the engine that `create` would build, reading a weight store's lock at most.
+        """Describe the engine that `create` would build. Reads at most the lock of a weight store.
 
-        Raises RefusedError (or WeightsError) for a wrong setting, or weights that are not there.
+        Raises RefusedError (or WeightsError) for a wrong setting or missing weights.
         """
         ...
 
     def create(self, spec: EngineSpec) -> Engine:
-        """Build the engine, weights loaded, ready to run.
+        """Build the engine and load its weights.
 
-        Raises RefusedError (or WeightsError) when its device or its weights are not to be had.
+        Raises RefusedError (or WeightsError) if its device or its weights are not available.
         """
         ...

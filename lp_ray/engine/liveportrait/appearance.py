@@ -1,4 +1,4 @@
-"""F, the appearance extractor: what a face looks like, as a feature volume (LivePortrait, section 3.1)."""
+"""F, the appearance extractor: encodes what a face looks like as a feature volume (LivePortrait, section 3.1)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ResidualBlock3d(nn.Module):
         return x + delta
 
     def fold(self) -> None:
-        """Put the second norm into the first convolution; before the first norm there is none."""
+        """Fold the second norm into the first convolution. The first norm has no convolution before it, so it stays."""
         self.conv1, self.norm2 = fold_norm(self.conv1, self.norm2), nn.Identity()
 
 

@@ -11,7 +11,7 @@ N_MOTIONS = N_KEYPOINTS + 1
 """Candidate motions of the dense-motion network: the identity, then one per keypoint."""
 
 N_ANGLE_BINS = 66
-"""Bins over which each head angle is a soft classification."""
+"""Number of bins of the soft classification of each head angle."""
 
 VOLUME_SIDE = 64
 """Height and width of the feature volume: the crop's 256 over 4."""
@@ -19,7 +19,7 @@ VOLUME_SIDE = 64
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Widths and depths; the graph is the same at every size.
+    """Widths and depths of the networks. The graph is the same at every size.
 
     Pictures are always 3 x 256 x 256 in and 3 x 512 x 512 out, with 21 keypoints between.
     """
@@ -41,7 +41,7 @@ class NetworkSize:
     hourglass_last_width: int
     """Channels out of its last up block, before the last skip joins."""
     head_kernel: int
-    """Side of the kernels that give W's mask and occlusion."""
+    """Side of the kernels that compute W's mask and occlusion."""
     feature_channels: int
     """Channels of W's output, which G renders."""
     generator_width: int
@@ -54,12 +54,12 @@ class NetworkSize:
 
     @property
     def folded_volume_channels(self) -> int:
-        """Channels of the volume seen as a picture, depth folded into them."""
+        """Channels of the volume as a picture, with depth folded into the channels."""
         return self.volume_channels * self.volume_depth
 
     @property
     def hourglass_channels(self) -> int:
-        """Channels into the hourglass: of each motion a heat map and the volume sampled along it."""
+        """Input channels of the hourglass: for each motion, a heat map and the volume sampled along the motion."""
         return N_MOTIONS * (1 + self.compressed_channels)
 
 
@@ -103,13 +103,13 @@ TINY = NetworkSize(
     spade_width=4,
     cpu_batch=8,  # torch takes its slow path for small 3-D convolutions of one item
 )
-"""For tests of the job: some 60 ms a frame on one CPU core. Exists with seeded weights only."""
+"""For tests of the job: about 60 ms per frame on one CPU core. Exists with seeded weights only."""
 
 SIZES = {size.name: size for size in (FULL, TINY)}
 
 
 def network_size(name: str) -> NetworkSize:
-    """Return the size of that name. Raises RefusedError for another name."""
+    """Return the size of that name. Raises RefusedError for an unknown name."""
     if name not in SIZES:
         raise RefusedError(f"engine.size={name!r} must be one of {', '.join(SIZES)}")
     return SIZES[name]

@@ -1,4 +1,4 @@
-"""LivePortrait behind the engine protocol (arXiv 2407.03168)."""
+"""The LivePortrait engine (arXiv 2407.03168)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfe
 NAME = "liveportrait"
 
 OUTPUT_VERSION = 4
-"""Raised whenever the same template, source and weights would give other frames."""
+"""Raise this whenever the same template, source and weights would give other frames."""
 
 RATIO_POINTS = (203, 478)
-"""Landmark sets that tell how open eyes and lips are; the animals' 9 points do not."""
+"""Landmark sets from which eye and lip ratios can be measured. The animals' 9 points are not among them."""
 
 
 @dataclass(frozen=True)
 class PreparedSource:
-    """Features of a picture (1 row) or of a video's frames (n rows) on the device; a picture's own motion."""
+    """Features of a picture (1 row) or of a video's frames (n rows) on the device; for a picture, also its motion."""
 
     features: SourceFeatures
     motion: SourceMotion | None
@@ -44,7 +44,7 @@ class PreparedSource:
 
 @dataclass(frozen=True)
 class Direction:
-    """The motion of a pair: how it is transferred, from where, and, of a source video, its smoothed whole."""
+    """The motion of a pair: how it is transferred, its reference frame, and for a source video its smoothed tracks."""
 
     motion: PairMotion
     options: TransferOptions
@@ -61,7 +61,8 @@ class Direction:
 
 
 def engine_digest(identity: WeightIdentity, precision: str) -> str:
-    """Return what stands for this engine in every key: label of the weights, then a hash of all that counts."""
+    """Return the digest of this engine for every key: the label of the weights, then a hash of all that changes
+    results."""
     facts = [NAME, OUTPUT_VERSION, identity.digest, identity.size, identity.variant, precision]
     return f"{identity.label}:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
 
@@ -74,7 +75,7 @@ class LivePortraitEngine:
     source_size = CROP_SIZE
 
     def __init__(self, weights: WeightSet, device: str = "cpu", precision: str = "float32") -> None:
-        """Raises RefusedError for a device that is not there or a precision it does not have."""
+        """Raises RefusedError for a missing device or a precision that it does not support."""
         place = choose_device(device)
         dtype = choose_precision(precision, place)
         self.weights_label = weights.identity.label
@@ -83,9 +84,9 @@ class LivePortraitEngine:
         self._predictor = Predictor(load_networks(weights.size, weights.states), place, dtype)
 
     def extract(self, crops: NDArray[np.uint8] | None, points: NDArray[np.float64]) -> MotionFrames:
-        """Return the motion of n driving crops: arrays of `lp_ray.motion.records.TAILS`, a row per frame.
+        """Return the motion of n driving crops: the arrays of `lp_ray.motion.records.TAILS`, one row per frame.
 
-        Ratios are left out for landmarks that do not tell them. Raises UnsupportedError for other crops.
+        Without suitable landmarks, ratios are left out. Raises UnsupportedError for crops of another shape.
         """
         if crops is None or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
             got = "none" if crops is None else str(crops.shape)
@@ -93,7 +94,7 @@ class LivePortraitEngine:
         return {**self._predictor.motion(crops), **_ratios(points)}
 
     def prepare(self, source: SourceCrops) -> PreparedSource:
-        """Run F, and M on a picture. Raises UnsupportedError unless crops are 256 x 256 x 3."""
+        """Run F, and M on a picture. Raises UnsupportedError unless the crops are 256 x 256 x 3."""
         if source.images.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
             raise UnsupportedError(f"source crops are {CROP_SIZE} x {CROP_SIZE} x 3, not {source.images.shape[1:]}")
         features = self._predictor.features(source.images)
@@ -103,10 +104,10 @@ class LivePortraitEngine:
         return PreparedSource(features, SourceMotion.from_frames(motion, is_video=False))
 
     def direct(self, motion: PairMotion, options: PairOptions) -> Direction:
-        """Choose the reference frame; smooth a source video's tracks over the whole pair.
+        """Choose the reference frame. For a source video, smooth the tracks over the whole pair.
 
         Raises TemplateError for a template without this engine's motion, UnsupportedError for options that this
-        template cannot serve.
+        template does not support.
         """
         driving = motion.driving
         at = find_reference(driving, options.driving_reference)
@@ -123,10 +124,10 @@ class LivePortraitEngine:
         return Direction(motion, how, reference, source, carry(source, whole, reference, how))
 
     def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[Frames]:
-        """Yield the frames of each chunk of `span`; their facts are the driving keypoints asked for, n x 21 x 3.
+        """Yield the frames of each chunk of `span`. Their facts are the requested driving keypoints, n x 21 x 3.
 
-        Raises EngineOutputError for a black or non-finite picture, UnsupportedError for what these inputs cannot
-        serve.
+        Raises EngineOutputError for a picture that is black or not finite, UnsupportedError for options that these
+        inputs do not support.
         """
         for start, stop in span.chunks():
             own, tracks, features = source.motion, None, source.features
@@ -141,7 +142,7 @@ class LivePortraitEngine:
 
 
 def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:
-    """Return those of a pair's options that motion transfer reads."""
+    """Return the options of a pair that motion transfer uses."""
     names = {field.name for field in fields(TransferOptions)}
     shared = {name: value for name, value in asdict(options).items() if name in names}
     return TransferOptions(**shared, variant=variant)

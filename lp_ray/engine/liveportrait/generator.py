@@ -16,7 +16,7 @@ from torch.nn.utils import remove_spectral_norm, spectral_norm
 from lp_ray.engine.liveportrait.config import NetworkSize
 
 SLOPE = 0.2
-"""Of the leaky ReLUs."""
+"""Slope of the leaky ReLUs."""
 
 PIXEL_SHUFFLE = 2
 
@@ -42,7 +42,7 @@ class Spade(nn.Module):
         return gamma, beta
 
     def fold(self) -> None:
-        """Compute gamma and beta in one convolution: they share their input."""
+        """Compute gamma and beta with one convolution, because they have the same input."""
         parts = (self.mlp_gamma, self.mlp_beta)
         joint = nn.Conv2d(parts[0].in_channels, 2 * parts[0].out_channels, 3, padding=1)
         joint.weight.copy_(torch.cat([part.weight for part in parts]))

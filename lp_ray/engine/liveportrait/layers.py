@@ -1,7 +1,7 @@
-"""What the networks share: a normalised convolution block, and folding of what is constant at inference.
+"""Layers that the networks share: a normalised convolution block, and folding of what is constant at inference.
 
-A module that can be simplified once its weights are loaded has a method `fold`. Folding changes state-dict
-keys, never results beyond rounding.
+A module that can be simplified after its weights are loaded has a method `fold`. Folding changes state-dict keys, but
+results only by rounding.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ConvBlock(nn.Module):
         return cast(Tensor, self.activation(self.norm(self.conv(x))))
 
     def fold(self) -> None:
-        """Put the batch norm into the convolution."""
+        """Fold the batch norm into the convolution."""
         self.conv, self.norm = fold_norm(self.conv, self.norm), nn.Identity()
 
 
@@ -45,7 +45,7 @@ class DownBlock(ConvBlock):
 
 
 class UpBlock(ConvBlock):
-    """Nearest-neighbour enlargement of H and W by 2, then the convolution block, on volumes."""
+    """Nearest-neighbour enlargement of H and W by 2, then the convolution block, for volumes."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(functional.interpolate(x, scale_factor=(1, 2, 2)))

@@ -22,7 +22,7 @@ FIRST_BIN_DEGREES = -97.5
 
 
 class MotionHeads(NamedTuple):
-    """What M says about B pictures: kp, exp B x 63; scale B x 1; t B x 3; angles as logits, B x 66 each."""
+    """M's output for B pictures: kp, exp B x 63; scale B x 1; t B x 3; angles as logits, B x 66 each."""
 
     kp: Tensor
     scale: Tensor
@@ -105,7 +105,7 @@ class ConvNextV2(nn.Module):
         self.fc_exp = nn.Linear(widths[-1], 3 * N_KEYPOINTS)
 
     def float32_parts(self) -> Iterator[nn.Module]:
-        """Yield what stays float32 at every precision: the heads give keypoints and angles."""
+        """Yield the modules that stay float32 at every precision: the heads, which give keypoints and angles."""
         yield self.norm
         for name in MotionHeads._fields:
             yield self.get_submodule(f"fc_{name}")

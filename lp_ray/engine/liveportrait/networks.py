@@ -1,6 +1,6 @@
-"""The seven networks of one engine: made, filled, folded, placed.
+"""Build the seven networks of one engine: create, fill, fold and place them.
 
-Models are named as in the paper and the goldens: F, M, W, G, and the three of the S file.
+Models have the names of the paper and the goldens: F, M, W, G, and the three of the S file.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Networks:
     eye: KeypointMlp
 
     def by_model(self) -> dict[Model, nn.Module]:
-        """Return the networks under their models' names."""
+        """Return the networks by the names of their models."""
         return {
             "F": self.appearance,
             "M": self.motion,
@@ -67,9 +67,9 @@ def expected_shapes(size: NetworkSize) -> dict[Model, Shapes]:
 
 
 def load_networks(size: NetworkSize, weights: Weights, fold: bool = True) -> Networks:
-    """Build networks from checked weights (see `lp_ray.weights.check`), on the CPU in float32.
+    """Build networks from checked weights (see `weights.checkpoint.check_states`), on the CPU in float32.
 
-    `fold` puts batch and spectral norms into the convolutions.
+    `fold` folds batch and spectral norms into the convolutions.
     """
     networks = bare_networks(size)
     for model, network in networks.by_model().items():
@@ -82,7 +82,7 @@ def load_networks(size: NetworkSize, weights: Weights, fold: bool = True) -> Net
 
 
 def bare_networks(size: NetworkSize) -> Networks:
-    """Networks without storage: their parameters are assigned, never initialised."""
+    """Return networks without storage. Their parameters are assigned later, never initialised."""
     with torch.device("meta"):
         return Networks(
             size=size,

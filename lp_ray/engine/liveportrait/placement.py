@@ -1,4 +1,4 @@
-"""Where networks run and in which precision. Nothing falls back in silence."""
+"""Choose the device and precision for the networks. Nothing falls back silently."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LOG = logging.getLogger(__name__)
 DEVICE_KINDS = ("cpu", "cuda")
 
 CUDA_BATCH = 8
-"""Frames per pass of the networks on a GPU."""
+"""Number of frames per pass of the networks on a GPU."""
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of that name: cpu, cuda or cuda:N. Raises RefusedError when it is not there."""
+    """Return the device of that name: cpu, cuda or cuda:N. Raises RefusedError if it does not exist."""
     kind, _, index = name.partition(":")
     if kind not in DEVICE_KINDS or (index and not index.isdecimal()) or (kind == "cpu" and index):
         raise RefusedError(f"engine.device={name!r} must be cpu, cuda or cuda:N")
@@ -42,7 +42,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the type the networks compute in. Raises RefusedError for one that is unknown or of no use there."""
+    """Return the type that the networks compute in. Raises RefusedError if it is unknown or useless on that device."""
     if name not in PRECISIONS:
         raise RefusedError(f"engine.precision={name!r} must be one of {', '.join(PRECISIONS)}")
     if name == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
@@ -55,9 +55,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def choose_execution(device: torch.device, dtype: torch.dtype) -> Execution:
-    """Return how networks run there: on a GPU compiled in half precision, else as a graph of exact operations.
+    """Return how to run networks on a device: on a GPU compiled in half precision, else as a graph of exact operations.
 
-    Compiling takes about a minute per actor and makes frames twice as fast; it needs Triton and a C compiler.
+    Compiling takes about a minute per actor and makes frames twice as fast. It needs Triton and a C compiler.
     """
     if device.type == "cpu":
         return "eager"
@@ -75,9 +75,9 @@ def _c_compiler() -> str | None:
 
 
 def place(networks: Networks, device: torch.device, dtype: torch.dtype) -> None:
-    """Move the four picture networks, in place; 2-D convolutions run channels last.
+    """Move the four picture networks, in place, to their device and precision. 2-D convolutions run channels last.
 
-    M's heads stay float32; so do keypoints, softmaxes and grids, which the networks see to themselves.
+    M's heads stay float32. So do keypoints, softmaxes and grids; the networks take care of that themselves.
     """
     for network in (networks.appearance, networks.motion, networks.warping, networks.generator):
         network.to(device=device, dtype=dtype)
@@ -88,7 +88,7 @@ def place(networks: Networks, device: torch.device, dtype: torch.dtype) -> None:
 
 @contextmanager
 def exact_inference() -> Iterator[None]:
-    """No gradients; the same result every time; float32 is float32, not TF32."""
+    """Switch off gradients, make results deterministic, and make float32 exact (no TF32)."""
     with (
         torch.inference_mode(),
         torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),

@@ -1,4 +1,4 @@
-"""LivePortrait's networks as a job's engine."""
+"""The plugin of the LivePortrait engine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from lp_ray.base.declared import Declared, Setting
 from lp_ray.engine.protocol import Engine, EngineIdentity, EngineSpec
 
 PUBLISHED = ("official", "unpinned")
-"""Labels of weights that came from the publisher; results made with any others say so."""
+"""Labels of weights from the publisher. Results made with other weights state so."""
 
 
 class LivePortraitPlugin:
     """Implements `lp_ray.engine.protocol.EnginePlugin`.
 
-    torch takes seconds and hundreds of megabytes to import: who does not animate with it goes without.
+    Importing torch takes seconds and hundreds of megabytes, so only processes that animate import it.
     """
 
     settings: ClassVar[Declared] = {

@@ -1,4 +1,4 @@
-"""The networks as functions from arrays to arrays: batches, devices and picture formats end here."""
+"""The networks as functions from arrays to arrays. Batches, devices and picture formats are handled here."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 MOTION_FIELDS = ("scale", "t", "kp", "exp", "pitch", "yaw", "roll")
 
 BLACK = 4 / 255
-"""A picture without a brighter value is black: what overflow looks like, and no portrait does."""
+"""A picture whose values are all at most this is black. This is a sign of overflow; no portrait is black."""
 
 
 @dataclass(frozen=True)
 class SourceFeatures:
-    """What warping needs of a source, on the device: volume n x C x D x 64 x 64 and the same compressed.
+    """What the warp needs of a source, on the device: volume n x C x D x 64 x 64, and its compressed form.
 
-    One row for a picture, shared by all its frames; a row per frame for a source video.
+    One row for a picture, shared by all frames; one row per frame for a source video.
     """
 
     volume: Tensor
@@ -52,8 +52,8 @@ class SourceFeatures:
 class Predictor:
     """Runs placed networks on any number of frames.
 
-    Every pass is of the same batch size, the last one padded: shapes stay static and a frame's result does
-    not depend on how many came with it.
+    Every pass has the same batch size; the last one is padded. So shapes stay static, and a frame's result does not
+    depend on how many frames are in its pass.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Predictor:
         batch: int | None = None,
         execution: Execution | None = None,
     ) -> None:
-        """Takes the networks over. `batch` (frames a pass) and `execution` are the device's own unless given."""
+        """Takes ownership of the networks. `batch` (frames per pass) and `execution` default to the device's own."""
         place(networks, device, dtype)
         self._device, self._dtype = device, dtype
         on_cpu = device.type == "cpu"
@@ -91,7 +91,7 @@ class Predictor:
             return {name: tensor.cpu().numpy() for name, tensor in zip(MOTION_FIELDS, tensors, strict=True)}
 
     def motion_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
-        """Run M on uint8 crops on the device: tensors as MOTION_FIELDS names them."""
+        """Run M on uint8 crops on the device. Returns tensors with the names of MOTION_FIELDS."""
         heads = self._detector(self._pictures(crops))
         points = (heads.kp.view(-1, N_KEYPOINTS, 3), heads.exp.view(-1, N_KEYPOINTS, 3))
         return heads.scale, heads.t, *points, *(degrees(angle) for angle in (heads.pitch, heads.yaw, heads.roll))
@@ -106,7 +106,7 @@ class Predictor:
             return SourceFeatures(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
 
     def feature_tensors(self, crops: Tensor) -> tuple[Tensor, ...]:
-        """Run F on uint8 crops on the device: volume, and the same compressed."""
+        """Run F on uint8 crops on the device. Returns the volume and its compressed form."""
         volume = self._appearance(self._pictures(crops))
         return volume, self._compress(volume)
 
@@ -130,7 +130,7 @@ class Predictor:
         return frames
 
     def _parts(self, source: SourceFeatures, x_s: F32, x_d: F32) -> Iterator[Pass]:
-        """Cut frames into passes, each with the rows of the source that it needs."""
+        """Cut frames into passes, each with the source rows that it needs."""
         for start, batch in zip(range(0, len(x_d), self._batch), self._batches(x_d), strict=True):
             if len(source) == 1:
                 yield Pass(source.volume, source.compressed, self._on_device(batch), self._on_device(x_s))
@@ -157,8 +157,8 @@ class Predictor:
 class KeypointHeads:
     """The S networks on arrays, as `lp_ray.motion.retarget.Heads`.
 
-    They run on the CPU in float64: they cost nothing, and rounding then does not depend on how many frames
-    come together.
+    They run on the CPU in float64: this costs almost nothing, and rounding then does not depend on how many frames are
+    computed together.
     """
 
     def __init__(self, networks: Networks) -> None:
@@ -167,23 +167,23 @@ class KeypointHeads:
         )
 
     def stitch(self, x_s: F32, x_d: F32) -> F32:
-        """Return x_d (n x 21 x 3) moved so that shoulders stay where x_s (n x 21 x 3) has them."""
+        """Return x_d (n x 21 x 3) moved so that the shoulders stay where they are in x_s (n x 21 x 3)."""
         with torch.inference_mode():
             return _float32(stitch(self._stitching, _float64(x_s), _float64(x_d)))
 
     def eye_delta(self, x_s: F32, ratios: F32) -> F32:
-        """Return n x 21 x 3 for source left, source right and wanted eye ratio (n x 3)."""
+        """Return the delta, n x 21 x 3, for source left, source right and wanted eye ratio (n x 3)."""
         with torch.inference_mode():
             return _float32(retarget(self._eye, _float64(x_s), _float64(ratios)))
 
     def lip_delta(self, x_s: F32, ratios: F32) -> F32:
-        """Return n x 21 x 3 for source and wanted lip ratio (n x 2)."""
+        """Return the delta, n x 21 x 3, for source and wanted lip ratio (n x 2)."""
         with torch.inference_mode():
             return _float32(retarget(self._lip, _float64(x_s), _float64(ratios)))
 
 
 def check_pictures(extremes: Tensor) -> None:
-    """Raise EngineOutputError unless pictures, given the lowest and highest value of each, are finite and not black."""
+    """Raise EngineOutputError if any picture is black or not finite, judged by each one's lowest and highest value."""
     low, high = extremes.unbind(1)
     if not bool(torch.isfinite(low + high).all()):
         raise EngineOutputError(

@@ -35,9 +35,9 @@ class KeypointMlp(nn.Module):
 
 
 def stitch(stitching: nn.Module, x_s: Tensor, x_d: Tensor) -> Tensor:
-    """Return driving keypoints moved so that the shoulders stay where the source has them.
+    """Return driving keypoints moved so that the shoulders stay where they are in the source.
 
-    `x_s` and `x_d` are B x 21 x 3, as is the answer.
+    `x_s`, `x_d` and the result are B x 21 x 3.
     """
     moved: Tensor = stitching(torch.cat([x_s.flatten(1), x_d.flatten(1)], 1))  # B x 65
     delta, shift = torch.split(moved, [3 * N_KEYPOINTS, 2], 1)

@@ -1,10 +1,10 @@
 """W, the warping network: moves the source's volume as its keypoints move (LivePortrait, section 3.1).
 
-Its dense motion follows the first-order motion model (Siarohin et al. 2019, arXiv 2003.00196) in three
-dimensions (face vid2vid, Wang et al. 2021, arXiv 2011.15126): every keypoint proposes to shift the whole
-volume by its own motion, and a network decides voxel by voxel how much each proposal counts.
+Its dense motion is the first-order motion model (Siarohin et al. 2019, arXiv 2003.00196) in three dimensions (face
+vid2vid, Wang et al. 2021, arXiv 2011.15126). Every keypoint proposes to shift the whole volume by its own motion, and a
+network decides for each voxel how much each proposal counts.
 
-Keypoints and grids run from -1 to 1 along x, y, z = width, height, depth, and are float32 at every precision.
+Keypoints and grids range from -1 to 1 along x, y, z = width, height, depth, and are float32 at every precision.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lp_ray.engine.liveportrait.hourglass import Hourglass
 from lp_ray.engine.liveportrait.layers import ConvBlock, fold_norm
 
 KEYPOINT_VARIANCE = 0.01
-"""Of the gaussian that marks a keypoint in its heat map."""
+"""Variance of the gaussian that marks a keypoint in its heat map."""
 
 
 class Motion(NamedTuple):
@@ -78,11 +78,11 @@ class DenseMotion(nn.Module):
         self.occlusion = nn.Conv2d(channels * size.volume_depth, 1, kernel, padding=kernel // 2)
 
     def fold(self) -> None:
-        """Put the batch norm into the compressing convolution."""
+        """Fold the batch norm into the compressing convolution."""
         self.compress, self.norm = fold_norm(self.compress, self.norm), nn.Identity()
 
     def compressed(self, volume: Tensor) -> Tensor:
-        """Return the volume with few channels, B x 4 x D x 64 x 64: depends on the source alone."""
+        """Return the volume with few channels, B x 4 x D x 64 x 64. It depends only on the source."""
         return functional.relu(self.norm(self.compress(volume)))
 
     def forward(self, compressed: Tensor, x_d: Tensor, x_s: Tensor) -> Motion:
@@ -117,7 +117,7 @@ class WarpingNetwork(nn.Module):
         self.fourth = nn.Conv2d(channels, channels, 1)
 
     def forward(self, volume: Tensor, x_d: Tensor, x_s: Tensor, compressed: Tensor | None = None) -> Warped:
-        """`compressed` is `compress(volume)`, given when the same source is warped again and again."""
+        """`compressed` is the result of `compress(volume)`; pass it if the same source is warped repeatedly."""
         compressed = self.compress(volume) if compressed is None else compressed
         motion: Motion = self.dense_motion_network(compressed, x_d, x_s)
         moved = sample(volume, motion.deformation).flatten(1, 2)  # B x (C * D) x 64 x 64
@@ -125,9 +125,9 @@ class WarpingNetwork(nn.Module):
         return Warped(feature * motion.occlusion.to(feature.dtype), motion)
 
     def compress_only(self) -> nn.Module:
-        """Return, of folded weights, a module that does what `compress` does, without the rest of the network."""
+        """Return a module that only does what `compress` does, from folded weights, without the rest of the network."""
         return nn.Sequential(self.dense_motion_network.compress, nn.ReLU())
 
     def compress(self, volume: Tensor) -> Tensor:
-        """Return what dense motion needs of the volume, B x 4 x D x 64 x 64, once per source."""
+        """Return what dense motion needs of the volume, B x 4 x D x 64 x 64; compute it once per source."""
         return self.dense_motion_network.compressed(volume)

@@ -1,4 +1,4 @@
-"""The embedded preview engine: landmark-driven warp of the portrait, no weights, no download."""
+"""The built-in preview engine: warps the portrait by landmarks, without weights or downloads."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
 
 OUTPUT_VERSION = 2
-"""Raised whenever the same template and source would give other frames."""
+"""Raise this whenever the same template and source would give other frames."""
 
 MOTION_SHAPES = {"scale": (), "rotation": (3, 3), "translation": (3,), "canonical": (N_POINTS, 3)}
-"""Arrays that `animate` reads from a template, and the shape of one frame of each."""
+"""Template arrays that `animate` reads, with the shape of one frame of each."""
 
 SMOOTHING_SIGMA = 0.6
 SMOOTHING_REACH = 2
-"""Temporal Gaussian over 2 * reach + 1 frames, frames; it removes the jitter of the landmarks."""
+"""In frames: a temporal Gaussian over 2 * reach + 1 frames removes the jitter of the landmarks."""
 
 
 @dataclass(frozen=True)
 class Direction:
-    """The motion of a pair, the frame it is measured from, and its strength."""
+    """The motion of a pair, the frame from which it is measured, and its strength."""
 
     motion: PairMotion
     rest: DriverFrame
@@ -85,10 +85,10 @@ class PreviewEngine:
         ]
 
     def direct(self, motion: PairMotion, options: PairOptions) -> Direction:
-        """Find the frame that motion is measured from.
+        """Find the frame from which the motion is measured.
 
-        Raises TemplateError for a template without this engine's motion, UnsupportedError for a reference frame
-        that the driving does not have.
+        Raises TemplateError for a template without this engine's motion, UnsupportedError for a reference frame that
+        the driving does not have.
         """
         driving = motion.driving
         _check_arrays(driving)
@@ -98,7 +98,7 @@ class PreviewEngine:
         return Direction(motion, rest, options.driving_multiplier)
 
     def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[Frames]:
-        """Yield the frames of each chunk of `span`; their facts are what the driving adds (`FrameMotion`).
+        """Yield the frames of each chunk of `span`. Their facts are what the driving adds (`FrameMotion`).
 
         Raises EngineOutputError for motion that is not finite.
         """
@@ -112,7 +112,8 @@ class PreviewEngine:
 
 
 def _facts(motions: Sequence[FrameMotion]) -> dict[str, NDArray[np.float32]]:
-    """Size factor n, rotation n x 3 x 3 and shift n x 3 (px of the crop, y up) that the driving adds to the source."""
+    """Return what the driving adds to the source: size factor n, rotation n x 3 x 3, shift n x 3 (px of the crop, y
+    up)."""
     return {
         "scale": np.array([motion.scale for motion in motions], np.float32),
         "rotation": np.stack([motion.rotation for motion in motions]).astype(np.float32),
@@ -121,7 +122,7 @@ def _facts(motions: Sequence[FrameMotion]) -> dict[str, NDArray[np.float32]]:
 
 
 def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion]) -> NDArray[np.uint8]:
-    """Return frame i of source i under motion i, n x 512 x 512 x 3: each drawn into its place, none held twice."""
+    """Return frame i of source i under motion i, n x 512 x 512 x 3. Each is drawn in place, none is held twice."""
     frames = empty_pages(len(motions), FRAME_SIZE, FRAME_SIZE, 3)
     for frame, source, motion in zip(frames, sources, motions, strict=True):
         frame[:] = render(source, motion)
@@ -152,10 +153,9 @@ def _digest(model: CanonicalMesh) -> str:
 
 
 def _smoothed(template: TemplateReader, indices: Indices) -> list[DriverFrame]:
-    """Return the driving frames of `indices` after temporal smoothing; the clip's ends are held beyond it.
+    """Return the driving frames of `indices` after temporal smoothing. The clip's end frames extend it at its ends.
 
-    Each frame is made from the same neighbours in the same order whatever the range, so that a clip may be
-    cut anywhere.
+    Each frame is computed from the same neighbours in the same order for any range, so a clip may be cut anywhere.
     """
     first = max(int(indices.min()) - SMOOTHING_REACH, 0)
     raw = template.read(first, int(indices.max()) + 1 + SMOOTHING_REACH, MOTION_SHAPES)

@@ -1,4 +1,4 @@
-"""Where the mouth is and how far it is open."""
+"""Measure where the mouth is and how far it is open."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHIN_TIP = (152, 148, 377)
 class Lips:
     """The mouth opening in its own axes.
 
-    `centre` (2, px), unit vectors `across` and `down`, `half` width (px), and the rims as curves (k x 2):
-    position across in half widths, ascending, and px below `centre`.
+    `centre` (2, px), unit vectors `across` and `down`, `half` width (px), and the two rims as curves (k x 2): position
+    across in half widths, ascending, and px below `centre`.
     """
 
     centre: Array
@@ -30,8 +30,11 @@ class Lips:
 
 @dataclass(frozen=True)
 class Opening:
-    """How a mouth is open: `gap` between the lips over mouth width, how far the `jaw` has dropped from the
-    source's over the distance between the outer eye corners, and size of the head over the source's."""
+    """How a mouth is open.
+
+    `gap`: between the lips, divided by the mouth's width. `jaw`: how far it has dropped from the source's, divided by
+    the distance between the outer eye corners. Last, the size of the head divided by the source's.
+    """
 
     gap: float
     jaw: float
@@ -39,7 +42,7 @@ class Opening:
 
 
 def lip_gap(points: Array) -> float:
-    """Distance between the lips over the mouth's width, from points in any one space (k x 3)."""
+    """Return the distance between the lips divided by the mouth's width, from points in any one space (k x 3)."""
     left, right = MOUTH_CORNERS
     upper, lower = UPPER_LIP[4], LOWER_LIP[4]
     width = np.linalg.norm(points[left] - points[right])
@@ -47,14 +50,14 @@ def lip_gap(points: Array) -> float:
 
 
 def measure_opening(canonical: Array, expression: Array, zoom: float) -> Opening:
-    """Opening of a source's face (478 x 3, canonical) under an expression (478 x 3)."""
+    """Return the opening of a source's face (478 x 3, canonical) under an expression (478 x 3)."""
     eyes = float(np.linalg.norm(canonical[EYES[0].corners[0]] - canonical[EYES[1].corners[0]]))
     drop = -float(expression[list(CHIN_TIP), 1].mean())
     return Opening(lip_gap(canonical + expression), max(drop, 0.0) / max(eyes, 1e-3), zoom)
 
 
 def locate_lips(positions: Array) -> Lips:
-    """Lay the mouth's own axes through its corners; `positions` is 468 x 2 or longer, px."""
+    """Find the mouth's own axes by its corners; `positions` is 468 x 2 or longer, px."""
     left, right = positions[list(INNER_MOUTH_CORNERS)]
     half = max(float(np.linalg.norm(right - left)) / 2, 1e-3)
     across = (right - left) / (2 * half)

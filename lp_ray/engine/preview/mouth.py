@@ -1,9 +1,9 @@
-"""The inside of the mouth, which a portrait with closed lips does not show.
+"""Paint the inside of the mouth, which a portrait with closed lips does not show.
 
-Between the lips goes the source's own picture of its mouth, if it has one, hung from the upper lip (upper
-teeth are fixed to the skull and the lower lip uncovers them). Where that ends comes a dark cavity with a
-tongue, lower teeth that go with the jaw and, if the source shows none, upper teeth, all in colours taken from
-the portrait's own light.
+If the source shows the inside of its mouth, that picture goes between the lips, fixed to the upper lip (the upper teeth
+are fixed to the skull, and the lower lip uncovers them). Where it ends, a dark cavity follows with a tongue, lower
+teeth that move with the jaw and, if the source shows none, upper teeth. All colours are taken from the portrait's own
+light.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ TOOTH_GAPS = np.array([-0.80, -0.56, -0.29, 0.0, 0.29, 0.56, 0.80])
 LOWER_TOOTH_GAPS = np.array([-0.78, -0.58, -0.39, -0.20, 0.0, 0.20, 0.39, 0.58, 0.78])
 """Where neighbouring teeth meet, in half widths of the row."""
 OPEN_FROM, OPEN_FULL = 0.025, 0.06
-"""Lip gap over mouth width below which a source shows no inside of its mouth, and above which it does."""
+"""Lip gap over mouth width: below the first value a source shows no inside of its mouth, above the second it does."""
 BLEND_OVER = 0.02
-"""Change of the lip gap over mouth width that brings the painted inside fully in; at rest there is none."""
+"""Change of the lip gap over mouth width after which the painted inside is fully visible; at rest it is invisible."""
 
 
 @dataclass(frozen=True)
 class MouthLook:
-    """What the portrait's mouth looks like: gap over mouth width, lips at rest, and colours (3, RGB)."""
+    """How the portrait's mouth looks: gap over mouth width, lips at rest, and colours (3, RGB)."""
 
     gap: float
     rest: Lips
@@ -118,8 +118,8 @@ def _eye_white(image: Image, points: Points) -> Array:
 def paint_mouth(frame: Image, image: Image, look: MouthLook, positions: Array, opening: Opening) -> None:
     """Fill the mouth opening of `frame` in place.
 
-    `image` is the source crop, `positions` the target vertices (468 x 2 or longer, px). With the lip gap at
-    rest nothing is painted: the warp already shows it.
+    `image` is the source crop, `positions` the target vertices (468 x 2 or longer, px). If the lip gap is the one at
+    rest, nothing is painted, because the warp already shows the mouth.
     """
     strength = min(abs(opening.gap - look.gap) / BLEND_OVER, 1.0)
     rim = positions[list(INNER_LIPS)]
@@ -164,7 +164,7 @@ def _inside(image: Image, look: MouthLook, canvas: Canvas, opening: Opening) -> 
 
 
 def _over(below: Plane, above: Plane, cover: Plane) -> Plane:
-    """Lay a colour (h x w x 3) over another by its cover (h x w)."""
+    """Blend one colour (h x w x 3) over another by its cover (h x w)."""
     return below * (1 - cover[..., None]) + above * cover[..., None]
 
 
@@ -217,7 +217,7 @@ def _row_shade(canvas: Canvas, seam: Plane) -> Plane:
 
 
 def _own_inside(image: Image, rest: Lips, canvas: Canvas, zoom: float) -> tuple[Plane, Plane]:
-    """The source's mouth hung from the upper lip (h x w x 3), and how far down it reaches (h x w, px)."""
+    """Return the source's mouth, fixed to the upper lip (h x w x 3), and how far down it reaches (h x w, px)."""
     top = np.interp(canvas.u, *rest.upper.T)
     extent = np.maximum(np.interp(canvas.u, *rest.lower.T) - top, 0)
     down = top + np.minimum(canvas.depth / zoom, extent + 3)

@@ -1,7 +1,7 @@
-"""What depends on the portrait alone: its pose and the mesh that carries its picture.
+"""Prepare a portrait for the warp: its head pose, and the mesh that carries its picture.
 
-The mesh is the face (468 vertices and two irises), rings around it that carry hair, ears and neck, and a
-fixed frame along the border of the crop, so that the picture's edge never moves.
+The mesh consists of the face (468 vertices and two irises), rings around it that carry hair, ears and neck, and a fixed
+frame along the border of the crop, so that the picture's edge never moves.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RING_REACH = np.array([1.10, 1.24, 1.42, 1.64, 1.90, 2.20])
 RING_SHARE = np.array([0.14, 0.28, 0.44, 0.60, 0.76, 0.90])
 """The most of the way from the oval to the border that each ring may take."""
 RING_DEPTH = np.array([0.35, 0.65, 0.85, 1.0, 1.0, 1.0])
-"""How far each ring has receded from the oval's depth to that of the head's middle."""
+"""How far each ring recedes from the oval's depth to that of the head's middle."""
 HEAD_DEPTH = -4.0
 """Canonical z of the middle of the head: hair there turns in place while the face travels."""
 RING_FOLLOWS_HEAD = np.array([1.0, 1.0, 0.97, 0.90, 0.74, 0.45])
@@ -50,7 +50,7 @@ RING_FOLLOWS_NECK = np.array([0.88, 0.66, 0.40, 0.20, 0.08, 0.02])
 RING_EXPRESSION = np.array([0.65, 0.30, 0.10, 0.03, 0.0, 0.0])
 """How much of the oval's expression each ring takes."""
 GRAZING = 0.10
-"""A triangle whose normal makes a smaller cosine with the line of sight has no usable texture."""
+"""A triangle has no usable texture if the cosine between its normal and the line of sight is smaller than this."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class PreparedSource:
 
 
 def prepare_source(image: Image, points: Points, model: CanonicalMesh) -> PreparedSource:
-    """Fit the head pose and lay the mesh over a 512 x 512 crop and its landmarks.
+    """Fit the head pose and place the mesh over a 512 x 512 crop and its landmarks.
 
-    Raises UnsupportedError for landmarks of another kind.
+    Raises UnsupportedError for landmarks of another type.
     """
     if points.shape != (N_POINTS, 3):
         raise UnsupportedError(

@@ -1,4 +1,4 @@
-"""The expression of a driving that is one picture, which has no frame of its own to be measured from."""
+"""The neutral expression for a driving that is one picture, because it has no other frame to be measured from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lp_ray.face.mediapipe.mesh import CanonicalMesh
 from lp_ray.face.pose import Array
 
 EYE_RINGS = 2
-"""Rings of skin around the lids that belong to the expression of the eyes."""
+"""Rings of skin around the lids that count as part of the eyes' expression."""
 
 
 def neutral_of(frame: DriverFrame, model: CanonicalMesh) -> DriverFrame:
-    """Return the frame that a single driving picture is measured from: the same pose, the face at rest.
+    """Return the frame from which a single driving picture is measured: the same pose with a neutral face.
 
-    At rest are the mouth and the eyes of the canonical face, stretched to the proportions of this one (least-squares
-    affine map of all other vertices); elsewhere the face's own points stay, so that only mouth and eyes move.
+    Mouth and eyes are those of the canonical face, stretched to the proportions of this face (least-squares affine map
+    of all other vertices). Elsewhere the face's own points stay, so that only mouth and eyes move.
     """
     own = frame.canonical[:N_VERTICES]
     moving = _moving(model)

@@ -1,7 +1,7 @@
-"""Which point of MediaPipe's 478 is what, and the triangles of the face drawn by the preview engine.
+"""The meaning of MediaPipe's 478 points, and the triangles of the face that the preview engine draws.
 
-Index source: the canonical face model of MediaPipe Face Mesh (468 vertices, then two irises of five points).
-"Left" and "right" are sides of the picture of a face looking at the camera.
+Index source: the canonical face model of MediaPipe Face Mesh (468 vertices, then two irises of five points). "Left" and
+"right" are sides of the picture of a face that looks at the camera.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Triangles = NDArray[np.int64]
 
 N_POINTS = 478
 N_VERTICES = 468
-"""Vertices of the mesh; the points after them are the irises."""
+"""Vertices of the mesh. The points after them are the irises."""
 
 # fmt: off
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148,

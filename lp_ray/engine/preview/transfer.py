@@ -1,7 +1,7 @@
-"""From a driving's motion to that of one source: what one frame adds to the portrait.
+"""Transfer a driving's motion to one source: compute what each frame adds to the portrait.
 
-All motion is relative to the driving's first frame. Head pose is limited to what a warp of one picture can
-show; expression is scaled to the source's own eyes and mouth, and eyelids and lips are kept from crossing.
+All motion is relative to the driving's first frame. Head pose is limited to what a warp of one picture can show.
+Expression is scaled to the source's own eyes and mouth, and eyelids and lips are kept from crossing.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from lp_ray.face.pose import Array, angles_of, rotation_from_angles, soft_limit
 MAX_PITCH, MAX_YAW, MAX_ROLL = 15.0, 25.0, 20.0
 """Degrees from the source's pose, for a source that looks at the camera."""
 MAX_TOTAL_YAW = 40.0
-"""Degrees from the camera that a source already turned away may turn further to."""
+"""Degrees from the camera up to which a source that is already turned away may turn further."""
 MIN_YAW = 8.0
 TURN_BACK_LOSS = 0.7
-"""How much of its own yaw a turned source loses of its way back: its far cheek was never seen."""
+"""A turned source may turn less by this share of its own yaw, because its far cheek is not visible in the picture."""
 MAX_LOG_SCALE = 0.22
 MAX_SHIFT = 0.11 * FRAME_SIZE
 """Of the head in the crop: change of size (natural logarithm) and place (px)."""
@@ -43,11 +43,11 @@ MOUTH_RATIO = (0.6, 1.4)
 EYE_ZONE = (1.0, 0.6, 0.25)
 """How much lid rims and the two rings of skin around them share in that scaling."""
 LID_CLOSING_GAIN = 0.45
-"""Landmarks of a shut eye leave a slit: a lid that is closed by a share s is driven further by this times s."""
+"""Landmarks of a shut eye leave a slit. So a lid that is closed by a share s is moved further by this times s."""
 MOUTH_ZONE = (2.8, 4.0)
-"""Canonical distance from the mouth's middle within which its scaling is full, and beyond which none."""
+"""Canonical distances from the mouth's middle: full scaling up to the first, none beyond the second."""
 GAZE_LIMIT = 0.22
-"""Travel of an iris in eye widths."""
+"""How far an iris may move, in eye widths."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,10 @@ def _gains(source: Array, driver: Array, model: CanonicalMesh) -> Array:
 
 
 def _mobility(model: CanonicalMesh) -> Array:
-    """Share (468) of the measured expression that is believed.
+    """Return how much of the measured expression to trust, as a share (468).
 
-    The sides of the face and the nose hardly move by themselves: what is measured there is mostly the
-    landmarks sliding as the head turns.
+    The sides of the face and the nose hardly move by themselves. What is measured there is mostly landmarks that slide
+    as the head turns.
     """
     side = np.clip((np.abs(model.vertices[:, 0]) - 4.5) / 2.5, 0, 1)
     mobility = 1 - 0.6 * side
@@ -166,7 +166,7 @@ def _close_further(canonical: Array, expression: Array, upper: tuple[int, ...], 
 def _keep_apart(
     canonical: Array, expression: Array, upper: tuple[int, ...], lower: tuple[int, ...], upper_yields: float
 ) -> None:
-    """Undo crossing beyond that of the source itself, in place; the upper rim gives way by its share."""
+    """Undo crossing beyond that of the source itself, in place; the upper rim moves by its share."""
     up, low = list(upper), list(lower)
     gap = canonical[up, 1] - canonical[low, 1]
     crossing = np.maximum(np.minimum(gap, 0) - (gap + expression[up, 1] - expression[low, 1]), 0)

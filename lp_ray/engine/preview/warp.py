@@ -1,7 +1,7 @@
-"""The picture of one frame: the source crop carried by its mesh to new vertex positions.
+"""Draw the picture of one frame: its mesh carries the source crop to new vertex positions.
 
-Triangles are drawn back to front into a map of triangle numbers, every triangle gives the affine map from
-the target back to the source, and the whole frame is sampled with one remap.
+Triangles are drawn from back to front into a map of triangle numbers. Every triangle gives the affine map from the
+target back to the source, and the whole frame is sampled with one remap.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SUBPIXEL_BITS = 4
 MIN_AREA = 0.05
 """Triangles of less than this many square pixels (twice the area) are not drawn."""
 EDGE = 3
-"""Pixels along the crop's border into which no vertex moves."""
+"""Width in pixels of the crop's border that no vertex may enter."""
 FOLD = 4.0
-"""Neighbouring pixels whose source positions lie further apart than this (px) are of different surfaces."""
+"""If the source positions of neighbouring pixels are farther apart than this (px), their surfaces differ."""
 
 _ROWS, _COLUMNS = np.mgrid[0:FRAME_SIZE, 0:FRAME_SIZE].astype(np.float32)
 
@@ -35,7 +35,7 @@ _ROWS, _COLUMNS = np.mgrid[0:FRAME_SIZE, 0:FRAME_SIZE].astype(np.float32)
 def render(source: PreparedSource, motion: FrameMotion) -> Image:
     """Return one frame, FRAME_SIZE x FRAME_SIZE x 3 RGB.
 
-    Raises EngineOutputError when the motion leads to vertices that are not finite.
+    Raises EngineOutputError if the motion gives vertices that are not finite.
     """
     positions, depth = move_vertices(source, motion)
     ids = _rasterise(source, positions, depth)
@@ -74,9 +74,9 @@ def move_vertices(source: PreparedSource, motion: FrameMotion) -> tuple[Array, A
 
 
 def _spread(mesh: WarpMesh, expression: Array) -> Array:
-    """Expression of every moving vertex (M x 3) from that of the canonical points (478 x 3).
+    """Return the expression of every moving vertex (M x 3) from that of the canonical points (478 x 3).
 
-    A closing lid takes its lashes along unstretched; an opening one folds its skin evenly.
+    A closing lid moves its lashes along unstretched; an opening one folds its skin evenly.
     """
     vertices = expression[:N_VERTICES]
     rims, between = vertices[list(LID_RIMS)], mesh.margins @ vertices

@@ -1,6 +1,6 @@
-"""A 3 x 3 convolution over a nearest-enlarged map, computed at the map's own resolution.
+"""A 3 x 3 convolution over a map enlarged by nearest neighbour, computed at the map's own resolution.
 
-Every tap of the kernel is applied to every pixel of the small map once, as one matrix product; all else are sums of
+Each tap of the kernel is applied once to every pixel of the small map, as one matrix product. The rest are sums of
 these products, because a neighbour on the large map is the same small pixel or the next one.
 """
 
@@ -40,7 +40,7 @@ def _along(products: Tensor, axis: int, middle: bool) -> Tensor:
 
 
 def _shifted(x: Tensor, axis: int, by: int) -> Tensor:
-    """Move x along an axis by one, zeros coming in."""
+    """Shift x along an axis by one; zeros come in."""
     pad = [0, 0] * (x.dim() - 1 - axis) + ([1, 0] if by > 0 else [0, 1])
     return functional.pad(x.narrow(axis, 0 if by > 0 else 1, x.shape[axis] - 1), pad)
 

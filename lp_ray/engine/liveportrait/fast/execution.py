@@ -1,4 +1,4 @@
-"""How networks are run on a device: as they stand, or on a GPU as one recorded CUDA graph of static shapes."""
+"""How networks run on a device: directly, or on a GPU as one recorded CUDA graph of static shapes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Function = Callable[..., Tensors]
 
 
 def executed(function: Function, execution: Execution, device: torch.device) -> Function:
-    """Return the function as it is to be run. What a graph returns is overwritten by its next call."""
+    """Return the function in its executable form. The next call overwrites the result of a graph."""
     if execution == "eager":
         return function
     if execution == "compiled":
@@ -28,7 +28,7 @@ def executed(function: Function, execution: Execution, device: torch.device) -> 
 
 
 class Graphed:
-    """A function of tensors on one GPU, recorded at the first call, whose shapes all later calls share."""
+    """A function of tensors on one GPU. It is recorded at the first call; all later calls must have the same shapes."""
 
     def __init__(self, function: Function) -> None:
         self._function = function

@@ -1,6 +1,6 @@
-"""A convolution with a large kernel, through the Fourier transform of tiles (overlap-save); for CPUs.
+"""A convolution with a large kernel, computed by Fourier transforms of tiles (overlap-save); for CPUs.
 
-A kernel of 7 x 7 over H and W becomes one complex product per frequency; its taps of depth stay sums.
+A kernel of 7 x 7 over H and W becomes one complex product per frequency. Its depth taps stay sums.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 TILE = 32
-"""Side of the piece of the result that one transform gives."""
+"""Side of the part of the result that one transform gives."""
 
 TRANSFORM = 40
 """Side of the transform: at least TILE + kernel - 1, and a product of small primes."""
@@ -58,7 +58,8 @@ class FourierConv3d(nn.Module):
 
 
 def suits_fourier(weight: Tensor, side: int) -> bool:
-    """Tell whether this is for a convolution: on a CPU in float32, large kernels over maps of whole tiles."""
+    """Return whether this method suits a convolution: on a CPU in float32, with a large kernel over maps of whole
+    tiles."""
     exact = weight.device.type == "cpu" and weight.dtype == torch.float32
     fits = 5 <= weight.shape[-1] <= TRANSFORM - TILE + 1 and side % TILE == 0
     return exact and fits and min(weight.shape[:2]) >= 16

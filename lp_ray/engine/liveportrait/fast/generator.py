@@ -1,8 +1,9 @@
-"""G with its shared work shared: see `lp_ray.engine.liveportrait.generator` for what it computes.
+"""G with shared work done once. `lp_ray.engine.liveportrait.generator` documents what it computes.
 
-All SPADE layers of one resolution read the same seg map, so their first convolutions are one. On the enlarged maps
-these are computed at the seg map's own resolution (`enlarged`), and on a CPU gamma and beta after the 4x map from its
-3 x 3 distinct pixels per cell. Normalisation and modulation follow the convolution piece by piece, in cache.
+All SPADE layers of one resolution read the same seg map, so their first convolutions are combined into one. On enlarged
+maps, these are computed at the seg map's own resolution (`enlarged`); on a CPU, gamma and beta after the 4x map are
+computed from its 3 x 3 distinct pixels per cell. Normalisation and modulation follow the convolution piece by piece, in
+the CPU's cache.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from lp_ray.engine.liveportrait.fast.winograd import Select, Winograd
 from lp_ray.engine.liveportrait.generator import PIXEL_SHUFFLE, SLOPE, Generator, Spade, SpadeBlock
 
 EPSILON = 1e-5
-"""Of the instance norm."""
+"""Epsilon of the instance norm."""
 
 Norm = tuple[Tensor, Tensor]
 """Factor and offset that normalise a map, B x 1 x 1 x 1 x C each, in its type."""
 
 
 def instance_norm(x: Tensor) -> Norm:
-    """Return what normalises B x 1 x H x W x C, each channel of each picture; statistics are float32."""
+    """Return the factor and offset that normalise B x 1 x H x W x C per channel and picture; statistics are float32."""
     variance, mean = torch.var_mean(x.float(), (1, 2, 3), correction=0, keepdim=True)
     factor = torch.rsqrt(variance + EPSILON)
     return factor.to(x.dtype), (-mean * factor).to(x.dtype)
 
 
 class Modulation(nn.Module):
-    """The second half of a SPADE layer: x normalised, times (1 + gamma) plus beta, then leaky ReLU if asked for.
+    """The second half of a SPADE layer: x normalised, times (1 + gamma) plus beta, then leaky ReLU if requested.
 
-    With `cells` the hidden map is given as `kinds` of a map enlarged by 4.
+    With `cells`, the hidden map is given as `kinds` of a map enlarged by 4.
     """
 
     def __init__(self, spade: Spade, side: int, cells: bool = False, activate: bool = True) -> None:

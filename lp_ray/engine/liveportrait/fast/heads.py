@@ -1,7 +1,7 @@
-"""The two heads of dense motion, whose kernels are large and whose outputs are few.
+"""The two heads of dense motion, which have large kernels and few outputs.
 
-Products of matrices are slow when the result is narrow. So taps along one axis become outputs (the mask's along W,
-all of the occlusion's), and are summed, shifted, afterwards.
+Matrix products are slow if the result is narrow. So taps along one axis become outputs (along W for the mask, all taps
+for the occlusion), and are shifted and summed afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch.nn import functional
 from lp_ray.engine.liveportrait.fast.fourier import FourierConv3d, suits_fourier
 
 ALIGNMENT = 8
-"""Matrix units want widths in multiples of this."""
+"""Widths should be multiples of this for matrix units."""
 
 
 class WideMask(nn.Module):

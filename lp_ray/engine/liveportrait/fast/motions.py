@@ -1,7 +1,7 @@
-"""The 22 candidate motions as what they are: translations, which act on each axis by itself.
+"""The 22 candidate motions as translations, which act on each axis separately.
 
-A volume moved by trilinear sampling is the product of three narrow matrices with it, one per axis, and a gaussian
-around a keypoint the product of three curves: no 5-D sampling, and no distances of voxels.
+Moving a volume by trilinear sampling is a product with three narrow matrices, one per axis. A gaussian around a
+keypoint is the product of three curves. So there is no 5-D sampling, and no distances of voxels are computed.
 """
 
 from __future__ import annotations

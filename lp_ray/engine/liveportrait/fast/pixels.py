@@ -11,7 +11,7 @@ from torch.nn import functional
 from lp_ray.engine.liveportrait.fast.winograd import TILE, Select, Winograd
 
 MIN_CHANNELS, MIN_SIDE = 32, 8
-"""Narrower layers and smaller maps are faster computed directly."""
+"""Narrower layers and smaller maps are faster when computed directly."""
 
 
 class PixelConv(nn.Module):
@@ -56,7 +56,7 @@ class PixelConv(nn.Module):
 
 
 def suits_winograd(weight: Tensor, side: int) -> bool:
-    """Tell whether tiles are faster than the library's convolution: on a CPU in float32, above some size."""
+    """Return whether tiles are faster than the library's convolution: on a CPU in float32, above some size."""
     exact = weight.device.type == "cpu" and weight.dtype == torch.float32
     return exact and min(weight.shape[:2]) >= MIN_CHANNELS and side >= MIN_SIDE and side % TILE == 0
 

@@ -1,4 +1,4 @@
-"""W and G together: keypoints in, pictures out as uint8, with the device kept busy while results come down."""
+"""W and G together: from keypoints to uint8 pictures. The device computes while earlier results are copied."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Rendered(NamedTuple):
 
 
 class Renderer:
-    """Made from folded, placed networks, whose W and G it takes over."""
+    """Made from folded, placed networks. It takes ownership of W and G."""
 
     def __init__(self, networks: Networks, device: torch.device, execution: Execution) -> None:
         self.warping = FastWarping(networks.warping, VOLUME_SIDE, networks.size.volume_depth)
@@ -47,7 +47,7 @@ class Renderer:
         return (pictures * 255).to(torch.uint8), extremes
 
     def render(self, passes: Iterable[Pass]) -> Iterator[Rendered]:
-        """Run passes; on a GPU one runs while the one before it comes down."""
+        """Run passes. On a GPU, one pass runs while the result of the one before is copied."""
         waiting: tuple[Rendered, torch.cuda.Event] | None = None
         for given in passes:
             n = len(given.x_d)

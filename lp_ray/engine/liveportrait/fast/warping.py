@@ -1,6 +1,6 @@
-"""W with fewer operations: see `lp_ray.engine.liveportrait.warping` for what it computes.
+"""W with fewer operations. `lp_ray.engine.liveportrait.warping` documents what it computes.
 
-Volumes are B x D x H x W x C. Widths are filled up with zeros to multiples of ALIGNMENT, which costs a percent and
+Volumes are B x D x H x W x C. Widths are padded with zeros to multiples of ALIGNMENT, which costs about a percent and
 keeps matrix products aligned.
 """
 
@@ -26,7 +26,7 @@ DEPTH_TAPS = 3
 
 
 def aligned(width: int) -> int:
-    """Return the width filled up."""
+    """Return the width rounded up to a multiple of ALIGNMENT."""
     return -(-width // ALIGNMENT) * ALIGNMENT
 
 
@@ -80,7 +80,7 @@ def blocks(modules: nn.ModuleList) -> list[ConvBlock]:
 
 
 def _filled(weight: Tensor, inputs: int | None, outputs: int | None = None) -> Tensor:
-    """Return K x C x 3 x 3 x 3 with zeros up to `inputs` and `outputs`."""
+    """Return K x C x 3 x 3 x 3 padded with zeros to `inputs` and `outputs`."""
     more_in = 0 if inputs is None else inputs - weight.shape[1]
     more_out = 0 if outputs is None else outputs - weight.shape[0]
     return functional.pad(weight, (0, 0, 0, 0, 0, 0, 0, more_in, 0, more_out))

@@ -1,4 +1,4 @@
-"""Published `.pth` files, read without running anything in them, and the check of what they hold."""
+"""Read published `.pth` files without running anything in them, and check their content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STITCHING_ENTRIES: dict[str, Model] = {
 """The three state dicts of the stitching file."""
 
 WRAPPER = "module."
-"""Left in that file's keys by training on several GPUs."""
+"""A prefix in that file's keys, left by training on several GPUs."""
 
 REMEDY = "get the published file again: python -m jobs.weights pull store=…"
 
@@ -33,8 +33,8 @@ REMEDY = "get the published file again: python -m jobs.weights pull store=…"
 def read_states(path: Path, model: str, where: str) -> dict[Model, StateDict]:
     """Read an official file: the state dict of F, M, W or G, or the three of S, checked at full size.
 
-    `where` names the file in messages. Raises WeightsError for a file that cannot be read safely or holds
-    anything but the published keys and shapes.
+    `where` names the file in messages. Raises WeightsError for a file that cannot be read safely or has other keys or
+    shapes than the published ones.
     """
     content = read_pth(path, where)
     states = {model: content} if model in ("F", "M", "W", "G") else _three(content, where)
@@ -42,7 +42,7 @@ def read_states(path: Path, model: str, where: str) -> dict[Model, StateDict]:
 
 
 def read_pth(path: Path, where: str) -> Mapping[str, Any]:
-    """Read a `.pth` (a torch zip) that holds a dict of tensors and plain values. Raises WeightsError."""
+    """Read a `.pth` file (a torch zip) with a dict of tensors and plain values. Raises WeightsError."""
     if path.stat().st_size > MAX_BYTES:
         raise WeightsError(f"{where}: over {MAX_BYTES} bytes, not one of the published weights; {REMEDY}")
     try:
@@ -77,7 +77,7 @@ def join_states(states: Mapping[Model, StateDict]) -> dict[str, Tensor]:
 
 
 def split_states(tensors: Mapping[str, Tensor], models: Sequence[Model]) -> dict[Model, StateDict]:
-    """Undo `join_states`; a key of no model stays in the first one's, where the check will name it."""
+    """Undo `join_states`. A key that fits no model stays in the first model's dict, where the check reports it."""
     if len(models) == 1:
         return {models[0]: tensors}
     states: dict[Model, dict[str, Tensor]] = {model: {} for model in models}
@@ -88,9 +88,9 @@ def split_states(tensors: Mapping[str, Tensor], models: Sequence[Model]) -> dict
 
 
 def check_states(states: Mapping[Any, Mapping[str, Any]], size: NetworkSize, where: str) -> dict[Model, StateDict]:
-    """Return state dicts as float32 on the CPU, unless keys or shapes are not those of the networks.
+    """Return state dicts as float32 on the CPU, after a check of keys, shapes and values.
 
-    Raises WeightsError naming file, model and the first key that is missing, unknown, mis-shaped or not finite.
+    Raises WeightsError, which names file, model and the first key that is missing, unknown, mis-shaped or not finite.
     """
     shapes = expected_shapes(size)
     return {model: _checked(state, shapes[model], f"{where}: {model}") for model, state in states.items()}

@@ -1,4 +1,4 @@
-"""From what a user configures as `engine.weights` to weights in memory."""
+"""Load the weights that the setting `engine.weights` names."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from lp_ray.models.store import Origin, WeightStore
 from lp_ray.storage.uri import local_path
 
 SEEDED = "seeded"
-"""In place of a store: random weights that anyone can make again. For tests and benchmarks."""
+"""Value for random weights that anyone can make again, instead of a store. For tests and benchmarks."""
 
 
 def identify_weights(place: str, size: str, variant: str) -> WeightIdentity:
-    """Say which weights a place would give, reading a store's lock at most.
+    """Identify the weights at a place. Reads at most the lock of a store.
 
-    Raises RefusedError for an unknown size or variant, WeightsError when a store is absent or lacks files.
+    Raises RefusedError for an unknown size or variant, WeightsError if a store does not exist or lacks files.
     """
     checked = check_variant(variant)
     network_size(size)
@@ -46,8 +46,8 @@ def identify_weights(place: str, size: str, variant: str) -> WeightIdentity:
 def load_weights(place: str, size: str, variant: str) -> WeightSet:
     """Load the weights of `place`: a weight store's URI, or `seeded`.
 
-    Raises RefusedError for an unknown size or variant, WeightsError when a store is absent, lacks files, or
-    holds other bytes than its lock says.
+    Raises RefusedError for an unknown size or variant, WeightsError if a store does not exist, lacks files, or does not
+    match its lock.
     """
     identity = identify_weights(place, size, variant)
     if place == SEEDED:
@@ -77,7 +77,7 @@ def _needed(variant: Variant) -> list[Artefact]:
 
 
 def check_variant(name: str, setting: str = "engine.variant") -> Variant:
-    """Return the variant of that name. Raises RefusedError naming the setting."""
+    """Return the variant of that name. Raises RefusedError, which names the setting."""
     if name not in get_args(Variant):
         raise RefusedError(f"{setting}={name!r} must be one of {', '.join(get_args(Variant))}")
     return cast(Variant, name)

@@ -1,7 +1,7 @@
-"""Random weights that anyone can make again: for tests and benchmarks, where the published ones are not at hand.
+"""Random weights that anyone can make again, for tests and benchmarks without the published ones.
 
-Every tensor comes from its own generator, seeded by the CRC-32 of "salt:model:key", scaled so that signals
-keep their size through the networks. (Recipe: the reference numbers' README.)
+Every tensor comes from its own generator, seeded by the CRC-32 of "salt:model:key", and is scaled so that signals keep
+their size through the networks. (Recipe: the reference numbers' README.)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STD = {
     "fourth": 0.7,
     "conv_img.0": 1.0,
 }
-"""Standard deviation of a layer's output for unit input, by the layer's name; of others by model."""
+"""Standard deviation of a layer's output for unit input, by the layer's name; for other layers, by model."""
 
 GAIN: dict[Model, float] = {
     "F": 1.0,
@@ -93,7 +93,7 @@ def _tensor(salt: str, model: Model, key: str, shape: tuple[int, ...]) -> NDArra
 def _singular_vectors(
     rng: np.random.Generator, weight: NDArray[np.generic]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return u, v after one power iteration: deliberately short of the true largest singular value.
+    """Return u, v after one power iteration, on purpose not yet at the true largest singular value.
 
     An implementation that iterates again at inference then gives visibly other results.
     """

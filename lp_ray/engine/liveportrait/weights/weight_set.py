@@ -1,4 +1,4 @@
-"""Weights as an engine takes them: tensors, and what they are."""
+"""The weights of an engine: tensors, and their identity."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lp_ray.engine.liveportrait.networks import Weights
 
 @dataclass(frozen=True)
 class WeightIdentity:
-    """What weights are, known without loading them.
+    """The identity of weights, known without loading them.
 
-    `label` is for people ("official:human", "seeded:tiny"); `digest` changes with any value of any tensor.
+    `label` is for people ("official:human", "seeded:tiny"). `digest` changes with any value of any tensor.
     """
 
     label: str
@@ -25,7 +25,7 @@ class WeightIdentity:
 
 @dataclass(frozen=True)
 class WeightSet:
-    """Checked state dicts of all models, CPU, float32, with their identity."""
+    """Checked state dicts of all models, on the CPU in float32, with their identity."""
 
     identity: WeightIdentity
     states: Weights
