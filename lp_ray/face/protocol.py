@@ -89,7 +89,7 @@ class LandmarkerSpec:
 
 @dataclass(frozen=True)
 class LandmarkerIdentity:
-    """What the driver must know of a landmarker without loading it: see `Landmarker` for the first three fields."""
+    """Facts about a landmarker that the driver process needs without loading it. For the first three: `Landmarker`."""
 
     name: str
     digest: str

@@ -18,7 +18,7 @@ from lp_ray.face.identity.weights import FILE_SHA256, Block, Layer, Weights, rea
 EMBEDDING_SIZE = 128
 
 CODE_VERSION = 1
-"""Raise it with every change that moves an embedding."""
+"""Raise this with every change that moves an embedding."""
 
 DIGEST = f"dlib:{FILE_SHA256[:16]}:{CODE_VERSION}"
 
@@ -37,7 +37,7 @@ class Forward(Protocol):
 class IdentityNetwork:
     """Chips -> embeddings, n x 128, whose L2 distances and cosines tell people apart.
 
-    A face's embedding does not depend on those that it is given with.
+    The embedding of a face does not depend on the other faces of the call.
     """
 
     digest = DIGEST
@@ -45,7 +45,7 @@ class IdentityNetwork:
     def __init__(self, device: str = "cpu") -> None:
         """`device` is "cpu" (numpy) or a torch device such as "cuda" or "cuda:1".
 
-        Raises WeightsError when the carried file is missing or altered, RefusedError for a device that is not there.
+        Raises WeightsError if the file in the package is missing or altered, RefusedError for a missing device.
         """
         weights = read_weights()
         self._forward: Forward

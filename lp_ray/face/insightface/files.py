@@ -1,4 +1,4 @@
-"""The three official model files: what a weight store calls them, and where they lie on this machine."""
+"""The three official model files: their names in a weight store, and their paths on this machine."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class ModelFiles:
 
     @classmethod
     def of_store(cls, store: WeightStore) -> ModelFiles:
-        """Bring the models of a weight store to this machine. Raises WeightsError when one is missing or altered."""
+        """Fetch the models of a weight store to this machine. Raises WeightsError if one is missing or altered."""
         return cls(*(cached_file(store, name) for name in FILES))
 
     def hashes(self) -> list[str]:
-        """Return the SHA-256 of each file. Raises WeightsError when one is missing or unreadable."""
+        """Return the SHA-256 of each file. Raises WeightsError if one is missing or unreadable."""
         return [_sha256(file) for file in astuple(self)]
 
 
 def stored_hashes(store: WeightStore) -> list[str]:
-    """Return what `ModelFiles.of_store(store).hashes()` would, from the store's lock alone. Raises WeightsError."""
+    """Return what `ModelFiles.of_store(store).hashes()` would, but from the store's lock only. Raises WeightsError."""
     return [store.entry(name).sha256 for name in FILES]
 
 

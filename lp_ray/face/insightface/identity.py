@@ -1,4 +1,4 @@
-"""What the landmarker is, known without loading it: neither onnxruntime nor insightface is imported for this."""
+"""The landmarker's identity, known without importing onnxruntime or insightface."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ NAME = "insightface"
 N_POINTS = 203
 
 CODE_VERSION = 2
-"""Raise it with every change that moves a point."""
+"""Raise this with every change that moves a point."""
 
 
 def landmarker_digest(hashes: Iterable[str]) -> str:
-    """Return the digest of the landmarker on models of these SHA-256 hashes, in the order of `files.FILES`."""
+    """Return the digest of the landmarker for models with these SHA-256 hashes, in the order of `files.FILES`."""
     return hashlib.sha256(":".join([*hashes, str(CODE_VERSION)]).encode()).hexdigest()[:16]

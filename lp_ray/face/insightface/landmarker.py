@@ -1,4 +1,4 @@
-"""Face detection and landmarks as LivePortrait does them: insightface's boxes and 106 points, then its own 203."""
+"""Face detection and landmarks as in LivePortrait: insightface's boxes and 106 points, then 203 points."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from lp_ray.face.insightface.sessions import Device, open_session, prepare_devic
 from lp_ray.face.protocol import Face
 
 MAX_FACES = 64
-"""Boxes looked at in one picture, best first: what a picture of a crowd may cost."""
+"""How many boxes are processed in one picture, best first; limits the cost of a picture of a crowd."""
 
 MIN_SIDE = 8.0
-"""Pixels of a face's bounds, both ways, under which points are no landmarks."""
+"""In pixels: if a face's bounds are smaller in either direction, its points do not count as landmarks."""
 
 STEADY = 0.1
-"""Mean move of the points since the last frame, over the face's longer side, under which one look is believed.
+"""If the points move less than this since the last frame, on average and in sides of the face, one pass is trusted.
 
-The model's crop is half as large again as the face; so up to here points are those of the reference.
+The model's crop is one and a half times as large as the face, so up to here the points are those of the reference.
 """
 
 SETTLED = 0.03
-"""The same move from one look at a frame to the next under which two looks agree."""
+"""If the points move less than this from one pass over a frame to the next (same measure), the two passes agree."""
 
 MAX_PASSES = 4
-"""Looks at one frame before the face is given up as lost."""
+"""After so many passes over one frame, the face counts as lost."""
 
 _Network = TypeVar("_Network")
 
 
 @dataclass(frozen=True)
 class DetectedFace(Face):
-    """A face found in a single picture: its 203 points, and the 106 that they were found by (106 x 2).
+    """A face found in a single picture: its 203 points, and the 106 points (106 x 2) that they were found by.
 
-    As the reference does, a source image is cut by `crop_points`, the frames of clips by `points`; ratios of eyes and
-    lips are those of `points` in both.
+    As in the reference, a source picture is cropped by `crop_points`, the frames of clips by `points`. Eye and lip
+    ratios are those of `points` in both cases.
     """
 
     points_106: Points
@@ -56,10 +56,10 @@ class DetectedFace(Face):
 
 
 class InsightFaceLandmarker:
-    """203 points by LivePortrait's model, found by insightface's buffalo_l; implements `Landmarker`.
+    """203 points by LivePortrait's model, found with insightface's buffalo_l. Implements `Landmarker`.
 
-    `detect` and `detect_in_box` return `DetectedFace`, whose `crop_points` are the 106 points that source images
-    are cut by. One thread at a time. Deterministic on one machine, device and version of onnxruntime and OpenCV.
+    `detect` and `detect_in_box` return `DetectedFace`, whose `crop_points` are the 106 points by which source pictures
+    are cropped. One thread at a time. Deterministic on one machine, device and version of onnxruntime and OpenCV.
     """
 
     name = NAME
@@ -68,8 +68,8 @@ class InsightFaceLandmarker:
     def __init__(self, files: ModelFiles, device: Device, threads: int = 1) -> None:
         """Load the models.
 
-        `threads` is for each network's work on the CPU. Raises RefusedError when `device` is "cuda" and
-        onnxruntime cannot use it, WeightsError when a file is missing or is not the model it should be.
+        `threads` applies to each network's work on the CPU. Raises RefusedError if `device` is "cuda" and onnxruntime
+        cannot use it, WeightsError if a file is missing or is another model.
         """
         prepare_device(device)
         self.digest = landmarker_digest(files.hashes())
@@ -78,9 +78,9 @@ class InsightFaceLandmarker:
         self._203 = _load(Network203, files.points_203, device, threads)
 
     def detect(self, image: Image) -> list[Face]:
-        """Return every face, a `DetectedFace` each with the detector's box, best first; empty when there is none.
+        """Return every face as a `DetectedFace` with the detector's box, best first; an empty list if there is none.
 
-        The picture is searched once, shrunk to 512 pixels: a face of a few per cent of the longer side is missed.
+        The picture is searched once, shrunk to 512 pixels, so a face of a few per cent of the longer side is missed.
         """
         found = [self._look(image, box, score, box) for box, score in self._detect(image)[:MAX_FACES]]
         return [face for face in found if face is not None]
@@ -88,16 +88,17 @@ class InsightFaceLandmarker:
     def detect_in_box(self, image: Image, box: Box) -> Face | None:
         """Return the `DetectedFace` that fills `box` (x0, y0, x1, y1), or None.
 
-        The box takes the place of a detected one, and the caller vouches for it: the score is 1.
+        The box is used in place of a detected one. The caller guarantees that it holds a face, so the score is 1.
         """
         return self._look(image, box, 1.0, None)
 
     def follow(self, image: Image, previous: Face) -> Face | None:
-        """Return the face of the last frame in this one, or None when it is lost: detect again then.
+        """Return the face of the previous frame in this one, or None if it is lost; then call `detect` again.
 
-        One look does where the face has not moved far, as in the reference; else it looks again where the points are,
-        until two looks agree. Lost are points that wander, are not finite, under MIN_SIDE, or mostly outside the
-        picture. The 203-point model says nothing about presence, so the score stays.
+        If the face has not moved far, one pass is enough, as in the reference. Otherwise it repeats the pass at the new
+        points, until two passes agree. A face is lost if its points wander, are not finite, are smaller than MIN_SIDE,
+        or are mostly outside the picture. The 203-point model does not tell whether a face is present, so the score
+        stays the same.
         """
         before = previous
         for _ in range(MAX_PASSES):
@@ -128,7 +129,7 @@ def _load(network: Callable[[Path, InferenceSession], _Network], file: Path, dev
 
 
 def _usable(points: Points, image: Image) -> bool:
-    """Whether points can be those of a face in this picture: finite, not tiny, at least half of them inside."""
+    """Return whether points can be a face in this picture: finite, not tiny, at least half of them inside."""
     if not np.isfinite(points).all() or np.ptp(points[:, :2], axis=0).min() < MIN_SIDE:
         return False
     height, width = image.shape[:2]

@@ -18,7 +18,7 @@ from lp_ray.face.crop import Rectangle, cut, invert, transform_points
 DETECTOR_SIZE = 512
 DETECTION_THRESHOLD = 0.15
 NMS_OVERLAP = 0.4
-"""Intersection over union over which the lesser of two boxes is dropped (insightface's own value)."""
+"""If two boxes have a larger intersection over union, the one with the lower score is dropped (insightface's value)."""
 
 CROP_203_SIZE = 224
 CROP_203_SCALE, CROP_203_VY = 1.5, -0.1
@@ -34,7 +34,7 @@ class FaceDetector:
     """Boxes of the faces in a picture, by SCRFD (arXiv 2105.04714)."""
 
     def __init__(self, file: Path, session: InferenceSession) -> None:
-        """Raises ValueError, or what onnxruntime raises, for a model of another kind."""
+        """Raises ValueError, or an error of onnxruntime, for another type of model."""
         if len(session.get_outputs()) != 9:
             raise ValueError(f"{len(session.get_outputs())} outputs where SCRFD with key points has 9")
         self._scrfd = SCRFD(str(file), session)
@@ -56,7 +56,7 @@ class Network106:
     """106 landmarks of the face in a box."""
 
     def __init__(self, file: Path, session: InferenceSession) -> None:
-        """Raises ValueError, or what onnxruntime raises, for a model of another kind."""
+        """Raises ValueError, or an error of onnxruntime, for another type of model."""
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if [tuple(i.shape[1:]) for i in inputs] != [(3, 192, 192)] or [o.shape[-1] for o in outputs] != [212]:
             raise ValueError("not a model of 1 x 3 x 192 x 192 -> 1 x 212")
@@ -70,10 +70,10 @@ class Network106:
 
 
 class Network203:
-    """203 landmarks of the face that other landmarks, or those of the last frame, place."""
+    """203 landmarks of a face whose place is given by other landmarks, or by those of the previous frame."""
 
     def __init__(self, file: Path, session: InferenceSession) -> None:
-        """Raises ValueError, or what onnxruntime raises, for a model of another kind."""
+        """Raises ValueError, or an error of onnxruntime, for another type of model."""
         outputs = [output.name for output in session.get_outputs()]
         if len(outputs) != 3:
             raise ValueError(f"{len(outputs)} outputs where the 203-point model has 3")
@@ -82,9 +82,9 @@ class Network203:
         self(_BLANK, np.array([(20, 24), (44, 24), (32, 36), (24, 48), (40, 48)], np.float64))
 
     def __call__(self, image: Image, placed_by: Points) -> Points:
-        """Return 203 x 2 in picture pixels; `placed_by` is K x 2 of any known landmark set.
+        """Return 203 x 2 in picture pixels. `placed_by` is K x 2 of any known landmark set.
 
-        Raises ValueError when the model answers another number of points.
+        Raises ValueError if the model returns another number of points.
         """
         rectangle = Rectangle.of_points(placed_by, CROP_203_SCALE, vy=CROP_203_VY)
         to_crop = rectangle.to_crop(CROP_203_SIZE)
@@ -97,5 +97,5 @@ class Network203:
 
 
 def _bgr(image: Image) -> Image:
-    """insightface reads pictures as OpenCV does."""
+    """Return the picture as BGR, which insightface reads."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)

@@ -1,4 +1,4 @@
-"""What the reference detects with, as a detector of a job. Its models come from a weight store."""
+"""The plugin of the detector that the reference uses. Its models come from a weight store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime on the device that was asked for, and on no other."""
+"""Open onnxruntime sessions on exactly the requested device."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GPU_REMEDY = "see `nvidia-smi` and `onnxruntime.print_debug_info()`, or use dev
 
 
 def prepare_device(device: str) -> None:
-    """Make `device` ready. Raises RefusedError, with the remedy, when onnxruntime as installed cannot use it."""
+    """Make `device` ready. Raises RefusedError, with the remedy, if the installed onnxruntime cannot use it."""
     if device not in ("cpu", "cuda"):
         raise RefusedError(f"device={device!r} must be cpu or cuda")
     available = onnxruntime.get_available_providers()
@@ -39,9 +39,9 @@ def prepare_device(device: str) -> None:
 
 
 def open_session(file: Path, device: Device, threads: int) -> onnxruntime.InferenceSession:
-    """Load a model for a prepared `device`, with `threads` threads for what runs on the CPU.
+    """Load a model for a prepared `device`, with `threads` threads for the parts that run on the CPU.
 
-    Raises WeightsError when the file is no model, RefusedError when the device is not there.
+    Raises WeightsError if the file is not a model, RefusedError if the device does not exist.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -59,7 +59,7 @@ def open_session(file: Path, device: Device, threads: int) -> onnxruntime.Infere
 
 
 def check_providers(providers: list[str], device: Device) -> None:
-    """Raise RefusedError when a session for CUDA runs on the CPU: onnxruntime itself only logs it."""
+    """Raise RefusedError if a session for CUDA runs on the CPU, because onnxruntime itself only logs that."""
     if device == "cuda" and providers[:1] != [_CUDA]:
         raise RefusedError(
             f"device=cuda, but onnxruntime {onnxruntime.__version__} runs on {', '.join(providers)}: it found no GPU, "

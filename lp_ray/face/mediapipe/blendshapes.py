@@ -1,7 +1,7 @@
-"""52 blendshape coefficients of a face, by the third network of the model file.
+"""Compute the 52 blendshape coefficients of a face, with the third network of the model file.
 
-The network and the order of its inputs are those of MediaPipe's face landmarker; the coefficients are named as
-ARKit names them. Left and right are the person's own, not the picture's.
+The network and the order of its inputs are those of MediaPipe's face landmarker. The coefficients have ARKit's names.
+Left and right are the person's own, not the picture's.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ _INPUTS = (
 
 
 class BlendshapeNetwork:
-    """478 landmarks -> 52 coefficients. One thread at a time; about 2 ms a face."""
+    """478 landmarks -> 52 coefficients. One thread at a time; about 2 ms per face."""
 
     def __init__(self) -> None:
-        """Raises WeightsError when the carried model file is missing or altered."""
+        """Raises WeightsError if the model file in the package is missing or altered."""
         self._net = load_network(BLENDSHAPES)
 
     def __call__(self, points: Points) -> NDArray[np.float32]:
-        """Return the coefficients (52, in the order of NAMES, about 0 to 1) of one face.
+        """Return the coefficients of one face (52, in the order of NAMES, about 0 to 1).
 
-        `points` is 478 x (2|3) in pixels of a picture that is not stretched; where the face lies in it and how
-        large it is makes no difference. Raises ValueError for another number of points.
+        `points` is 478 x (2|3) in pixels of a picture that is not stretched; the face's place and size do not matter.
+        Raises ValueError for another number of points.
         """
         if points.shape[0] != N_POINTS:
             raise ValueError(f"blendshapes need {N_POINTS} landmarks, not {points.shape[0]}")

@@ -1,4 +1,4 @@
-"""The carried model file, `face_landmarker.task`: a zip of TensorFlow Lite networks and a mesh."""
+"""The model file in the package, `face_landmarker.task`: a zip of TensorFlow Lite networks and a mesh."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _REMEDY = "install lp_ray again, its wheel carries the file"
 
 @cache
 def read_member(name: str, bundle: Path = BUNDLE) -> bytes:
-    """Return one member of the model file. Raises WeightsError as `read_carried`."""
+    """Return one member of the model file. Raises WeightsError as `read_carried` does."""
     with zipfile.ZipFile(io.BytesIO(read_carried(bundle, BUNDLE_SHA256))) as archive:
         return archive.read(name)
 
 
 def read_carried(file: Path, sha256: str) -> bytes:
-    """Return a file that the package carries, once its hash is as pinned.
+    """Return the content of a file in the package after a check of its hash.
 
-    Raises WeightsError when it is missing or altered.
+    Raises WeightsError if it is missing or altered.
     """
     try:
         raw = file.read_bytes()

@@ -1,8 +1,8 @@
-"""Where the eyes look, from the irises among the 478 landmarks.
+"""Estimate where the eyes look, from the irises among the 478 landmarks.
 
-The face is taken to canonical space (centimetres, no head pose), where an iris that moves on an eyeball tells its
-angle: sin(angle) = offset from rest / radius. An estimate: the landmarks are drawn to where irises usually are, and
-behind shut lids they are guessed (look at the eye ratios beside it).
+The face is mapped to canonical space (centimetres, no head pose). There, the offset of an iris from its resting place
+gives its angle on the eyeball: sin(angle) = offset / radius. This is an estimate: the landmarks are biased towards
+where irises usually are, and behind shut lids they are guesses (use the eye ratios to tell).
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from lp_ray.face.mediapipe.networks import N_POINTS
 from lp_ray.face.pose import Array, fit_poses, to_canonical
 
 RADIUS = 1.2
-"""From the middle of an eyeball to its iris, centimetres: that of people's eyes."""
+"""Distance in centimetres from the middle of an eyeball to its iris, for human eyes."""
 
 REST_HEIGHT = 0.13
 """How far above the line between an eye's corners an iris rests, canonical centimetres: the mean over the faces of
 the goldens (blendshapes.npz), whose median gaze is level."""
 
 EYES = ((33, 133, 468), (362, 263, 473))
-"""Of each eye, left of the picture first: its corners from left to right, and the middle of its iris."""
+"""For each eye, left of the picture first: its corners from left to right, and the middle of its iris."""
 
 
 def gaze(points: NDArray[np.floating]) -> Array:
-    """Return yaw and pitch of both eyes relative to the head, degrees: n x 2 eyes x 2, left of the picture first.
+    """Return yaw and pitch of both eyes relative to the head, in degrees: n x 2 eyes x 2, left of the picture first.
 
-    Positive yaw looks to the right of the picture, positive pitch down, as of heads. `points` is n x 478 x 3 in
+    Positive yaw looks to the right of the picture, positive pitch looks down, as for heads. `points` is n x 478 x 3 in
     pixels. Raises ValueError for another shape.
     """
     if points.ndim != 3 or points.shape[1:] != (N_POINTS, 3):

@@ -1,9 +1,9 @@
-"""Head pose of a face in front of a camera, fitted to the canonical mesh.
+"""The pose of a head in front of a camera, by a fit to the canonical mesh.
 
-The camera and the method are those of MediaPipe's face geometry (Apache-2.0; its documentation of the face
-transform and `procrustes_solver`): a pinhole camera whose picture is 63 degrees high. Landmarks give x and y on its
-picture plane and a depth of unknown unit; the size of the canonical face in centimetres gives the unit, in two steps,
-because how far a point lies off the axis depends on its distance.
+The camera and the method are those of MediaPipe's face geometry (Apache-2.0; its documentation of the face transform
+and `procrustes_solver`): a pinhole camera with a vertical angle of 63 degrees. Landmarks give x and y on its picture
+plane, and a depth of unknown unit. The size of the canonical face in centimetres gives the unit, in two steps, because
+a point's distance from the axis depends on its distance from the camera.
 
 Axes are those of the canonical mesh: x to the right of the picture, y up, z towards the camera, centimetres.
 """
@@ -20,19 +20,19 @@ from lp_ray.face.mediapipe.networks import N_POINTS
 from lp_ray.face.pose import Array, Poses, angles_of, fit_poses
 
 FIELD_OF_VIEW = 63.0
-"""Vertical angle of the camera that took the picture, degrees (MediaPipe's own assumption for every picture)."""
+"""Vertical angle in degrees of the camera that took the picture (MediaPipe's assumption for every picture)."""
 
 _NEAR = 1.0
 _PLANE_AXES = np.array([1.0, 1.0, -1.0])
-"""Unprojected points have y up already, and depth growing away from the camera."""
+"""Unprojected points already have y up, and their depth grows away from the camera."""
 
 
 @dataclass(frozen=True)
 class HeadPoses:
     """Poses of n heads: x_camera = rotation @ x_canonical + translation.
 
-    `rotation` n x 3 x 3; `translation` n x 3 in centimetres, the canonical face's origin (in the middle of the head)
-    seen from the camera, so that z is negative.
+    `rotation` n x 3 x 3. `translation` n x 3 in centimetres: the canonical face's origin (in the middle of the head) as
+    seen from the camera, so z is negative.
     """
 
     rotation: Array
@@ -40,7 +40,7 @@ class HeadPoses:
 
     @property
     def angles(self) -> Array:
-        """Yaw, pitch, roll in degrees, n x 3.
+        """Return yaw, pitch, roll in degrees, n x 3.
 
         rotation = Rz(roll) Ry(yaw) Rx(pitch). Positive yaw turns to the right of the picture, positive pitch looks
         down, positive roll leans to the picture's left.
@@ -51,8 +51,8 @@ class HeadPoses:
 def head_poses(points: NDArray[np.floating], width: int, height: int) -> HeadPoses:
     """Return the poses of n faces in pictures of `width` x `height` pixels.
 
-    `points` is n x 478 x 3, in pixels; pictures must be whole, for the camera looks at their middle. Raises
-    ValueError for another shape of points or a picture without size.
+    `points` is n x 478 x 3, in pixels. Pictures must not be cropped, because the camera is assumed to look at their
+    middle. Raises ValueError for another shape of points or a picture without size.
     """
     if points.ndim != 3 or points.shape[1:] != (N_POINTS, 3):
         raise ValueError(f"head poses need n x {N_POINTS} x 3 landmarks, not {' x '.join(map(str, points.shape))}")
@@ -71,7 +71,8 @@ def head_poses(points: NDArray[np.floating], width: int, height: int) -> HeadPos
 
 
 def _unproject(plane: Array, scale: Array) -> Array:
-    """Take points on the picture plane to camera space, their mean depth to that of the plane over `scale` (n)."""
+    """Map points on the picture plane to camera space. Their mean depth becomes that of the plane divided by `scale`
+    (n)."""
     depth = plane[..., 2] - plane[..., 2].mean(1, keepdims=True) + _NEAR
     depth = depth / scale[:, None]
     along = plane[..., :2] * depth[..., None] / _NEAR
@@ -79,7 +80,7 @@ def _unproject(plane: Array, scale: Array) -> Array:
 
 
 def _fit(camera: Array) -> Poses:
-    """Fit the canonical mesh to n x 468 x 3 points in axes like its own."""
+    """Fit the canonical mesh to n x 468 x 3 points with the same axes."""
     mesh = canonical_mesh()
     rigid = mesh.rigid_indices
     return fit_poses(camera[:, rigid] * [1, -1, -1], mesh.vertices[rigid], mesh.rigid_weights)

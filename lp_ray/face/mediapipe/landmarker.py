@@ -1,4 +1,4 @@
-"""Face detection and landmarks by MediaPipe's face landmarker: the embedded default."""
+"""Face detection and landmarks with MediaPipe's face landmarker, the built-in default."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from lp_ray.face.mediapipe.region import Region
 from lp_ray.face.protocol import Face
 
 CODE_VERSION = 2
-"""Raise it with every change that moves a point."""
+"""Raise this with every change that moves a point."""
 
 DETECTION_THRESHOLD = 0.4
-"""Score of a box worth looking at. Many are false: `PRESENCE_THRESHOLD` decides."""
+"""Minimum score of a box to look at. Many such boxes are no faces; `PRESENCE_THRESHOLD` decides."""
 
 NMS_OVERLAP = 0.3
-"""Intersection over union from which the lesser of two boxes is dropped (BlazeFace's own value)."""
+"""If two boxes have at least this intersection over union, the one of lower score is dropped (BlazeFace's value)."""
 
 PRESENCE_THRESHOLD = 0.5
-"""Presence from which a region holds a face."""
+"""Minimum presence for a region to count as a face."""
 
 SETTLED = 0.03
-"""Mean move of the points from one pass to the next, over the face's longer side, under which they agree.
+"""If the points move less than this from one pass to the next, on average and in sides of the face, the passes agree.
 
-Faces move by less than 0.017, hands and other things with a presence over the threshold by 0.05 and more.
+Faces move by less than 0.017; hands and other things with a presence above the threshold move by 0.05 and more.
 """
 
 STEADY = 0.02
-"""The same move from the last frame's points under which a single look is believed."""
+"""If the points move less than this since the last frame (same measure), a single pass is trusted."""
 
 MAX_PASSES = 4
-"""Looks at one candidate before it is given up as no face."""
+"""After so many passes over one candidate, it counts as no face."""
 
 MAX_CANDIDATES = 64
-"""Boxes looked at in one picture, best first: what a picture of a crowd may cost (about 2 s)."""
+"""How many boxes are processed in one picture, best first; limits the cost of a picture of a crowd (about 2 s)."""
 
 _TILE_GRIDS = (2, 3)
 _TILE_OVERLAP = 0.35
 
 
 class MediaPipeLandmarker:
-    """478 points (468 of the canonical mesh, 10 of the irises); implements `Landmarker`.
+    """478 points (468 of the canonical mesh, 10 of the irises). Implements `Landmarker`.
 
-    One thread at a time: the networks hold their inputs. Deterministic on one machine and OpenCV version.
+    One thread at a time, because the networks hold their inputs. Deterministic on one machine and OpenCV version.
     """
 
     name = "mediapipe"
@@ -56,14 +56,14 @@ class MediaPipeLandmarker:
     digest = hashlib.sha256(f"{BUNDLE_SHA256}:{CODE_VERSION}".encode()).hexdigest()[:16]
 
     def __init__(self) -> None:
-        """Raises WeightsError when the carried model file is missing or altered."""
+        """Raises WeightsError if the model file in the package is missing or altered."""
         self._detect = FaceDetector()
         self._landmarks = LandmarkNetwork()
 
     def detect(self, image: Image) -> list[Face]:
-        """Return every face with its landmarks, in no particular order; empty when there is none.
+        """Return every face with its landmarks, in no particular order; an empty list if there is none.
 
-        The whole picture finds large faces, overlapping tiles of a half and a third find small ones.
+        Large faces are found in the whole picture, small ones in overlapping tiles of a half and a third of it.
         """
         faces: list[Face] = []
         for candidate in self._candidates(image):
@@ -77,17 +77,17 @@ class MediaPipeLandmarker:
     def detect_in_box(self, image: Image, box: Box) -> Face | None:
         """Return the landmarks of the face that fills `box` (x0, y0, x1, y1), or None.
 
-        The caller vouches for it: presence alone decides, so that what only resembles a human face (an
-        animal's) can be used too. Heads that the detector does not see are taken to stand upright.
+        The caller guarantees that it is a face. Only the presence decides, so that something similar to a human face
+        (an animal's) can be used too. If the detector does not see the head, it counts as upright.
         """
         first = self._look(image, self._region_in_box(image, box), 0.0)
         return first and self._look(image, Region.of_points(first.points))
 
     def follow(self, image: Image, previous: Face) -> Face | None:
-        """Return the face of the last frame in this one, or None when it is lost: detect again then.
+        """Return the face of the previous frame in this one, or None if it is lost; then call `detect` again.
 
-        One look does where the face has hardly moved. Else it is detected again, near where that look saw it: looks
-        that start from the last points may agree on half a face when something covers the rest.
+        If the face has hardly moved, one pass is enough. Otherwise it is detected again, near the place that this pass
+        found, because passes from the last points may agree on half a face if something covers the rest.
         """
         first = self._look(image, Region.of_points(previous.points), 0.0)
         if first is None or (first.score >= PRESENCE_THRESHOLD and first.move_from(previous) < STEADY):
@@ -95,14 +95,15 @@ class MediaPipeLandmarker:
         return self._settle(image, self._region_in_box(image, first.box)) or self._agree(image, first)
 
     def _settle(self, image: Image, region: Region) -> Face | None:
-        """Look at a region that is placed roughly, then where the points are. The first look may miss."""
+        """Look at a region whose place is only roughly known, then where the points are. The first pass may miss."""
         first = self._look(image, region, 0.0)
         return first and self._agree(image, first)
 
     def _agree(self, image: Image, before: Face) -> Face | None:
-        """Look again where the points of the last look are, until two looks agree on a face.
+        """Repeat the pass where the last points are, until two passes agree on a face.
 
-        Points place a region well: two looks do for most faces, and on a thing that merely resembles one they wander.
+        Points place a region well. For most faces two passes are enough; on something that only resembles a face, the
+        points wander.
         """
         for _ in range(MAX_PASSES - 1):
             face = self._look(image, Region.of_points(before.points))
@@ -120,7 +121,8 @@ class MediaPipeLandmarker:
         return Face(points, presence) if presence >= threshold else None
 
     def _region_in_box(self, image: Image, box: Box) -> Region:
-        """Return the region of the best detection that is the face in `box`, or that of the upright box."""
+        """Return the region of the best detection that is the face in `box`; without one, the region of the upright
+        box."""
         reach = max(box[2] - box[0], box[3] - box[1]) / 2
         height, width = image.shape[:2]
         x0, x1 = (int(np.clip(x, 0, width)) for x in (box[0] - reach, box[2] + reach))
@@ -132,7 +134,7 @@ class MediaPipeLandmarker:
         return Region.of_box(box, 0.0)
 
     def _candidates(self, image: Image) -> list[Detection]:
-        """Return what may be faces in the picture and its tiles, best first."""
+        """Return possible faces in the picture and its tiles, best first."""
         found: list[Detection] = []
         for x, y, tile in _tiles(image):
             found += self._detect(tile, DETECTION_THRESHOLD, x, y)
@@ -140,7 +142,7 @@ class MediaPipeLandmarker:
 
 
 def _suppressed(found: list[Detection]) -> list[Detection]:
-    """Return the detections best first, without those that overlap a better one."""
+    """Return the detections, best first, without those that overlap a better one."""
     rectangles = [(d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]) for d in found]
     scores = [d.score for d in found]
     return [found[i] for i in cv2.dnn.NMSBoxes(rectangles, scores, DETECTION_THRESHOLD, NMS_OVERLAP)]
@@ -149,7 +151,7 @@ def _suppressed(found: list[Detection]) -> list[Detection]:
 def _tiles(image: Image) -> Iterator[tuple[int, int, Image]]:
     """Yield (x, y, part): the whole picture, then overlapping squares of it.
 
-    No tile is smaller than an eighth of the longer side, so that their number stays bounded.
+    No tile is smaller than an eighth of the longer side, so that the number of tiles is limited.
     """
     yield 0, 0, image
     height, width = image.shape[:2]
@@ -162,14 +164,14 @@ def _tiles(image: Image) -> Iterator[tuple[int, int, Image]]:
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Return where tiles of `side` begin so that they cover `length` and overlap by a third at least."""
+    """Return where tiles of `side` begin so that they cover `length` and overlap by at least a third."""
     room = max(length - side, 0)
     steps = int(np.ceil(room / (side * (1 - _TILE_OVERLAP))))
     return [round(room * i / steps) for i in range(steps + 1)] if steps else [0]
 
 
 def _same_face(a: Box, b: Box) -> bool:
-    """Whether two boxes are one face: they overlap by 30 % of both, or by 70 % of the smaller."""
+    """Return whether two boxes are the same face: they overlap by 30 % of both, or by 70 % of the smaller one."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lp_ray.face.mediapipe.bundle import read_carried
 
 FILE = Path(__file__).with_name("canonical_mesh.npz")
-"""Made of the model file by `python -m scripts.canonical_mesh`."""
+"""Made from the model file by `python -m scripts.canonical_mesh`."""
 
 SHA256 = "8047bc00c09a5ee7001d8ac0634415cb05c402cdd6ccb985797cf2ad90e1b78a"
 
@@ -32,8 +32,8 @@ N_VERTICES = 468
 class CanonicalMesh:
     """A neutral face in centimetres: x to the picture's right, y up, z towards the camera.
 
-    Arrays are read-only. `vertices` 468 x 3, `uv` 468 x 2 (v up), `triangles` 898 x 3 vertex indices;
-    `rigid_indices` (33) and `rigid_weights` (33) are the points of the rigid fit and how much each counts.
+    Arrays are read-only. `vertices` 468 x 3, `uv` 468 x 2 (v up), `triangles` 898 x 3 vertex indices. `rigid_indices`
+    (33) and `rigid_weights` (33) are the points of the rigid fit and their weights.
     """
 
     vertices: NDArray[np.float64]
@@ -45,7 +45,7 @@ class CanonicalMesh:
 
 @cache
 def canonical_mesh(file: Path = FILE) -> CanonicalMesh:
-    """Read the mesh that the package carries. Raises WeightsError when its file is missing or altered."""
+    """Read the mesh in the package. Raises WeightsError if its file is missing or altered."""
     with np.load(io.BytesIO(read_carried(file, SHA256)), allow_pickle=False) as stored:
         arrays = {name: stored[name].astype(kind) for name, kind in _KINDS.items()}
     for array in arrays.values():

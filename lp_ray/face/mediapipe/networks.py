@@ -28,7 +28,7 @@ _CENTRE, _SIZE, _LEFT_EYE, _RIGHT_EYE = range(4)
 
 @dataclass(frozen=True)
 class Detection:
-    """A box that may hold a face; `angle` is that of its eyes, radians, `score` 0 to 1."""
+    """A box that may hold a face. `angle` is that of its eyes, in radians; `score` is 0 to 1."""
 
     box: Box
     angle: float
@@ -36,16 +36,16 @@ class Detection:
 
 
 class FaceDetector:
-    """Boxes of the faces in a picture; finds those larger than about a sixth of its longer side."""
+    """Finds the boxes of faces in a picture, if they are larger than about a sixth of its longer side."""
 
     def __init__(self) -> None:
         self._net = load_network(DETECTOR)
         self._anchors = _anchors()
 
     def __call__(self, image: Image, threshold: float, x: int = 0, y: int = 0) -> list[Detection]:
-        """Return all detections scoring above `threshold`, overlapping ones included.
+        """Return all detections that score above `threshold`, including overlapping ones.
 
-        (x, y) is where the upper left corner of `image` lies in the picture that boxes are wanted for.
+        (x, y) is the place of the upper left corner of `image` in the picture to which the boxes refer.
         """
         canvas, scale, shift = _letterbox(image, DETECTOR_SIZE)
         self._net.setInput(_planes(canvas, 1 / 127.5, -1.0))
@@ -63,7 +63,7 @@ class FaceDetector:
 
 
 class LandmarkNetwork:
-    """478 landmarks of the face in a region, with the belief that there is one."""
+    """478 landmarks of the face in a region, and a score for its presence."""
 
     def __init__(self) -> None:
         self._net = load_network(LANDMARKS)
@@ -85,7 +85,7 @@ class LandmarkNetwork:
 
 
 def load_network(member: str) -> cv2.dnn.Net:
-    """Load one network of the model file. Raises WeightsError when that file is missing or altered."""
+    """Load one network of the model file. Raises WeightsError if that file is missing or altered."""
     # OpenCV 5.0 ignores the engine when it reads from memory, and only its classic engine gives several
     # outputs at once; so the network takes the way over a file.
     with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""MediaPipe's face landmarker as a detector of a job. Its models are carried in the package."""
+"""The plugin of MediaPipe's face landmarker. Its models come with the package."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ TEXT_WIDTH = 512
 """Width of a CLIP ViT-B/32 text feature."""
 
 MAX_KEYPOINTS = 68
-"""Keypoints the model holds an initial size for (17 + 51: `hw` and `hw_append`)."""
+"""Number of keypoints for which the model has an initial size (17 + 51: `hw` and `hw_append`)."""
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ TINY = XPoseConfig(
     proposals=60,
     candidates=8,
 )
-"""The same graph in a hundredth of the time, for tests and trial runs; there are no trained weights for it."""
+"""The same graph in a hundredth of the time, for tests and trial runs. There are no trained weights for it."""

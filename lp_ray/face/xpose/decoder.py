@@ -1,4 +1,5 @@
-"""The decoder: proposals to instances, instances to keypoints (X-Pose / UniPose, Yang et al. 2024, section 3)."""
+"""The decoder: from proposals to instances, from instances to keypoints (X-Pose / UniPose, Yang et al. 2024, section
+3)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ _HUMAN_KEYPOINTS = 17
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the encoder made of a picture: cells B x S x d, text token B x 1 x d, sizes of the levels."""
+    """The encoder's output for a picture: cells B x S x d, text token B x 1 x d, sizes of the levels."""
 
     memory: Tensor
     text: Tensor
@@ -28,7 +29,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The instances of one forward pass, in the order they were kept in, which is not that of their scores.
+    """The instances of one forward pass, in the order in which they were kept (not sorted by score).
 
     `logit` B x G; `box` B x G x 4 (cx, cy, w, h) and `points` B x G x n x 2 (x, y), in fractions of the picture.
     """
@@ -39,7 +40,8 @@ class Candidates:
 
 
 class DecoderLayer(nn.Module):
-    """Queries see their group, the text, the picture. Post-norm; the norms' numbers are not their order."""
+    """Queries attend to their group, the text and the picture. Post-norm; the norms are not numbered in their order of
+    use."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -53,7 +55,7 @@ class DecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, position: Tensor, reference: Tensor, seen: Encoded, groups: int) -> Tensor:
-        """Refine B x Q x d queries, the sequence being `groups` equal runs of which none sees another.
+        """Refine B x Q x d queries. The sequence consists of `groups` equal parts that do not attend to each other.
 
         `position` is B x Q x d, `reference` B x Q x 4 (boxes in fractions).
         """
@@ -68,9 +70,9 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Two layers over all proposals, then four over each kept instance and its keypoints.
+    """Two layers over all proposals, then four layers over each kept instance and its keypoints.
 
-    One head each for boxes, points and sizes of points serves every layer, hence the lists of one.
+    All layers share one head each for boxes, points and sizes of points, so each list of heads has one entry.
     """
 
     def __init__(self, config: XPoseConfig) -> None:
@@ -109,7 +111,8 @@ class Decoder(nn.Module):
     def expand(self, x: Tensor, boxes: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """Give each of G instances its n keypoint queries: B x G x (1 + n) x d, boxes likewise x 4.
 
-        A keypoint starts as near its instance's centre as its text says, sized as a learned share of the box.
+        The text of a keypoint decides how near to its instance's centre it starts. Its size is a learned share of the
+        box.
         """
         n = len(keypoints)
         centre = torch.sigmoid(bounded_logit(boxes[:, :, None, :2]) + self.pose_embed[0](keypoints))

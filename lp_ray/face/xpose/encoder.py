@@ -1,7 +1,7 @@
-"""The encoder: picture cells and the instance's text token, fused and refined layer by layer.
+"""The encoder: fuses picture cells with the instance's text token and refines them, layer by layer.
 
-There is exactly one text token, the prompt of the instance ("face"). Two exact identities follow and are used
-throughout: attention to it needs no scores, and it pools cells without projecting every cell.
+There is exactly one text token, the prompt of the instance ("face"). This gives two exact simplifications, used
+throughout: attention to the token needs no scores, and the token pools cells without projecting every cell.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class FusionAttention(nn.Module):
     def forward(self, cells: Tensor, token: Tensor) -> tuple[Tensor, Tensor]:
         """Return what each side reads from the other: cells B x S x d, token B x 1 x d -> two B x 1 x d.
 
-        Every cell reads the same from one token. The token's scores are linear in the cells, so the key
-        projection folds into one vector per head (its bias moves all cells' scores alike, and cancels in the
-        softmax); the value projection is applied after pooling, as the pooling's weights sum to 1.
+        With one token, every cell reads the same. The token's scores are linear in the cells, so the key projection
+        becomes one vector per head (its bias shifts the scores of all cells equally and cancels in the softmax). The
+        value projection is applied after pooling, because the weights of the pooling sum to 1.
         """
         to_cells = self.out_v_proj(self.values_l_proj(token))
         key = self.v_proj.weight.view(self.heads, -1, cells.shape[-1])  # heads x c x d
@@ -58,7 +58,7 @@ class FusionAttention(nn.Module):
 
 
 class FusionLayer(nn.Module):
-    """Cells and text read each other; the residual is added to the normed inputs."""
+    """Cells and text attend to each other; the residual is added to the normed inputs."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

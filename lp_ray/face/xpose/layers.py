@@ -30,9 +30,9 @@ class MLP(nn.Module):
 
 
 def bounded_logit(p: Tensor) -> Tensor:
-    """Inverse sigmoid of fractions, each side floored at 1e-3, so within about 6.907 of 0.
+    """Return the inverse sigmoid of fractions, with p and 1 - p each at least 1e-3, so within about 6.907 of 0.
 
-    Not `torch.logit(p, eps)`, which floors p first and takes 1 - p from the floored value.
+    `torch.logit(p, eps)` differs: it limits p first and takes 1 - p from the limited value.
     """
     p = p.clamp(0, 1)
     return torch.log(p.clamp(min=_LOGIT_FLOOR) / (1 - p).clamp(min=_LOGIT_FLOOR))
@@ -72,9 +72,9 @@ def query_position(boxes: Tensor, channels: int) -> Tensor:
 
 
 def attend_to_one(attention: nn.MultiheadAttention, token: Tensor) -> Tensor:
-    """What `attention` gives any query that sees `token` alone: ... x d -> ... x d.
+    """Return what `attention` gives any query that attends to `token` only: ... x d -> ... x d.
 
-    Exact: a softmax over one key is 1, so queries and keys drop out and only the value path remains.
+    Exact: a softmax over one key is 1, so queries and keys have no effect and only the value path remains.
     """
     d = attention.embed_dim
     value = functional.linear(token, attention.in_proj_weight[2 * d :], attention.in_proj_bias[2 * d :])

@@ -1,7 +1,7 @@
 """X-Pose (UniPose, Yang et al. 2024, Swin-T): one picture, one instance prompt, n keypoint prompts.
 
-The modules' names are the keys of the official checkpoint. Run it in float32: half precision collapses the
-scores that rank 900 proposals, and a good part of the result becomes another.
+The names of the modules are the keys of the official checkpoint. Run it in float32: in half precision, the scores that
+rank the 900 proposals are too coarse, and a good part of the result changes.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class XPose(nn.Module):
         return self.decode(seen, take(boxes, rank(scores, self.config.proposals)), keypoints)
 
     def encode(self, image: Tensor, instance: Tensor) -> Encoded:
-        """Backbone, four levels at strides 8, 16, 32 and 64, encoder. Raises as `forward`."""
+        """Run backbone, four levels at strides 8, 16, 32 and 64, and encoder. Raises as `forward` does."""
         height, width = image.shape[2:]
         cells = sum(h * w for h, w in level_shapes(height, width))
         if cells < self.config.proposals:

@@ -1,4 +1,4 @@
-"""X-Pose as a job's detector of animals: which weights, how many points; what it is, known without loading it."""
+"""The plugin of X-Pose, the detector of animals. Its identity is known without loading the network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Settings:
-    """`points`: landmarks asked for; `min_score`: score, 0 to 1, under which a candidate is no face."""
+    """`points`: number of landmarks; `min_score`: score, 0 to 1, below which a candidate is no face."""
 
     points: int = 9
     min_score: float = 0.1

@@ -1,11 +1,11 @@
-"""Text prompts: what to look for, as CLIP ViT-B/32 text features computed beforehand.
+"""Text prompts: what to look for, as precomputed CLIP ViT-B/32 text features.
 
-One instance prompt ("face") and n keypoint prompts. With 9 points the order is right eye right, right eye left,
-left eye right, left eye left, nose tip, lip right, lip left, upper lip, lower lip (right is the animal's own);
-with 68 it is that of iBUG 68.
+There is one instance prompt ("face") and n keypoint prompts. With 9 points the order is right eye right, right eye
+left, left eye right, left eye left, nose tip, lip right, lip left, upper lip, lower lip (right is the animal's own).
+With 68 points it is that of iBUG 68.
 
-File format: an `.npz` of stored members `instance` (1 x 512) and `keypoints` (n x 512), float32. The official
-files are pickles of CUDA tensors; `import_prompts` reads those, and nothing else that a pickle can do.
+File format: an `.npz` of stored members `instance` (1 x 512) and `keypoints` (n x 512), float32. The official files are
+pickles of CUDA tensors; `import_prompts` reads these and refuses all other pickle content.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
 
 
 def import_prompts(data: bytes, source: str) -> TextPrompts:
-    """Convert the bytes of an official `clip_embedding_*.pkl`. Raises WeightsError for anything else."""
+    """Convert the bytes of an official `clip_embedding_*.pkl`. Raises WeightsError for any other content."""
     _check_size(data, source)
     try:
         _check_opcodes(data)
@@ -102,14 +102,14 @@ def _check_size(data: bytes, source: str) -> None:
 
 
 def _check_opcodes(data: bytes) -> None:
-    """Walk the pickle without running it: nothing in it may set an object's state."""
+    """Check the pickle without running it: nothing in it may set an object's state."""
     for opcode, _, position in pickletools.genops(data):
         if opcode.name not in _OPCODES:
             raise pickle.UnpicklingError(f"{opcode.name} at byte {position}")
 
 
 def _load_storage(data: bytes) -> NDArray[Any]:
-    """Stand-in for `torch.storage._load_from_bytes`: the values of one saved storage, wherever it lay."""
+    """Stand-in for `torch.storage._load_from_bytes`: returns the values of one saved storage, whatever its device."""
     storage = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
     return torch.tensor([], dtype=storage.dtype).set_(storage.untyped()).numpy()
 
@@ -117,7 +117,7 @@ def _load_storage(data: bytes) -> NDArray[Any]:
 def _rebuild(
     storage: NDArray[Any], offset: int, size: tuple[int, int], stride: tuple[int, int], *_: object
 ) -> NDArray[Any]:
-    """Stand-in for `torch._utils._rebuild_tensor_v2`: rows x columns of a storage, contiguous."""
+    """Stand-in for `torch._utils._rebuild_tensor_v2`: returns rows x columns of a storage, contiguous."""
     rows, columns = size
     if offset < 0 or min(size) < 1 or (rows > 1 and stride[0] != columns) or stride[1] != 1:
         raise ValueError(f"a tensor of size {size}, strides {stride} at {offset}")

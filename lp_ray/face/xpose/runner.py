@@ -1,4 +1,4 @@
-"""From a picture to the faces of animals in it: resizing, the network, the choice among its candidates."""
+"""Find the faces of animals in a picture: resize it, run the network, choose among its candidates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lp_ray.face.xpose.prompts import TextPrompts
 SHORT_SIDE = 800
 LONG_SIDE = 1333
 MAX_ASPECT = 40
-"""Ratio of sides beyond which the resized picture has fewer cells than the network has proposals."""
+"""If the ratio of sides is larger, the resized picture has fewer cells than the network has proposals."""
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -31,10 +31,10 @@ STD = (0.229, 0.224, 0.225)
 
 
 def network_size(height: int, width: int) -> tuple[int, int]:
-    """Return the height and width a picture is resized to: short side 800, long side about 1333 at most.
+    """Return the height and width to which a picture is resized: short side 800, long side at most about 1333.
 
-    Rounds as the reference: the short side to even, the long side down. Raises UnsupportedError for a picture
-    more elongated than MAX_ASPECT.
+    Rounds as the reference does: the short side to even, the long side down. Raises UnsupportedError for a picture more
+    elongated than MAX_ASPECT.
     """
     short, long = sorted((height, width))
     if long > MAX_ASPECT * short:
@@ -51,9 +51,9 @@ def network_size(height: int, width: int) -> tuple[int, int]:
 
 
 def prepare(image: Image) -> Tensor:
-    """Resize and normalise an H x W x 3 picture: 1 x 3 x h x w float32. Raises as `network_size`.
+    """Resize and normalise an H x W x 3 picture: 1 x 3 x h x w float32. Raises as `network_size` does.
 
-    The resampling is Pillow's bilinear, antialiased, as in training; OpenCV's and torch's give other pixels.
+    The resampling is Pillow's bilinear with antialiasing, as in training. OpenCV's and torch's give other pixels.
     """
     height, width = network_size(*image.shape[:2])
     resized = PILImage.fromarray(image).resize((width, height), PILImage.Resampling.BILINEAR)
@@ -70,10 +70,10 @@ def normalise(image: Image) -> Tensor:
 def survivors(
     boxes: NDArray[np.float32], scores: NDArray[np.float32], min_score: float, max_overlap: float
 ) -> list[int]:
-    """Greedy non-maximum suppression: places of the boxes that stay, best first.
+    """Greedy non-maximum suppression: return the indices of the boxes that stay, best first.
 
-    `boxes` is G x 4 (cx, cy, w, h). A box stays when its score is above `min_score` and its overlap
-    (intersection over union) with every better one that stays is at most `max_overlap`.
+    `boxes` is G x 4 (cx, cy, w, h). A box stays if its score is above `min_score` and its overlap (intersection over
+    union) with every better box that stays is at most `max_overlap`.
     """
     corners = np.concatenate((boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]), 1)
     kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), min_score, max_overlap)
@@ -82,7 +82,7 @@ def survivors(
 
 @contextmanager
 def exact_float32(device: torch.device) -> Iterator[None]:
-    """Full float32 products whatever the process has set: no TF32, no autocast."""
+    """Use full float32 products, whatever the process has set: no TF32, no autocast."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -113,7 +113,7 @@ class XPoseDetector:
         min_score: float = 0.1,
         max_overlap: float = 0.0,
     ) -> None:
-        """`min_score` and `max_overlap` are as in `survivors`. Raises RefusedError without the asked device."""
+        """`min_score` and `max_overlap` are as in `survivors`. Raises RefusedError if the device does not exist."""
         self.device = torch.device(device)
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise RefusedError(f"X-Pose: device {device!r} was asked for and there is none: use 'cpu'")
@@ -128,8 +128,8 @@ class XPoseDetector:
     def detect(self, image: Image) -> list[Face]:
         """Return the faces found, best first, each with n x 2 points in pixels of `image` (H x W x 3 RGB).
 
-        The list is empty when no candidate scores above `min_score`. Raises UnsupportedError for a picture
-        too elongated, EngineOutputError for a result that is not finite.
+        The list is empty if no candidate scores above `min_score`. Raises UnsupportedError for a picture that is too
+        elongated, EngineOutputError for a result that is not finite.
         """
         with exact_float32(self.device):
             found = self._model(prepare(image).to(self.device), self._instance, self._keypoints)
@@ -141,11 +141,11 @@ class XPoseDetector:
         return [Face(points[i].astype(np.float64) * size, float(scores[i])) for i in kept]
 
     def detect_in_box(self, image: Image, box: Box) -> Face | None:
-        """Return the face whose middle is nearest to that of `box`, among those whose middle is in it, or None."""
+        """Return the face whose middle is nearest to that of `box`, of faces with their middle in the box, or None."""
         return _nearest(box, [face for face in self.detect(image) if _holds(box, _middle(face.box))])
 
     def follow(self, image: Image, previous: Face) -> Face | None:
-        """Return the face nearest to that of the last frame, no further than its own size, or None."""
+        """Return the face nearest to that of the previous frame, at most its own size away, or None."""
         found = _nearest(previous.box, self.detect(image))
         size = np.ptp(previous.points, axis=0).max()
         if found is None or np.hypot(*np.subtract(_middle(found.box), _middle(previous.box))) > size:

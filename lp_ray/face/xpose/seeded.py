@@ -1,7 +1,7 @@
-"""Seeded X-Pose weights and prompts: every tensor from its key, for runs and tests without the official files.
+"""Seeded X-Pose weights and prompts, each tensor made from its key, for runs and tests without the official files.
 
-The recipe is that of the project's reference numbers: text joined by ':' -> CRC-32 -> PCG64 -> normal values.
-With such weights the network computes what it must, and finds nothing that is there.
+The recipe is that of the project's reference numbers: text joined by ':' -> CRC-32 -> PCG64 -> normal values. With such
+weights the network computes correctly, but finds nothing meaningful.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _tensor(salt: str, key: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def _std(key: str) -> float:
-    """Gain of a matrix before the fan-in scaling: the last layer of each head is kept small."""
+    """Return the gain of a matrix before the fan-in scaling. The last layer of each head is kept small."""
     parts = key.split(".")
     if key.endswith("layers.2.weight"):
         for part in parts:

@@ -1,4 +1,4 @@
-"""Query selection: which cells become queries, and from which boxes they start (DINO, Zhang et al. 2023)."""
+"""Query selection: which cells become queries, and the boxes from which they start (DINO, Zhang et al. 2023)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MARGIN = 0.01
 
 
 def base_boxes(shapes: Shapes, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where each cell proposes a box before the network moves it, and which cells may.
+    """Return the box that each cell proposes before the network moves it, and which cells are valid.
 
-    Returns logits of (cx, cy, w, h), S x 4, and a mask, S. A box sits on its cell's centre, its sides 0.05 of
-    the picture, doubled from level to level. A cell is valid when all four lie strictly within (0.01, 0.99);
-    the logits of the others are infinite, which makes their box (1, 1, 1, 1) whatever the network adds.
+    The boxes are logits of (cx, cy, w, h), S x 4; the mask is S. A box is centred on its cell; its sides are 0.05 of
+    the picture, doubled from level to level. A cell is valid if all four values are strictly within (0.01, 0.99). The
+    logits of the others are infinite, so their box is (1, 1, 1, 1), whatever the network adds.
     """
     centres = cell_centres(shapes, device)
     cells = torch.tensor([h * w for h, w in shapes], device=device)
@@ -29,10 +29,10 @@ def base_boxes(shapes: Shapes, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def rank(scores: Tensor, count: int) -> Tensor:
-    """Places of the `count` largest scores of each row in descending order: B x N -> B x count."""
+    """Return the indices of the `count` largest scores of each row in descending order: B x N -> B x count."""
     return scores.topk(count, dim=1).indices
 
 
 def take(rows: Tensor, places: Tensor) -> Tensor:
-    """Pick rows by place: B x N x c, B x k -> B x k x c."""
+    """Pick rows by index: B x N x c, B x k -> B x k x c."""
     return rows.gather(1, places[..., None].expand(-1, -1, rows.shape[-1]))
