@@ -1,4 +1,4 @@
-"""Driving performances made by code: motion curves, the frames they give on a portrait, and a voice."""
+"""Performances made by code: motion curves, the frames that they give on a portrait, and a voice."""
 
 from lp_ray.acting.curves import ONSET_S, PERFORMANCES, Curves, curves
 from lp_ray.acting.perform import perform

@@ -1,6 +1,6 @@
-"""What a performed face does over time: one curve for each of seven controls, at an exact frame rate.
+"""The motion of a performed face: one curve over time for each of seven controls, at an exact frame rate.
 
-Curves are functions of time alone: the same second looks the same at any frame rate and in any length.
+Curves are functions of time only: the same second looks the same at any frame rate and in a performance of any length.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from lp_ray.base.names import nearest
 Curve = NDArray[np.float64]
 
 ONSET_S = 0.2
-"""Seconds before anything moves or sounds: frame 0 is a neutral face with a closed jaw."""
+"""Seconds before anything moves or sounds: until then the face is neutral with a closed jaw."""
 
 BLINK_CLOSE_S, BLINK_HOLD_S, BLINK_OPEN_S = 0.08, 0.15, 0.12
-"""A blink closes, stays shut (3 to 4 frames at 25 a second, so that no frame rate misses it) and opens."""
+"""Phases of a blink: closing, shut (3 to 4 frames at 25 per second, so that every frame rate shows it), opening."""
 
 SYLLABLE_SEED = 20
 SYLLABLES_IN_PHRASE = (5, 10)
@@ -50,7 +50,7 @@ class Curves:
 
 
 def curves(name: str, n_frames: int, fps: Fraction) -> Curves:
-    """Return `n_frames` of the named performance, one of `PERFORMANCES`. Raises RefusedError otherwise."""
+    """Return `n_frames` of the named performance, one of `PERFORMANCES`. Raises RefusedError for any other name."""
     if name not in PERFORMANCES:
         raise RefusedError(f"no performance {name!r}{nearest(name, PERFORMANCES)}: {', '.join(PERFORMANCES)}")
     if n_frames < 1 or fps <= 0:
@@ -80,7 +80,7 @@ def _talk(t: Curve) -> dict[str, Curve]:
 
 
 def _nod_and_shake(t: Curve) -> dict[str, Curve]:
-    """Six seconds over and over: two nods, two shakes of the head, then a lean to each side."""
+    """Repeat six seconds: two nods, two shakes of the head, then a lean to each side."""
     phase = t % 6.0
     nod, shake, lean = (_stretch(phase, start, 2.0) for start in (0.0, 2.0, 4.0))
     return {
@@ -92,7 +92,7 @@ def _nod_and_shake(t: Curve) -> dict[str, Curve]:
 
 
 def _expressions(t: Curve) -> dict[str, Curve]:
-    """Eight seconds over and over: smile, brows, blinks, an open mouth, then all but the blinks together."""
+    """Repeat eight seconds: smile, brows, blinks, an open mouth, then all except the blinks together."""
     phase = t % 8.0
     together = _window(phase, 6.2, 1.8)
     return {

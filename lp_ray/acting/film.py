@@ -1,4 +1,4 @@
-"""A performance as an mp4: an actor's portrait, a name, a frame rate."""
+"""Film a performance as an mp4, from an actor's portrait, a performance's name and a frame rate."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from lp_ray.media.encode import encode_segment
 from lp_ray.media.sound import add_sound
 
 CRF = 14
-"""Nearly lossless: a performance is tracked again."""
+"""Nearly lossless, because a performance is tracked afterwards."""
 
 SAMPLE_RATE = 48000
 
 
 def film_performance(path: Path, name: str, actor: Image, fps: Fraction, n_frames: int, sound: bool) -> Curves:
-    """Let the largest face of `actor` (H x W x 3) perform; write the mp4 and return the curves it followed.
+    """Let the largest face in `actor` (H x W x 3) perform. Write the mp4 and return the curves that the face followed.
 
-    Raises NoFaceError when the picture has no face, RefusedError for an unknown performance.
+    Raises NoFaceError if the picture has no face, RefusedError for an unknown performance.
     """
     portrait = crop_portrait(actor, MediaPipeLandmarker(), "large-small", None, SourceFraming(), FRAME_SIZE)
     (prepared,) = PreviewEngine().prepare(SourceCrops(portrait.crop[None], portrait.points[None]))

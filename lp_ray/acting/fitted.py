@@ -1,10 +1,11 @@
-"""Numbers of natural motion: what was fitted on real clips, and what is taken from the literature.
+"""The numbers behind natural motion: fitted on real clips, or taken from the literature.
 
-Head motion: scripts/fit_performances.py tracks clips (five, 83 s in all: people who talk, sing, look around) and takes
-the spectra of their yaw, pitch and roll (Welch, windows of about 4 s, straight lines taken off). To the geometric mean
-over the four clips of at least 7 s it fits power ~ (1 + (f / corner)^2)^-(slope / 2) between 0.2 and 6 Hz. The spread
-of each angle (standard deviation over a clip) differs much more between clips than its spectrum does: mean and standard
-deviation of its logarithm over the clips stand here too. Five clips are few: they say what is common, not how common.
+Head motion: scripts/fit_performances.py tracks clips (five, 83 s together: people who talk, sing, look around) and
+computes the spectra of their yaw, pitch and roll (Welch, windows of about 4 s, linear trends removed). To the geometric
+mean over the four clips of at least 7 s, it fits power ~ (1 + (f / corner)^2)^-(slope / 2) between 0.2 and 6 Hz. The
+spread of each angle (standard deviation over a clip) differs much more between clips than its spectrum does, so the
+mean and standard deviation of its logarithm over the clips are given here too. Five clips are few: they show what is
+common, not how common it is.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Motion of one angle: `corner` Hz, `slope` of its power beyond it, `median` spread in degrees, and `sigma`, by how
-    much spreads differ between performances (of their natural logarithm)."""
+    """Motion of one angle.
+
+    `corner` in Hz, `slope` of its power beyond it, `median` spread in degrees, and `sigma`: how much the natural
+    logarithm of the spread varies between performances.
+    """
 
     corner: float
     slope: float
@@ -28,7 +32,7 @@ HEAD = {
     "head_pitch": Spectrum(0.70, 2.80, 2.30, 0.73),
     "head_roll": Spectrum(0.92, 3.79, 1.57, 0.80),
 }
-"""As scripts/fit_performances.py prints them."""
+"""The values that scripts/fit_performances.py prints."""
 
 BLINKS_PER_MINUTE = (12.0, 30.0)
 """Rest 17, conversation 26 a minute on average (Bentivoglio et al. 1997); the clips: 26."""
@@ -42,5 +46,5 @@ SYLLABLES_IN_PHRASE = (4, 16)
 PAUSE_S = (0.3, 1.2)
 
 FIXATION_MEDIAN_S, FIXATION_SIGMA = 1.2, 0.6
-"""How long a gaze rests, seconds; sigma of its logarithm."""
+"""How long a gaze rests: median in seconds, and sigma of its logarithm."""
 SACCADE_S = 0.06

@@ -1,8 +1,8 @@
-"""Natural performances, made by code and seeded: curves of the edit's controls, one performance a number.
+"""Natural performances made by code from a seed: curves of controls, one performance per number.
 
-The head moves with the spectrum of real clips, blinks come as people's do, the jaw opens by syllables in phrases with
-pauses, brows, smiles and gaze shifts come now and then (`fitted`). Every curve is a function of time: the same second
-looks the same at any rate and in any length, and each control has a random stream of its own.
+The head moves with the spectrum of real clips. Blinks come as often as people's. The jaw opens by syllables in phrases
+with pauses. Brows, smiles and gaze shifts come now and then (`fitted`). Every curve is a function of time: the same
+second looks the same at any frame rate and in any length. Each control has its own random stream.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from lp_ray.motion.performance import Array, Keys, Performance, frame_times
 Random = np.random.Generator
 
 ONSET_S = 0.2
-"""Seconds before anything moves: frame 0, from which relative motion is measured, shows a neutral face."""
+"""Seconds before anything moves. Frame 0, from which relative motion is measured, shows a neutral face."""
 RISE_S = 0.6
-"""Seconds in which head and gaze take up their motion after that."""
+"""Seconds after that in which head and gaze reach their full motion."""
 
 _WAVES = 60
 _SLOWEST_HZ, _FASTEST_HZ = 0.06, 6.0
@@ -46,9 +46,9 @@ _SLOWEST_HZ, _FASTEST_HZ = 0.06, 6.0
 
 @dataclass(frozen=True)
 class Ranges:
-    """How far performances go: the largest value of each control (both ways where it has two), and rates.
+    """How far performances go: the largest value of each control (in both directions if it has two), and rates.
 
-    0 keeps a control still. `speaking` is the share of performances that speak. Defaults lie inside of what both
+    0 keeps a control still. `speaking` is the share of performances that speak. The defaults are values that both
     engines show well.
     """
 
@@ -63,12 +63,12 @@ class Ranges:
     gaze_y: float = 20.0
     speaking: float = 0.8
     syllables: tuple[float, float] = SYLLABLES_PER_SECOND
-    """Least and most syllables a second; each performance has a rate of its own in between."""
+    """Least and most syllables per second. Each performance has its own rate between them."""
     blinks: tuple[float, float] = BLINKS_PER_MINUTE
-    """Least and most blinks a minute."""
+    """Least and most blinks per minute."""
 
     def __post_init__(self) -> None:
-        """Raises RefusedError for what no control can show."""
+        """Raises RefusedError for values that no control can show."""
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in BY_NAME:
@@ -85,9 +85,9 @@ class Ranges:
 
 
 def natural(seed: int, number: int, seconds: float, fps: Fraction, ranges: Ranges | None = None) -> Performance:
-    """Return performance `number` of a seed: the same for the same arguments (and version of numpy), on any machine.
+    """Return performance `number` of a seed. The same arguments (and numpy version) give the same one on any machine.
 
-    Raises RefusedError when there is no frame in it, and for a negative seed or number.
+    Raises RefusedError if it would have no frame, and for a negative seed or number.
     """
     ranges = ranges or Ranges()
     if seed < 0 or number < 0:
@@ -110,8 +110,8 @@ def natural(seed: int, number: int, seconds: float, fps: Fraction, ranges: Range
 def jaw_of_sound(loudness: NDArray[np.floating], fps: Fraction, most: float = Ranges.lips_open) -> Performance:
     """Return a performance whose lips open with the loudness of a sound (n values, 0 to 1: `media.loudness`).
 
-    That is all it is: loud is open, silence is shut. It knows no phonemes and is no lip sync. Lips open within 60 ms
-    and close within 120, so that they do not flutter. Raises RefusedError for no frame or a range no control can show.
+    Loud is open, silence is shut; there are no phonemes, so this is no lip sync. Lips open within 60 ms and close
+    within 120, so that they do not flutter. Raises RefusedError for no frames or a range that no control can show.
     """
     control = BY_NAME["lips_open"]
     if not len(loudness) or not 0 <= most <= control.high:
@@ -141,7 +141,7 @@ def _turn(name: str) -> Callable[[Random, Array, Ranges], Array]:
 
 
 def _wander(random: Random, t: Array, spectrum: Spectrum) -> Array:
-    """Motion of standard deviation 1 with a spectrum: waves at frequencies of even steps of its logarithm."""
+    """Return motion of standard deviation 1 with a given spectrum: a sum of waves, evenly spaced in log frequency."""
     edges = np.geomspace(_SLOWEST_HZ, _FASTEST_HZ, _WAVES + 1)
     frequencies = edges[:-1] * (edges[1:] / edges[:-1]) ** random.random(_WAVES)
     power = (1 + (frequencies / spectrum.corner) ** 2) ** (-spectrum.slope / 2) * np.diff(edges)
@@ -154,7 +154,7 @@ def _wander(random: Random, t: Array, spectrum: Spectrum) -> Array:
 
 
 def _blinks(random: Random, t: Array, ranges: Ranges) -> Array:
-    """Lids fall, stay, and rise more slowly; intervals are log-normal, and one in ten blinks is only half of one."""
+    """Lids fall, stay, and rise more slowly. Intervals are log-normal, and one in ten blinks is only half of one."""
     rate = random.uniform(*ranges.blinks) / 60
     shut = np.zeros(len(t))
     start = 0.3
@@ -189,7 +189,7 @@ def _speech(random: Random, t: Array, ranges: Ranges) -> Array:
 def _now_and_then(
     name: str, per_minute: float, length_s: tuple[float, float], least: float, negative: float = 0.0
 ) -> Callable[[Random, Array, Ranges], Array]:
-    """Events of a control, that rise and fall again; a share of them goes the other way."""
+    """Return events of a control that rise and fall again; a share of them goes in the other direction."""
 
     def make(random: Random, t: Array, ranges: Ranges) -> Array:
         curve = np.zeros(len(t))
@@ -206,7 +206,7 @@ def _now_and_then(
 
 
 def _gaze(name: str) -> Callable[[Random, Array, Ranges], Array]:
-    """Eyes rest on the camera every other time, then leap elsewhere."""
+    """Every other time the eyes rest on the camera; in between they jump elsewhere."""
 
     def make(random: Random, t: Array, ranges: Ranges) -> Array:
         most = getattr(ranges, name)
@@ -235,7 +235,7 @@ _MAKERS: dict[str, Callable[[Random, Array, Ranges], Array]] = {
 
 
 def _soft(values: Array, most: float) -> Array:
-    """Bend values so that they stay below `most`, and small ones stay as they are."""
+    """Limit values smoothly to `most`; small values stay as they are."""
     return np.asarray(most * np.tanh(values / most), np.float64)
 
 

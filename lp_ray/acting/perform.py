@@ -1,4 +1,5 @@
-"""A performance on a portrait: curves to motion of the canonical face, rendered by the preview engine."""
+"""Play a performance on a portrait: turn curves into motion of the canonical face, and render it with the preview
+engine."""
 
 from __future__ import annotations
 
@@ -28,14 +29,14 @@ from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.pose import Array
 
 NECK = np.array([0.0, -4.0, -6.0])
-"""Canonical point that the head turns about."""
+"""Canonical point around which the head turns."""
 JAW_DROP = 1.7
-"""Canonical units that the lower lip falls when the jaw is fully open."""
+"""How far the lower lip falls, in canonical units, if the jaw is fully open."""
 CHIN = 152
 LID_MEETING = 0.85
 """Where closing lids meet, from the upper rim (0) to the lower (1)."""
 CREASE_FOLLOWS = 0.45
-"""How far the fold above the upper lid goes along with its rim."""
+"""How far the fold above the upper lid moves with the lid's rim."""
 
 
 def perform(prepared: PreparedSource, curves: Curves) -> Iterator[Image]:

@@ -1,4 +1,4 @@
-"""A performance table as the curves that `perform` shows on a portrait."""
+"""Turn a performance table into the curves that `perform` can show on a portrait."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SHOWN = {
     "smile": ("smile", 1.0),
     "brow": ("brow", BY_NAME["brow"].high),
 }
-"""Control -> the curve that shows it, and the control's value that is 1 there (degrees stay degrees)."""
+"""Control -> the curve that shows it, and the control's value at which the curve is 1 (degrees stay degrees)."""
 
 
 def curves_of(performance: Performance, name: str) -> Curves:
-    """Return the curves of all frames; `name` is what they are called.
+    """Return the curves of all frames; `name` is their name.
 
-    A jaw that is asked to close further than shut stays shut. Raises RefusedError for controls that have no curve.
+    A jaw that should close further than shut stays shut. Raises RefusedError for controls that have no curve.
     """
     lacking = [control for control in performance.curves if control not in SHOWN]
     if lacking:

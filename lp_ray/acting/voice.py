@@ -18,9 +18,9 @@ BLOCK = 1 << 16
 def sound_track(curves: Curves, sample_rate: int = 48000) -> NDArray[np.int16]:
     """Return the mono sound of a performance, round(frames / fps * sample_rate) samples.
 
-    Silence until `ONSET_S` seconds (0.2), where a click begins on the very sample: the moment at which the
-    face starts to move, so that sound and picture can be compared. From there a vowel sounds whenever the
-    jaw is open, louder and brighter the wider it is. Clips shorter than that are silent.
+    It is silent until `ONSET_S` seconds (0.2). A click begins exactly at that sample, the moment at which the face
+    starts to move, so that sound and picture can be compared. From then on, a vowel sounds while the jaw is open,
+    louder and brighter the wider it is. Shorter clips are silent.
     """
     n = round(len(curves) * curves.fps.denominator * sample_rate / curves.fps.numerator)
     sound = np.concatenate([_voice(curves, a, min(a + BLOCK, n), sample_rate) for a in range(0, n, BLOCK)])
