@@ -1,1 +1,1 @@
-"""Filling a weight store: download, import and conversion of the published files."""
+"""Fill a weight store: download, import and convert the published files."""

@@ -1,4 +1,4 @@
-"""From files in the official layout to a weight store."""
+"""Convert files in the official layout into a weight store."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ImportRules:
-    """Which files come in: `allow_other` lets in files whose hash is not the published one, `replace` ones
-    that differ from what the store's lock has recorded."""
+    """Which files may be imported.
+
+    `allow_other` accepts files whose hash is not the published one. `replace` accepts files that differ from the hash
+    in the store's lock.
+    """
 
     variants: tuple[Variant, ...] = ("human", "animal")
     allow_other: bool = False
     replace: bool = False
     resources: str = ""
-    """Folder or URI that has the files of the code's repository, where they are not beside the others."""
+    """Folder or URI with the files of the code's repository, if they are not beside the others."""
 
 
 @dataclass(frozen=True)
 class _Arrived:
-    """A source file on the local disk whose hash has been found good."""
+    """A source file on the local disk whose hash was accepted."""
 
     path: Path
     artefact: Artefact
@@ -47,10 +50,10 @@ class _Arrived:
 
 
 def import_weights(place: str, store: WeightStore, rules: ImportRules, say: Say) -> list[str]:
-    """Convert what lies at `place` (a folder or URI in the official layout) into the store.
+    """Convert the files at `place` (a folder or URI in the official layout) and add them to the store.
 
-    A variant comes in whole or not at all. Returns the names that came in. Raises WeightsError naming the file
-    that is missing, not the published one, or not what the lock has recorded.
+    A variant is imported completely or not at all. Returns the names of the imported files. Raises WeightsError, which
+    names a file that is missing, not the published one, or not the one in the lock.
     """
     folder = storage.normalise(place)
     wanted = _choose(folder, rules, say)
@@ -64,7 +67,7 @@ def import_weights(place: str, store: WeightStore, rules: ImportRules, say: Say)
 
 
 def _choose(folder: str, rules: ImportRules, say: Say) -> dict[Artefact, str]:
-    """Return what is to come in and where it lies, before anything is converted. Optional files may be lacking."""
+    """Return which files to import and where they are, before any conversion. Optional files may be missing."""
     chosen: dict[Artefact, str] = {}
     for variant in rules.variants:
         artefacts = artefacts_of(variant)
@@ -82,7 +85,7 @@ def _choose(folder: str, rules: ImportRules, say: Say) -> dict[Artefact, str]:
 
 
 def _find(folder: str, artefact: Artefact, rules: ImportRules, say: Say) -> str:
-    """Return where a file lies, or "". The code's repository is also looked for around `pretrained_weights`, in it."""
+    """Return where a file is, or "". The code's repository is also searched for around `pretrained_weights`."""
     if artefact.in_hub:
         places = [folder]
     else:
@@ -158,10 +161,10 @@ def _origin(source: str, digest: str, size: int, rules: ImportRules) -> Origin:
 
 
 def convert_file(path: Path, artefact: Artefact, where: str) -> bytes:
-    """Return the stored form of an official file: safetensors with the published keys, ONNX as it is.
+    """Return the stored form of an official file: safetensors with the published keys; ONNX unchanged.
 
-    The three networks of the stitching file become one, keys prefixed by model. `where` names the file in
-    messages. Raises WeightsError for other keys or shapes than the published ones.
+    The three networks of the stitching file become one file, with keys prefixed by model. `where` names the file in
+    messages. Raises WeightsError if keys or shapes are not the published ones.
     """
     if artefact.kind == "onnx":
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Download of the official files from the Hugging Face hub."""
+"""Download the official files from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def download_official(
 ) -> Path:
     """Download the official files of some variants and return the folder that holds them.
 
-    They come into `folder`, or into the hub's own cache. Broken downloads resume where they stopped; files that
-    are there are not fetched again. A file that the hub does not have is left out. `endpoint` is the address of a
-    mirror. Raises WeightsError when the hub cannot be reached, refuses or knows no such revision.
+    They are stored in `folder`, or in the hub's own cache. Interrupted downloads resume; existing files are not fetched
+    again. A file that the hub does not have is left out. `endpoint` is the address of a mirror. Raises WeightsError if
+    the hub cannot be reached, refuses access, or does not have the revision.
     """
     sources = sorted({artefact.source for variant in variants for artefact in artefacts_of(variant) if artefact.in_hub})
     try:
