@@ -1,1 +1,1 @@
-"""How good a finished video is: metrics as pure functions and meters of frames. docs/metrics.md lists them."""
+"""Measure how good a finished video is: metrics as pure functions, and meters of frames. docs/metrics.md lists them."""

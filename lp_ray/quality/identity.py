@@ -1,4 +1,4 @@
-"""Is it still the same person?"""
+"""Metrics of identity: does the result still show the same person?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lp_ray.quality.running import Largest, Mean
 from lp_ray.quality.table import Level
 
 FAST_FRAMES = 8
-"""Frames of a video whose identity "fast" looks at: it hardly changes from one to the next."""
+"""Number of frames that "fast" looks at, because identity hardly changes from one frame to the next."""
 
 
 def frames_to_embed(n_frames: int, level: Level) -> NDArray[np.intp]:
@@ -29,7 +29,7 @@ class IdentityMeter:
         self._distance, self._furthest = Mean(), Largest()
 
     def add(self, embeddings: NDArray[np.floating]) -> None:
-        """Take embeddings of frames, n x 128."""
+        """Add the embeddings of frames, n x 128."""
         alike, apart = cosine(embeddings, self._source), distance(embeddings, self._source)
         self._cosine.add(alike)
         self._worst.add(-alike)
@@ -37,7 +37,7 @@ class IdentityMeter:
         self._furthest.add(apart)
 
     def merge(self, later: IdentityMeter) -> None:
-        """Take what another meter of the same source has seen."""
+        """Add what another meter of the same source has measured."""
         self._cosine.merge(later._cosine)
         self._worst.merge(later._worst)
         self._distance.merge(later._distance)

@@ -1,4 +1,4 @@
-"""Does the result move as it was asked to?"""
+"""Metrics of motion: does the result move as it was asked to?"""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lp_ray.quality.running import Array, LaggedCorrelation, Mean
 from lp_ray.quality.tracks import FaceTracks
 
 REACH_S = 0.4
-"""Largest lag looked for, seconds: more than any pipeline loses, less than two syllables."""
+"""Largest lag that is searched, in seconds: more than any pipeline delays, less than two syllables."""
 
 LEAST_LIPS, LEAST_EYES, LEAST_LOUDNESS = 0.01, 0.01, 0.02
-"""Standard deviations below which lips, eyes or sound do not move, so that nothing correlates."""
+"""If lips, eyes or loudness have a smaller standard deviation, they hardly move and no correlation is computed."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What n frames of a result were asked to show; None: not known, NaN: not in this frame.
+    """The motion that n frames of a result were asked to show. None: not known. NaN: not in this frame.
 
-    `angles` n x 3: yaw, pitch, roll in degrees, as FaceTracks has them; `lips`, `eyes` n: ratios of the driving;
-    `blendshapes` n x 52: asked_blendshapes; `loudness` n: of the sound, in any unit.
+    `angles` n x 3: yaw, pitch, roll in degrees, as in FaceTracks. `lips`, `eyes` n: ratios of the driving.
+    `blendshapes` n x 52: asked_blendshapes. `loudness` n: of the sound, in any unit.
     """
 
     angles: Array | None = None
@@ -37,7 +37,7 @@ class Asked:
 def asked_blendshapes(
     source: NDArray[np.floating], driving: NDArray[np.floating], reference: NDArray[np.floating]
 ) -> Array:
-    """Return the blendshapes of a source (52) that moves as a driving (n x 52) does from its reference (52): n x 52."""
+    """Return the blendshapes, n x 52, of a source (52) that moves as a driving (n x 52) from its reference (52)."""
     moved: Array = source.astype(np.float64) + driving - reference
     return np.clip(moved, 0, 1)
 
@@ -64,7 +64,7 @@ class MotionMeter:
         self._eyes, self._loudness = LaggedCorrelation(0), LaggedCorrelation(0)
 
     def add(self, result: FaceTracks, asked: Asked, blendshapes: NDArray[np.floating] | None = None) -> None:
-        """Take the next n frames: their tracks, what was asked, and their own blendshapes (n x 52) where measured."""
+        """Add the next n frames: their tracks, the asked motion, and their own blendshapes (n x 52) if measured."""
         unknown = np.full(len(result), np.nan)
         if asked.angles is not None:
             self._pose.add(angles_between(asked.angles, result.angles))
@@ -76,7 +76,7 @@ class MotionMeter:
         self._loudness.add(unknown if asked.loudness is None else asked.loudness, result.lips)
 
     def merge(self, later: MotionMeter) -> None:
-        """Take the part of the video that follows."""
+        """Add what another meter measured on the next part of the video."""
         self._pose.merge(later._pose)
         self._expression.merge(later._expression)
         self._lips.merge(later._lips)

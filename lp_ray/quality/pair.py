@@ -1,4 +1,4 @@
-"""All metrics of one pair, from the frames of its finished video."""
+"""Measure all metrics of one pair from the frames of its finished video."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from lp_ray.quality.tracks import FaceTracks, face_tracks
 
 @dataclass(frozen=True)
 class Measured:
-    """n frames of a finished video, in order, and what was measured on them. None: not measured.
+    """n consecutive frames of a finished video, and what was measured on them. None: not measured.
 
-    `frames` n x H x W x 3 RGB, decoded; `points` n x 478 x 3 pixels, NaN in frames without a face; `embeddings`
-    m x 128 of those frames that were embedded (identity.frames_to_embed); `blendshapes` n x 52; `faces` k numbers of
-    faces, of frames that were searched for all.
+    `frames` n x H x W x 3 RGB, decoded. `points` n x 478 x 3 pixels, NaN in frames without a face. `embeddings` m x 128
+    of the frames that were embedded (identity.frames_to_embed). `blendshapes` n x 52. `faces`: k face counts, of the
+    frames in which all faces were searched for.
     """
 
     frames: NDArray[np.uint8]
@@ -37,11 +37,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the same n frames are held against. None: not known.
+    """What the same n frames are compared with. None: not known.
 
-    `driving` are tracks of the driving's frames that they follow, and `driving_repeats` (n) says which of those repeat
-    the one before; `targets` n x H x W x 3 are these frames themselves, for self-reenactment. `sources` (n or 1 x H x W
-    x 3) are the pictures pasted into, by `crop_to_original` (n or 1 x 2 x 3).
+    `driving` are tracks of the driving's frames that they follow; `driving_repeats` (n) says which of those repeat the
+    one before. `targets` n x H x W x 3 are these driving frames themselves, for self-reenactment. `sources` (n or 1 x H
+    x W x 3) are the pictures that crops were pasted into, by `crop_to_original` (n or 1 x 2 x 3).
     """
 
     asked: Asked = field(default_factory=Asked)
@@ -53,7 +53,7 @@ class Expected:
 
 
 class PairMeter:
-    """Takes a pair's frames piece by piece, in bounded memory; parts measured apart can be merged in order."""
+    """Measures a pair's frames piece by piece, in limited memory. Parts measured separately can be merged in order."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class PairMeter:
         self._seam, self._reenactment = SeamMeter(), ReenactmentMeter()
 
     def add(self, measured: Measured, expected: Expected) -> None:
-        """Take the next n frames."""
+        """Add the next n frames."""
         frames, points = measured.frames, measured.points
         height, width = frames.shape[1:3]
         lumas = _lumas(frames)
@@ -84,7 +84,7 @@ class PairMeter:
             self._add_full(measured, expected, lumas)
 
     def merge(self, later: PairMeter) -> None:
-        """Take the part of the same pair that follows, measured at the same level."""
+        """Add what another meter of the same level measured on the next part of the pair."""
         if self._identity is not None and later._identity is not None:
             self._identity.merge(later._identity)
         self._motion.merge(later._motion)
@@ -94,7 +94,7 @@ class PairMeter:
         self._reenactment.merge(later._reenactment)
 
     def row(self) -> dict[str, float | None]:
-        """Return the metrics of the level in the table's order; None where there was nothing to measure."""
+        """Return the metrics of the level in the table's order; None if there was nothing to measure."""
         found: dict[str, float | None] = {}
         meters = (self._identity, self._motion, self._temporal, self._picture, self._seam, self._reenactment)
         for meter in meters:

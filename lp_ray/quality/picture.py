@@ -1,4 +1,4 @@
-"""Is each picture good: sharp, lit, with a face in it?"""
+"""Metrics of single pictures: is each one sharp, well lit, and does it show a face?"""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lp_ray.quality.temporal import inside
 from lp_ray.quality.tracks import FaceTracks
 
 SHARPNESS_SIZE = 256
-"""Pixels of the upright face that sharpness is measured on, so that pictures of several sizes compare."""
+"""Side in pixels of the upright face on which sharpness is measured, so that pictures of different sizes compare."""
 
 BLACK, WHITE = 2, 253
-"""Luma up to which, and from which, a pixel is clipped: encoders move it by a level or two."""
+"""Up to the first luma, and from the second on, a pixel counts as clipped: encoders change luma by a level or two."""
 
 EXTREME = np.array([40.0, 30.0, 30.0])
-"""Yaw, pitch and roll from which a face is at an extreme angle, degrees: landmarks and engines get worse there."""
+"""In degrees: from these on, yaw, pitch and roll count as extreme, because landmarks and engines get worse there."""
 
 
 def sharpness(lumas: NDArray[np.uint8], points: Points) -> float:
-    """Return the standard deviation of an upright face's Laplacian over that of its luma: light makes no difference.
+    """Return the standard deviation of an upright face's Laplacian divided by that of its luma, to cancel light.
 
     `lumas` is H x W, `points` 478 x (2|3). 0 for a face of one colour.
     """
@@ -51,7 +51,7 @@ def light(lumas: NDArray[np.uint8], box: Array) -> Light:
 
 
 def face_fractions(boxes: Array, width: int, height: int) -> Array:
-    """Return the share of the picture that boxes (n x 4) cover, the part inside of it: n."""
+    """Return the share of the picture that boxes (n x 4) cover, counting only the parts inside the picture: n."""
     low = np.clip(boxes[:, :2], 0, (width, height))
     high = np.clip(boxes[:, 2:], 0, (width, height))
     return np.asarray((high - low).prod(1) / (width * height), np.float64)
@@ -62,7 +62,7 @@ class PictureMeter:
     one_face_share."""
 
     def __init__(self, source_sharpness: float | None) -> None:
-        """`source_sharpness` is `sharpness` of the source in the size that it has in the result."""
+        """`source_sharpness` is the `sharpness` of the source in the size that it has in the result."""
         self._source = source_sharpness
         self._sharpness, self._light, self._clipped = Mean(), Mean(), Mean()
         self._fraction, self._lost = Mean(), Mean()
@@ -70,7 +70,7 @@ class PictureMeter:
         self._faces, self._one = Mean(), Mean()
 
     def add(self, lumas: NDArray[np.uint8], points: NDArray[np.floating], tracks: FaceTracks) -> None:
-        """Take n frames: luma n x H x W, landmarks n x 478 x 3 (NaN without a face) and tracks."""
+        """Add n frames: luma n x H x W, landmarks n x 478 x 3 (NaN without a face) and tracks."""
         height, width = lumas.shape[1:]
         found = tracks.found
         for i in np.flatnonzero(found):
@@ -85,12 +85,12 @@ class PictureMeter:
         self._extreme.add((turned > EXTREME).any(1).astype(np.float64))
 
     def add_faces(self, counts: NDArray[np.integer]) -> None:
-        """Take the numbers of faces in frames that were looked at for it."""
+        """Add the numbers of faces in frames in which all faces were searched for."""
         self._faces.add(counts.astype(np.float64))
         self._one.add((counts == 1).astype(np.float64))
 
     def merge(self, later: PictureMeter) -> None:
-        """Take what another meter of the same source has seen."""
+        """Add what another meter of the same source has measured."""
         for name, mine in vars(self).items():
             if isinstance(mine, Mean | Largest):
                 mine.merge(getattr(later, name))

@@ -1,4 +1,5 @@
-"""How near a result comes to the driving's own frame, where source and driving show the same person and scene."""
+"""Metrics of self-reenactment: how close a result is to the driving's own frame, if both show the same person and
+scene."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from lp_ray.quality.temporal import luma
 
 PEAK = 255.0
 HIGHEST_PSNR = 100.0
-"""dB given to equal pictures, whose PSNR has no bound."""
+"""The PSNR, in dB, of two equal pictures, for which it would be infinite."""
 
 _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 
 
 def psnr(one: Image, other: Image) -> float:
-    """Return the peak signal to noise ratio of two pictures of one shape, dB, at most HIGHEST_PSNR."""
+    """Return the peak signal to noise ratio of two pictures of the same shape, in dB, at most HIGHEST_PSNR."""
     _check(one, other)
     error = float(((one.astype(np.float64) - other) ** 2).mean())
     return HIGHEST_PSNR if error == 0 else min(float(10 * np.log10(PEAK**2 / error)), HIGHEST_PSNR)
@@ -51,13 +52,13 @@ class ReenactmentMeter:
         self._psnr, self._ssim = Mean(), Mean()
 
     def add(self, frames: NDArray[np.uint8], targets: NDArray[np.uint8]) -> None:
-        """Take n frames of the result and of the driving, n x H x W x 3 each."""
+        """Add n frames of the result and of the driving, n x H x W x 3 each."""
         for frame, target in zip(frames, targets, strict=True):
             self._psnr.add(psnr(frame, target))
             self._ssim.add(ssim(frame, target))
 
     def merge(self, later: ReenactmentMeter) -> None:
-        """Take what another meter has seen."""
+        """Add what another meter has measured."""
         self._psnr.merge(later._psnr)
         self._ssim.merge(later._ssim)
 

@@ -1,7 +1,7 @@
-"""Statistics over the frames of a video in bounded memory, piece by piece.
+"""Statistics over the frames of a video in limited memory, piece by piece.
 
-Every class here takes pieces in order (`add`) and takes the next part of the video, measured apart (`merge`). However a
-video is cut, the answer is the same (but for rounding).
+Every class takes pieces in order (`add`), or the statistics of the next part of the video, computed separately
+(`merge`). However a video is cut, the result is the same except for rounding.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ class Mean:
         self._total, self._count = 0.0, 0
 
     def add(self, values: NDArray[np.floating] | float) -> None:
-        """Take values of any shape; those that are not finite do not count."""
+        """Add values of any shape. Values that are not finite do not count."""
         values = np.asarray(values, np.float64)
         finite = values[np.isfinite(values)]
         self._total += float(finite.sum())
         self._count += finite.size
 
     def merge(self, later: Mean) -> None:
-        """Take what another has seen."""
+        """Add the values of another mean."""
         self._total += later._total
         self._count += later._count
 
     @property
     def value(self) -> float | None:
-        """The mean, or None when nothing counted."""
+        """The mean, or None if no value counted."""
         return self._total / self._count if self._count else None
 
 
@@ -45,17 +45,17 @@ class Largest:
         self._largest = -np.inf
 
     def add(self, values: NDArray[np.floating] | float) -> None:
-        """Take values of any shape; those that are not finite do not count."""
+        """Add values of any shape. Values that are not finite do not count."""
         values = np.asarray(values, np.float64)
         self._largest = max(self._largest, float(values.max(initial=-np.inf, where=np.isfinite(values))))
 
     def merge(self, later: Largest) -> None:
-        """Take what another has seen."""
+        """Add the values of another one."""
         self._largest = max(self._largest, later._largest)
 
     @property
     def value(self) -> float | None:
-        """The largest value, or None when nothing counted."""
+        """The largest value, or None if no value counted."""
         return self._largest if np.isfinite(self._largest) else None
 
 
@@ -66,7 +66,7 @@ class LongestRun:
         self._head = self._best = self._tail = self._count = 0
 
     def add(self, flags: NDArray[np.bool_]) -> None:
-        """Take the flags of frames in order."""
+        """Add the flags of frames in order."""
         for flag in flags.tolist():
             self._count += 1
             self._tail = self._tail + 1 if flag else 0
@@ -75,7 +75,7 @@ class LongestRun:
                 self._head = self._count
 
     def merge(self, later: LongestRun) -> None:
-        """Take the flags that follow."""
+        """Add the flags of the next part."""
         self._best = max(self._best, later._best, self._tail + later._head)
         if self._head == self._count:
             self._head += later._head
@@ -84,14 +84,14 @@ class LongestRun:
 
     @property
     def value(self) -> int:
-        """The length, 0 when no flag was true."""
+        """The length of the run, 0 if no flag was true."""
         return self._best
 
 
 class Edges:
-    """The first and last rows of a track, for measures that look at `window` rows at once.
+    """The first and last rows of a track, for measures on windows of `window` rows.
 
-    `add` and `merge` return rows whose windows are exactly those that were not seen before.
+    `add` and `merge` return rows whose windows are exactly those not seen before.
     """
 
     def __init__(self, window: int) -> None:
@@ -100,14 +100,14 @@ class Edges:
         self._tail: NDArray[Any] | None = None
 
     def add(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Take the next rows, n x ...; return them behind the last ones."""
+        """Add the next rows, n x ...; return them preceded by the last rows kept."""
         seen = rows if self._tail is None else np.concatenate([self._tail, rows])
         self._head = seen[: self._keep].copy() if self._head is None else self._extended(rows)
         self._tail = _last(seen, self._keep)
         return seen
 
     def merge(self, later: Edges) -> NDArray[Any] | None:
-        """Take the part that follows; return the rows on both sides of the joint, None when either has none."""
+        """Add the next part; return the rows on both sides of the joint, None if either part has none."""
         if later._head is None or later._tail is None:
             return None
         if self._head is None or self._tail is None:
@@ -131,7 +131,7 @@ class Edges:
 
 
 class LaggedCorrelation:
-    """Pearson's correlation of two tracks, at every lag up to `reach` frames. Rows that are not finite do not count."""
+    """Pearson correlation of two tracks, at every lag up to `reach` frames. Rows that are not finite do not count."""
 
     def __init__(self, reach: int) -> None:
         self._lags = range(-reach, reach + 1)
@@ -139,13 +139,13 @@ class LaggedCorrelation:
         self._edges = Edges(reach + 1)
 
     def add(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> None:
-        """Take the next n values of both tracks."""
+        """Add the next n values of both tracks."""
         rows = np.stack([x, y], 1).astype(np.float64)
         seen = self._edges.add(rows)
         self._count(seen, len(seen) - len(rows), crossing=False)
 
     def merge(self, later: LaggedCorrelation) -> None:
-        """Take the part of the tracks that follows. Raises ValueError for another reach."""
+        """Add the next part of the tracks. Raises ValueError for another reach."""
         if self._lags != later._lags:
             raise ValueError(f"lags up to {self._lags[-1]} and {later._lags[-1]} frames do not go together")
         self._sums += later._sums
@@ -157,8 +157,8 @@ class LaggedCorrelation:
     def at(self, lag: int, least_spread: float) -> float | None:
         """Return the correlation of x at one frame with y `lag` frames later.
 
-        None when fewer than three pairs count, or either track's standard deviation is below `least_spread`: a face
-        that hardly moves has no correlation, only noise.
+        None if fewer than three pairs count, or if the standard deviation of either track is below `least_spread`: a
+        face that hardly moves has no correlation, only noise.
         """
         count, *sums = self._sums[self._lags.index(lag)]
         if count < 3:
@@ -170,9 +170,9 @@ class LaggedCorrelation:
         return float(np.clip((xy - x * y) / (spread_x * spread_y), -1, 1))
 
     def best(self, least_spread: float) -> tuple[int, float] | None:
-        """Return the lag with the highest correlation and that correlation; the shorter lag where two are equal.
+        """Return the lag with the highest correlation, and that correlation; of equal ones, the shorter lag.
 
-        Lags of which fewer pairs count than half of lag 0's are left out.
+        Lags with fewer than half as many counted pairs as lag 0 are left out.
         """
         enough = self._sums[self._lags.index(0), 0] / 2
         found = [
@@ -186,7 +186,7 @@ class LaggedCorrelation:
         return lag, value
 
     def _count(self, rows: Array, start: int, crossing: bool) -> None:
-        """Add pairs that reach into rows[start:]; `crossing`: only those that also reach before."""
+        """Add pairs that reach into rows[start:]; with `crossing`, only those that also reach before it."""
         known_x, known_y = np.isfinite(rows[:, 0]), np.isfinite(rows[:, 1])
         for sums, lag in zip(self._sums, self._lags, strict=True):
             first = np.arange(max(0, -lag), len(rows) - max(0, lag))

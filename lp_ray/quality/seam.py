@@ -1,4 +1,4 @@
-"""Can one see where the animated crop was put back?"""
+"""Metrics of the seam: is it visible where the animated crop was pasted back?"""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lp_ray.face.paste_back import CROP_SIZE, FADE
 from lp_ray.quality.running import Array, Mean
 
 BESIDE = 4.0
-"""How far from the rim the two sides of it are read, crop pixels, ..."""
+"""How far from the rim its two sides are read, in crop pixels, ..."""
 
 LEAST_BESIDE = 2.0
-"""... and picture pixels at least."""
+"""... and at least, in picture pixels."""
 
 PART, PARTS = 16, 32
 """Places along the rim that are averaged, so that texture which moved by a pixel counts little, and how many such parts
@@ -22,9 +22,9 @@ the four sides have."""
 
 
 def rim_steps(lumas: NDArray[np.uint8], crop_to_original: Matrix) -> Array:
-    """Return the steps of luma across the rim over which paste-back fades, inside minus outside, grey levels: PARTS.
+    """Return the luma steps across the rim in which paste-back fades, inside minus outside, in grey levels: PARTS.
 
-    `lumas` is H x W, `crop_to_original` 2 x 3. NaN for parts that do not lie in the picture.
+    `lumas` is H x W, `crop_to_original` 2 x 3. NaN for parts outside the picture.
     """
     smooth = cv2.blur(lumas, (3, 3)).astype(np.uint8, copy=False)
     inner, outer = (_read(smooth, line) for line in _lines(crop_to_original))
@@ -32,9 +32,9 @@ def rim_steps(lumas: NDArray[np.uint8], crop_to_original: Matrix) -> Array:
 
 
 def seam(lumas: NDArray[np.uint8], source: NDArray[np.uint8], crop_to_original: Matrix) -> float:
-    """Return by how much the steps across the rim differ from those of the picture pasted into, grey levels.
+    """Return how much the steps across the rim differ from those in the picture before paste-back, in grey levels.
 
-    NaN when no part of the rim lies in the picture.
+    NaN if no part of the rim is in the picture.
     """
     steps, before = (rim_steps(picture, crop_to_original) for picture in (lumas, source))
     seen = np.isfinite(steps)
@@ -48,7 +48,7 @@ class SeamMeter:
         self._steps = Mean()
 
     def add(self, lumas: NDArray[np.uint8], sources: NDArray[np.uint8], crop_to_original: NDArray[np.floating]) -> None:
-        """Take n frames (luma n x H x W) and the pictures that they were pasted into: luma of n, or one for all.
+        """Add n frames (luma n x H x W) and the pictures that crops were pasted into: luma of n, or one for all.
 
         `crop_to_original` is n x 2 x 3, or 1 x 2 x 3. Raises ValueError for other numbers of either.
         """
@@ -61,7 +61,7 @@ class SeamMeter:
             self._steps.add(seam(picture, source, matrix))
 
     def merge(self, later: SeamMeter) -> None:
-        """Take what another meter has seen."""
+        """Add what another meter has measured."""
         self._steps.merge(later._steps)
 
     def row(self) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Every metric, declared once: its name, unit, range, what is better, what it is and where it comes from."""
+"""The table of all metrics, each declared once: name, unit, range, which way is better, meaning, and source."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 @dataclass(frozen=True)
 class Metric:
-    """One column of the results. `low` and `high` bound its values (None: no bound); `better` says which way is good,
-    "no" for what only describes; `level` is the least that measures it."""
+    """One column of the results.
+
+    `low` and `high` limit its values (None: no limit). `better` says which direction is good, or "no" if the metric
+    only describes. `level` is the lowest level that measures it.
+    """
 
     name: str
     unit: str
@@ -205,12 +208,12 @@ NAMES = tuple(metric.name for metric in METRICS)
 
 
 def names(level: Level) -> tuple[str, ...]:
-    """Names of what a level measures, in the table's order: "full" is all of them."""
+    """Return the names of the metrics of a level, in the table's order. "full" has all of them."""
     return tuple(metric.name for metric in METRICS if level == "full" or metric.level == "fast")
 
 
 def markdown() -> str:
-    """Return the table as docs/metrics.md shows it."""
+    """Return the table of metrics for docs/metrics.md."""
     lines = ["| metric | unit | range | better | level | what it is | made of |", "|---|---|---|---|---|---|---|"]
     for metric in METRICS:
         cells = (metric.unit, metric.range, metric.better, metric.level, metric.definition, metric.source)

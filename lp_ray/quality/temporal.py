@@ -1,4 +1,4 @@
-"""Is the result steady where it should be, and does it move on?"""
+"""Metrics over time: is the result steady where it should be, and does it keep moving?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lp_ray.quality.running import Array, Edges, LongestRun, Mean
 from lp_ray.quality.tracks import FaceTracks, sizes
 
 REPEAT_LEVEL = 0.2
-"""Mean change of the face, grey levels, below which a frame repeats the one before.
+"""If the face changes less than this on average, in grey levels, a frame counts as a repeat of the one before.
 
-Encoded again, a repeated frame changes by 0.002 to 0.15; the stillest frames of people in the test clips by 0.3.
+An encoded repeat changes by 0.002 to 0.15; the stillest frames of people in the test clips change by 0.3.
 """
 
 
@@ -25,7 +25,8 @@ def luma(frame: Image) -> NDArray[np.uint8]:
 
 
 def inside(picture: NDArray[np.uint8], box: Array) -> NDArray[np.uint8]:
-    """Return the part of a picture (H x W ...) in a box (x0, y0, x1, y1): at least a pixel; all of it for a NaN box."""
+    """Return the part of a picture (H x W ...) inside a box (x0, y0, x1, y1): at least one pixel; all of it for a NaN
+    box."""
     if not np.isfinite(box).all():
         return picture
     height, width = picture.shape[:2]
@@ -71,9 +72,9 @@ class TemporalMeter:
         driving: FaceTracks | None = None,
         driving_repeats: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take the next n frames: luma n x H x W, their tracks, and the tracks of the driving's frames they follow.
+        """Add the next n frames: luma n x H x W, their tracks, and the tracks of the driving's frames that they follow.
 
-        `driving_repeats` (n) says which of these repeat the one before them, and so may be repeated here.
+        `driving_repeats` (n) says which driving frames repeat the one before, so that the result may repeat there too.
         """
         light = np.array([inside(picture, box).mean() for picture, box in zip(lumas, result.boxes, strict=True)])
         allowed = np.zeros(len(lumas), bool) if driving_repeats is None else driving_repeats
@@ -83,7 +84,7 @@ class TemporalMeter:
         self._moves(self._pictures.add(lumas), self._boxes.add(placed))
 
     def merge(self, later: TemporalMeter) -> None:
-        """Take the part of the video that follows."""
+        """Add what another meter measured on the next part of the video."""
         for mine, other in (
             (self._own, later._own),
             (self._added, later._added),

@@ -1,4 +1,4 @@
-"""What metrics read off the landmarks of a clip: small tracks with a row per frame."""
+"""The tracks that metrics use, computed from a clip's landmarks: small arrays with one row per frame."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def face_tracks(points: NDArray[np.floating], width: int, height: int) -> FaceTr
 
 
 def sizes(boxes: Array) -> Array:
-    """Return the longer sides of boxes (... x 4): what is meant by the size of a face."""
+    """Return the longer sides of boxes (... x 4): the size of a face."""
     return np.asarray((boxes[..., 2:] - boxes[..., :2]).max(-1), np.float64)
