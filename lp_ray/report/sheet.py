@@ -1,4 +1,4 @@
-"""Contact sheets: a driving's frames over the frames of every source it drove, to be judged by eye."""
+"""Contact sheets for people to judge by eye: a driving's frames above the frames of every source that it drove."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PAPER = (255, 255, 255)
 
 
 def sheet_times(n_frames: int, columns: int) -> list[int]:
-    """Frame numbers spread evenly over a clip, first and last included."""
+    """Return frame numbers spread evenly over a clip, including the first and the last."""
     return [round(float(time)) for time in np.linspace(0, n_frames - 1, columns)]
 
 
 def pick_frames(frames: Iterable[Image], wanted: Sequence[int]) -> list[Image]:
-    """Return the wanted frames of a stream, in order, scaled to cells; the stream is read no further than needed."""
+    """Return the wanted frames of a stream, in order, scaled to cells. Reads the stream no further than needed."""
     cells: dict[int, Image] = {}
     for number, frame in enumerate(frames):
         if number in wanted:
@@ -35,7 +35,7 @@ def pick_frames(frames: Iterable[Image], wanted: Sequence[int]) -> list[Image]:
 
 
 def fit_cell(image: Image) -> Image:
-    """Scale a picture into a square cell, centred on paper."""
+    """Scale a picture into a square cell, centred on a plain background."""
     height, width = image.shape[:2]
     scale = CELL / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -1,4 +1,4 @@
-"""The summary of a run: one JSON file in the output, and a POST to whoever asked to be told."""
+"""The summary of a run: one JSON file in the output, and a POST to the user's webhook."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from lp_ray.storage.policy import is_public
 
 FORMAT_VERSION = 1
 CONNECT_S, WHOLE_S = 10.0, 20.0
-"""Seconds for one step of a POST, and for all of it."""
+"""Seconds allowed for one step of a POST, and for the whole POST."""
 
 
 def describe_run(settings: Settings, engine: str, started: datetime, summary: Summary | None, how: str) -> bytes:
-    """Return the JSON of a run that has ended; `how` is complete, some_failed, terminated, interrupted or error.
+    """Return the JSON of a run that has ended. `how` is complete, some_failed, terminated, interrupted or error.
 
-    Without `summary` the run was stopped, and the results table tells what it had finished.
+    Without `summary`, the run was stopped; the results table then tells what it had finished.
     """
     ended = datetime.now(UTC)
     facts: dict[str, Any] = {
@@ -51,7 +51,7 @@ def describe_run(settings: Settings, engine: str, started: datetime, summary: Su
 
 
 def write(settings: Settings, text: bytes) -> str:
-    """Put the summary beside the results and return its URI."""
+    """Write the summary beside the results and return its URI."""
     uri = settings.output_layout.summary
     storage.put_bytes(uri, text)
     return uri
@@ -59,7 +59,7 @@ def write(settings: Settings, text: bytes) -> str:
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where to POST a summary. The address may hold a secret: no message shows more of it than its host."""
+    """Where to POST a summary. The address may hold a secret, so messages show only its host."""
 
     secure: bool
     host: str
@@ -68,7 +68,7 @@ class Webhook:
     private: bool
 
     def post(self, text: bytes) -> str:
-        """POST the JSON and return how that went. Never raises, never takes longer than WHOLE_S seconds.
+        """POST the JSON and return a line on the outcome. Never raises, never takes longer than WHOLE_S seconds.
 
         Redirects are not followed.
         """
@@ -96,7 +96,7 @@ class Webhook:
         return f"webhook: {self.host} answered {status}"
 
     def _connect(self) -> socket.socket:
-        """Connect to the very address that was checked."""
+        """Connect to exactly the address that was checked."""
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         place = found[0][4]
         if not self.private and not is_public(str(place[0])):
@@ -106,7 +106,7 @@ class Webhook:
 
 
 def parse_webhook(address: str, private: bool) -> Webhook:
-    """Read an address. Raises RefusedError, without showing it, unless it is http(s) with a host and no password."""
+    """Read an address. Raises RefusedError, which does not show it, unless it is http(s) with host and no password."""
     parts = urlsplit(address)
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
