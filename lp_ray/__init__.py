@@ -17,7 +17,7 @@ __all__ = ["LivePortraitPipeline", "LivePortraitPipelineAnimal", "PairFailedErro
 
 
 def __getattr__(name: str) -> Any:
-    """Load the library's classes when they are asked for: stages and jobs go without them."""
+    """Load the library's classes when they are first used, because stages and jobs do not need them."""
     if name in _LIBRARY:
         from lp_ray import api
 

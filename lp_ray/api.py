@@ -1,4 +1,4 @@
-"""A single pair as a library call, without Ray, on the very stages that the job runs."""
+"""Animate a single pair by a library call, without Ray, with the same stages as a job."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from lp_ray.storage import Policy
 SEEDED = "seeded"
 DEFAULT_WEIGHTS = "~/.cache/lp_ray/weights"
 LOCAL_POLICY = Policy()
-"""Where inputs of the library may come from unless it is told otherwise."""
+"""Where the library reads inputs from, unless it is given another policy."""
 
 
 class PairFailedError(Exception):
-    """A pair could not be animated; the message names the stage, the error and the reason."""
+    """A pair could not be animated. The message names the stage, the error and the reason."""
 
     def __init__(self, row: ResultRow) -> None:
         super().__init__(f"{row['stage']}: {row['error_class']}: {row['error']}")
@@ -44,15 +44,15 @@ class PairFailedError(Exception):
 
 
 class LivePortraitPipeline:
-    """Animates people, one pair a call.
+    """Animates people, one pair per call.
 
     >>> pipeline = LivePortraitPipeline()                                    # doctest: +SKIP
     >>> pipeline.animate("a.jpg", "b.mp4", "out", crf=16)["video_uri"]       # doctest: +SKIP
     'file:///…/out/videos/….mp4'
 
-    Networks and models are loaded once, at the first call. Outputs are those of `python -m jobs.animate`: a result in
-    `<output>/videos`, a row in `<output>/results`, motion templates shared by later calls; a pair that is done is not
-    made again. One call at a time; an output where another process is at work is refused with LeaseHeldError.
+    Networks and models are loaded once, at the first call. The output is that of `python -m jobs.animate`: a result in
+    `<output>/videos`, a row in `<output>/results`, and motion templates that later calls share. A pair that is done is
+    not made again. One call at a time; if another process works on the output, the call raises LeaseHeldError.
     """
 
     variant = "human"
@@ -67,10 +67,10 @@ class LivePortraitPipeline:
         policy: Policy = LOCAL_POLICY,
         **settings: Any,
     ) -> None:
-        """`weights`, `device`, `precision`, `size` and `engine` as in docs/settings.md.
+        """`weights`, `device`, `precision`, `size` and `engine` are as in docs/settings.md.
 
-        `settings` are those of `lp_ray.plan.settings.Settings` besides output, templates and engine, such as
-        `landmarker`, `limits` or `chunk_frames`. Raises RefusedError for a setting that is not there.
+        `settings` are fields of `lp_ray.plan.settings.Settings` other than output, templates and engine, such as
+        `landmarker`, `limits` or `chunk_frames`. Raises RefusedError for an unknown setting.
         """
         known = {field.name for field in dataclasses.fields(Settings)} - {"output", "templates", "engine", "run"}
         if unknown := sorted(settings.keys() - known):
@@ -95,12 +95,12 @@ class LivePortraitPipeline:
         end_s: float | None = None,
         **options: Any,
     ) -> ResultRow:
-        """Animate a source with a driving and return the result row (`lp_ray.contract.manifest.RESULT_SCHEMA`).
+        """Animate a source with a driving and return the result row (`lp_ray.contract.result_schema.RESULT_SCHEMA`).
 
-        `output` is a folder or URI; `templates` the motion template store, `<output>/templates` by default; `face`
-        and `box` choose the source's face, `start_s` and `end_s` cut the driving; `options` are those of a pair
-        (docs/options.md), under our names or the reference's. Raises RefusedError for arguments that are wrong,
-        PairFailedError for a pair that cannot be made.
+        `output` is a folder or URI. `templates` is the motion template store, by default `<output>/templates`. `face`
+        and `box` choose the source's face, `start_s` and `end_s` cut the driving. `options` are those of a pair
+        (docs/options.md), under our names or the reference's. Raises RefusedError for wrong arguments, PairFailedError
+        if the pair cannot be made.
         """
         settings = self._place(str(output), None if templates is None else str(templates))
         sources = _table("source", uri=str(source), face=None if face is None else str(face), box=box)
@@ -139,22 +139,22 @@ def read_results(output: str | Path) -> pa.Table:
 
 
 class LivePortraitPipelineAnimal(LivePortraitPipeline):
-    """Animates animals, one pair a call; X-Pose, from the same weight store, finds those that have no `box`."""
+    """Animates animals, one pair per call. X-Pose, from the same weight store, finds animals that have no `box`."""
 
     variant = "animal"
 
 
 class _Silent:
-    """A reporter for a caller that waits."""
+    """A reporter for library calls. It shows nothing."""
 
     def update(self, progress: Progress) -> None:
-        """Nothing to show."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Nothing to say."""
+        """Do nothing."""
 
     def settled(self, row: ResultRow) -> None:
-        """The caller gets it."""
+        """Do nothing: the caller gets the row."""
 
 
 def _table(kind: Any, **values: Any) -> pa.Table:
