@@ -44,7 +44,7 @@ class MeteredEngine:
     def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
         chunks = self._engine.animate(source, direction, span)
         while made := self._next(chunks):
-            yield made.pop()  # else this frame would hold it while another face's chunk is made
+            yield made.pop()  # else this function would hold it while another face's chunk is made
 
     def _next(self, chunks: Iterator[Frames]) -> list[Frames]:
         """Return a list with the next chunk, or an empty list at the end."""

@@ -49,7 +49,7 @@ class Worker:
                 spent = self._note(started)
                 n_made += 1
                 yield replace(_checked(made, kind), trace=Trace(seconds | {kind.name: spent}))
-                del made  # else this frame would hold it while the next one is made
+                del made  # else this function would hold it while the next one is made
                 seconds, started = {}, time.perf_counter()
             if not n_made:
                 raise RuntimeError(f"stage {kind.name} gave no row for {row}")

@@ -47,7 +47,7 @@ class AnimatePairs(Stage[SourcedSpan, AnimatedChunk]):
             chunk = AnimatedChunk(work, index, row.facts, _stack_facts(made), _stack_images(made), row.to_crop)
             del made
             yield chunk
-            del chunk  # else this frame would hold it while the next one is made
+            del chunk  # else this function would hold it while the next one is made
 
     def _prepare(self, row: SourcedSpan) -> list[Any]:
         """Return the prepared faces of a source. Those of a picture are kept for the following pairs."""

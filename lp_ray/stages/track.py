@@ -153,7 +153,7 @@ class TrackClips(Stage[ClipRow, TrackedChunk]):
                 if index == facts.n_chunks - 1:  # the last chunk completes the template
                     storage.check_version(ref.uri, ref.version)
                 yield TrackedChunk(row.template_key, index, facts, piece.points, piece.to_crop, piece.crops)
-                del piece  # else this frame would hold it while the next one is made
+                del piece  # else this function would hold it while the next one is made
 
     def _find_faces(self, role: _Driving | _Source, clip: Footage, ref: ClipRef, spool: Path) -> _Track:
         if not role.tracks:
