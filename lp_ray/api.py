@@ -128,12 +128,12 @@ class LivePortraitPipeline:
 
 
 def read_results(output: str | Path) -> pa.Table:
-    """Return the results of an output, a folder or URI: one row per pair, as an Arrow table without nested columns.
+    """Return the results of an output (a folder or URI): one row per pair, as an Arrow table without nested columns.
 
-    `read_results(output).to_pandas()` is a data frame that `drop_duplicates` and `groupby` take. Columns are those of
-    the README, but that `fps` is `fps_numerator` and `fps_denominator`, `seconds` is `seconds_template`,
-    `seconds_track` and so on, and lists of texts are one text each, with "; " between the entries.
-    Raises StorageError where the output cannot be read.
+    `read_results(output).to_pandas()` is a data frame that works with `drop_duplicates` and `groupby`. The columns are
+    those of the README, with three differences: `fps` is split into `fps_numerator` and `fps_denominator`; `seconds` is
+    split into `seconds_template`, `seconds_track` and so on; and a list of texts is one text, with "; " between the
+    entries. Raises StorageError if the output cannot be read.
     """
     return flat(results.read_results(str(output)))
 
