@@ -33,7 +33,7 @@ class Opening:
     """How a mouth is open.
 
     `gap`: between the lips, divided by the mouth's width. `jaw`: how far it has dropped from the source's, divided by
-    the distance between the outer eye corners. `size`: of the head, divided by the source's.
+    the distance between the outer eye corners. `zoom`: size of the head, divided by the source's.
     """
 
     gap: float
