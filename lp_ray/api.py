@@ -128,7 +128,7 @@ class LivePortraitPipeline:
 
 
 def read_results(output: str | Path) -> pa.Table:
-    """Return the results of an output, a folder or URI: one row per pair, as an Arrow table without nested columns.
+    """Return the results of an output (a folder or URI): one row per pair, as an Arrow table without nested columns.
 
     `read_results(output).to_pandas()` is a data frame that `drop_duplicates` and `groupby` take. Columns are those of
     docs/results.md, but that `fps` is `fps_numerator` and `fps_denominator`, `seconds` is `seconds_template`,

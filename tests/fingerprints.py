@@ -287,7 +287,7 @@ OUTPUTS: dict[str, Callable[[Path], Outputs]] = {
 
 
 def fingerprint(outputs: Outputs) -> Fingerprint:
-    """Return what stands for outputs in the table of `test_fingerprints`: a hash, or numbers for each kind of array."""
+    """Return the entry for outputs in the table of `test_fingerprints`: a hash, or numbers for each array."""
     if isinstance(outputs, str):
         return hashlib.sha256(outputs.encode()).hexdigest()[:16]
     kinds = {PICTURES: [a for a in outputs if a.dtype == np.uint8], FLOATS: [a for a in outputs if a.dtype != np.uint8]}

@@ -175,7 +175,7 @@ def speaking() -> Image:
 
 
 def write_jpeg(path: Path, picture: Image) -> None:
-    """Write a picture under whatever name, nearly without loss."""
+    """Write a picture as JPEG under any name, almost without loss."""
     data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
     path.write_bytes(data.tobytes())
 

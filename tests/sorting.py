@@ -45,7 +45,7 @@ HEAVY = ("cluster", "fault", "ray", "golden", "s3")
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return which tests run in one process, one after another: those of a module, or those that share material."""
+    """Return the group whose tests run in one process, one after another: a module, or tests that share material."""
     shared = [GROUP_OF_FIXTURE[name] for name in getattr(item, "fixturenames", ()) if name in GROUP_OF_FIXTURE]
     return shared[0] if shared else str(item.path.relative_to(TESTS) if item.path.is_relative_to(TESTS) else item.path)
 

@@ -302,7 +302,7 @@ def test_options_of_source_videos_change_the_frames(
 
 
 def test_a_source_video_does_not_depend_on_how_it_is_cut(film: Path, generated: Generated, tmp_path: Path) -> None:
-    """Smoothing sees the whole pair, whatever the chunks."""
+    """Smoothing uses the whole pair, whatever the chunks."""
     frames = []
     for chunk in (4, 32):
         pipeline = LivePortraitPipeline(weights="seeded", size="tiny", chunk_frames=chunk)

@@ -1,4 +1,4 @@
-"""A version that is raised by hand is raised when what stands behind it changes: each is pinned beside its outputs."""
+"""Each hand-raised version constant is pinned beside outputs that depend on it, so that a forgotten raise fails."""
 
 from __future__ import annotations
 

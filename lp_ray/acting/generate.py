@@ -118,7 +118,7 @@ def jaw_of_sound(loudness: NDArray[np.floating], fps: Fraction, most: float = Ra
         raise RefusedError(f"a jaw of {len(loudness)} frames up to {most:g}: at most {control.high:g}, and one frame")
     opens, closes = (1 - np.exp(-1 / (float(fps) * time)) for time in (0.03, 0.06))
     follow, opening = np.zeros(len(loudness)), 0.0
-    # Speech lies between a third and nearly all of the range of decibels; what is quieter is room.
+    # Speech uses from a third to nearly all of the range of decibels; quieter sound is background noise.
     wanted = np.clip((loudness - 0.35) / 0.5, 0, 1)
     for i, goal in enumerate(wanted):
         opening += (goal - opening) * (opens if goal > opening else closes)

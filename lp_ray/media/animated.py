@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_MAX_BLOCKS = 100_000  # looked through; the blocks that tell stand before the pictures
+_MAX_BLOCKS = 100_000  # blocks read at most; the relevant ones come before the pictures
 _AVIF_HEADER_BYTES = 1 << 16  # its properties stand before its pictures
 _WIDE = (9, 11, 12)  # ITU-T H.273, table 2: BT.2020, DCI P3, Display P3
 _HDR = (16, 18)  # table 3: PQ, HLG

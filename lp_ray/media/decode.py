@@ -196,7 +196,7 @@ class _Reader:
         margin = 1 if info.deinterlace else 0  # deinterlacing needs the neighbouring fields
         first, end = (0 if whole else max(0, low - margin)), high + margin
         seek = self._seek(first)
-        hidden = 0 if seek else info.n_hidden  # their time stamps are made up: no filter can tell them by their times
+        hidden = 0 if seek else info.n_hidden  # their time stamps are invented, so no filter can select them by time
         bounds = [f"start_pts={info.marks[first]}"] if first > 0 and not hidden else []
         bounds += [f"end_pts={info.marks[end]}"] if end < len(info.marks) and not hidden else []
         trim = f"trim={':'.join(bounds)}," if bounds else ""

@@ -22,7 +22,7 @@ _MIN_TIMESCALE = 10_000  # ticks per second, at least: players expect a fine clo
 Encoder = Literal["x264", "nvenc"]
 """x264 on the CPU, or NVENC, the encoder on NVIDIA GPUs (not on those for computing only: A100, H100, H200)."""
 
-# x264's presets -> NVENC's, both from fast to thorough: the reference has names for x264's only.
+# x264's presets -> NVENC's, both from fast to thorough. Users give x264's names.
 NVENC_PRESETS = {
     "ultrafast": "p1",
     "superfast": "p2",
@@ -35,7 +35,7 @@ NVENC_PRESETS = {
 }
 _NVENC_REMEDY = "use encoder=x264, or a machine whose GPU has NVENC and whose driver libraries are visible"
 
-# RGB in, limited-range BT.709 out, and said so in the stream.
+# RGB in, limited-range BT.709 out; the stream is tagged so.
 _BT709 = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp+bitexact,format=yuv420p"
 _TAGS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 

@@ -28,7 +28,7 @@ from lp_ray.base.errors import DecoderCrashedError, DecoderMemoryError, DecoderT
 from lp_ray.base.limits import Limits
 from lp_ray.isolation.child import bound, describe_end
 
-_MAX_CHILD_BYTES = 16 << 30  # address space of a child that reads files of ours
+_MAX_CHILD_BYTES = 16 << 30  # address space of a child that reads this package's own files
 # As ffmpeg's log has it: strerror(ENOMEM), and what it says when the stack of one more thread cannot be had.
 _NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
 _NEARLY = 0.95  # ticks are coarse

@@ -23,7 +23,7 @@ from lp_ray.media.probe import probe_video
 
 MAX_FPS = Fraction(50)
 _TIMEOUT_S = 3600.0
-_PALETTE_USE = "paletteuse=dither=bayer:bayer_scale=3"  # by place: what stands still does not flicker
+_PALETTE_USE = "paletteuse=dither=bayer:bayer_scale=3"  # dither depends on the place, so still parts do not flicker
 
 # Blocks of a GIF file (GIF89a specification, sections 18 to 27).
 _HEADER_BYTES = 13

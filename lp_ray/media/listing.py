@@ -130,7 +130,7 @@ def list_packets(source: Source) -> Packets:
     Raises DecoderCrashedError, DecoderTimeoutError, DecoderMemoryError or InputTooLargeError (frames).
     """
     headers: dict[str, str] = {}
-    cells = array("q")  # flat, for the listing is all that grows with a clip: 32 bytes per packet
+    cells = array("q")  # flat, as only the listing grows with a clip: 32 bytes per packet
 
     def take(line: str) -> None:
         if line.startswith("#"):

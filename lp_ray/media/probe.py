@@ -39,7 +39,7 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _RESTARTS = {"mpegts", "mpeg", "flv", "ogg"}  # AVFMT_TS_DISCONT: recordings joined with cat stay readable
 _MAX_AVI_RATE = 240  # a faster one is a fine clock, not a rate
 _OVERSIZED = re.compile(r"Picture size (\d+)x(\d+) exceeds specified max pixel count")
-_SHORTFALL = 0.02  # of the announced length: below this a ragged end is normal
+_SHORTFALL = 0.02  # share of the announced length; a smaller difference at the end is normal
 
 NO_MARKS: NDArray[np.int64] = np.empty(0, np.int64)
 
@@ -208,7 +208,7 @@ def _decoded_frames(source: Source, about: Banner, packets: Packets) -> _Frames:
     restarts = source.demuxer in _RESTARTS
     ticks = straightened(anchored(marks, pictures.timed[n_hidden:], last_ticks), base, last_ticks, restarts)
     listed = np.unique(packets.times[packets.seen])
-    if len(listed) == len(marks) and not restarts:  # what a decoder makes up for B-frames without a time is poor
+    if len(listed) == len(marks) and not restarts:  # times that a decoder invents for B-frames are poor
         ticks = listed
     stated = 1 / base if source.demuxer == "avi" and base >= Fraction(1, _MAX_AVI_RATE) else None
     timeline = make_timeline(ticks, base, last_ticks, stated, about.fps)

@@ -35,8 +35,8 @@ _DEFAULT_RATE = Fraction(25)  # of a clip whose only frame has no duration
 _MAX_RATE = 1000
 _JITTER = 0.25  # of a frame: how far a time stamp may stray from its place at a constant rate
 _ROUNDING = 0.4  # of a frame: on a coarser clock, a frame that was dropped would pass for one that was rounded
-_HINTED = 4e-4  # a rate rounded to two decimals lies so near to the rate that is meant
-_JUMP_S = 10.0  # a longer gap, where clocks may start anew, is a new clock: ffmpeg's -dts_delta_threshold
+_HINTED = 4e-4  # largest difference between a rate rounded to two decimals and the true rate
+_JUMP_S = 10.0  # where clocks may restart, a longer gap means a new clock: ffmpeg's -dts_delta_threshold
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _on_rate(ticks: NDArray[np.int64], time_base: Fraction, fps: Fraction, last_
     n_frames = max(1, round((int(ticks[-1]) - int(ticks[0]) + last_ticks) * time_base * fps))
     if n_frames > MAX_FRAMES:
         raise InputTooLargeError(f"its time stamps stretch over {n_frames:,} frames at {fps} per second")
-    # Half a frame early: a frame that comes slightly late still gets the place meant for it.
+    # Half a frame early, so that a frame that comes slightly late still gets its place.
     places = (np.arange(n_frames) + 0.5) / float(time_base * fps)
     shown = np.searchsorted((ticks - ticks[0]).astype(np.float64), places, side="left") - 1
     shown = np.maximum(shown, 0).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The results table as data frames want it: no column holds a structure or a list."""
+"""Flatten the results table for data frames, so that no column holds structures or lists of texts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BETWEEN = "; "
-"""What stands between the entries of a list of texts."""
+"""Separator between the entries of a list of texts."""
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Return a table whose structures are columns of their own, and whose lists of texts are one text.
+    """Return a table in which structures are split into columns, and lists of texts are joined into one text.
 
-    `fps` becomes `fps_numerator` and `fps_denominator`, `seconds` becomes `seconds_template`, `seconds_track`, …; lists
-    of anything but text stay. Null stays null.
+    `fps` becomes `fps_numerator` and `fps_denominator`, `seconds` becomes `seconds_template`, `seconds_track`, …. Lists
+    of anything but text stay as they are. Null stays null.
     """
     columns: dict[str, pa.ChunkedArray] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):

@@ -69,7 +69,7 @@ class MotionMeter:
         if asked.angles is not None:
             self._pose.add(angles_between(asked.angles, result.angles))
         if asked.blendshapes is not None and blendshapes is not None:
-            # The first coefficient is what is left of the others.
+            # The first coefficient is what the others leave over.
             self._expression.add(np.abs(asked.blendshapes - blendshapes)[:, 1:].mean(1))
         self._lips.add(unknown if asked.lips is None else asked.lips, result.lips)
         self._eyes.add(unknown if asked.eyes is None else asked.eyes, result.eyes)

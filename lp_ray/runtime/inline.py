@@ -64,4 +64,4 @@ class _AtOnce:
 def _each(worker: Worker, rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         yield from worker.rows(row)
-        del row  # else it would be held while the next one is made
+        del row  # else this function would hold it while the next one is made

@@ -16,7 +16,7 @@ from lp_ray.plan.devices import ON_CPU, Devices, Part
 from lp_ray.runtime.graph import Graph, StageType
 
 # Ray may put all guests (detectors, NVENC's encoders) on one GPU, or spread them over all, before or after the
-# engine's actors. With these shares every such choice leaves room for the rest, and no GPU gets two engine actors.
+# engine's actors. With these shares, every placement leaves room for the rest, and no GPU gets two engine actors.
 ENGINE_GPUS_BESIDE = 0.6
 """GPUs that an engine actor reserves if guests use the GPUs too; otherwise it reserves 1."""
 GUEST_GPUS = 0.05

@@ -73,9 +73,9 @@ class RayExecutor:
             for batch in data.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
                 yield from graph.gives.from_batch(batch)
         except ExecutionTimeoutError as standstill:
-            # Ray starts a dead node's actors again where there is room, and gives rows to no other actor than the one
-            # that has them. Where the nodes that are left have no room for one actor of every stage, the actors that
-            # live wait for those that do not. Any other standstill is an error.
+            # Ray restarts a dead node's actors where there is room, and gives their rows to no other actor.
+            # If the remaining nodes have no room for one actor of every stage, the living actors wait forever
+            # for those that cannot start. Any other standstill is an error.
             if self._regroup():
                 raise NodesLostError(str(standstill)) from standstill
             raise StalledError(_advice(standstill)) from standstill

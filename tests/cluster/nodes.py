@@ -129,7 +129,7 @@ class Jobs:
 
 
 class HeadProcess:
-    """A head as `ray start --head` makes it, in a session of its own. `stop()` sends it what an eviction sends."""
+    """A head as `ray start --head` starts it, in its own session. `stop()` sends the signal that an eviction sends."""
 
     def __init__(self, cpus: int, gpus: int = 0) -> None:
         self.home = Home()

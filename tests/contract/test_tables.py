@@ -57,7 +57,7 @@ TEXTS: list[tuple[str, bytes]] = [
 
 @pytest.mark.parametrize(("name", "data"), TEXTS)
 def test_texts_are_read_as_they_stand(tmp_path: Path, name: str, data: bytes) -> None:
-    """Whatever a tool makes of CSV: a mark, semicolons, an index, empty columns and lines at the end."""
+    """CSV as tools write it: with a byte order mark, semicolons, an index, empty columns, or empty lines at the end."""
     if name == "m.csv" and b",,," in data:
         data = data.replace(b"007\n", b"007,,\n").replace(b'"say ""x"""\n', b'"say ""x""",,\n')
     (tmp_path / name).write_bytes(data)

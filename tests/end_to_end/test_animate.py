@@ -1,4 +1,4 @@
-"""Manifests in, videos and results out: what was asked of the face is what the finished videos show."""
+"""A whole job, from manifests to videos and results: the finished videos show the motion that was asked for."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_templates_are_reusable_files(output: Output) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file with its time and bytes, but for the lease, which each run takes."""
+    """Return every file with its time and content, except the lease, which each run takes."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "lease"]
     return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
 

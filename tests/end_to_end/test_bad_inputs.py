@@ -1,4 +1,4 @@
-"""One bad input fails its own pairs with its own reason; everything else is done."""
+"""A bad input fails only its own pairs, with its own reason; all other pairs are made."""
 
 from __future__ import annotations
 

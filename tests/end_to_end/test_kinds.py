@@ -1,4 +1,4 @@
-"""Every kind of source with every kind of driving: the right kind of output, its frames, rate and sound."""
+"""Every type of source with every type of driving gives the right output format, frames, rate and sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mistake of ours is no bad input: it keeps its traceback, and too many of them stop the job."""
+"""A bug of this package is not a bad input: it keeps its traceback, and too many such errors stop the job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Mistaken(Stage[SourcedSpan, SourcedSpan]):
 
 @pytest.fixture
 def command(tmp_path: Path, performances: Performances) -> tuple[str, ...]:
-    """Two portraits that meet the mistake, one that does not, and one that is no picture."""
+    """A job with two portraits that meet the bug, one that does not, and one file that is no picture."""
     for name in ("good", "mistake-1", "mistake-2"):
         write_image(tmp_path / f"{name}.png", skimage.data.astronaut())
     (tmp_path / "bad.png").write_text("no picture")

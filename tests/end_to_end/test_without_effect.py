@@ -1,4 +1,4 @@
-"""Options without an effect in their pair: one result for all that differ in nothing else, and each row says which."""
+"""Pairs that differ only in options without effect share one result, and each row names those options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The promise of tracking, on every clip there is: in every frame the points are where a fresh detection finds them."""
+"""In every frame of every clip, the tracked points are where a fresh detection finds them."""
 
 from __future__ import annotations
 

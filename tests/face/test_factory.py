@@ -1,4 +1,4 @@
-"""From the job's settings to a landmarker: the right one, known without loading it, or refused with the remedy."""
+"""The job's settings give the right landmarker; it is identified without loading it, or refused with a remedy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> WeightStore:
 
 
 def _imported(code: str, *arguments: str) -> list[str]:
-    """Run code in a Python of its own and return which of the heavy packages it imported."""
+    """Run code in a new Python process and return which of the heavy packages it imported."""
     code = f"import sys; {code}; print(*sorted({HEAVY} & sys.modules.keys()))"
     ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

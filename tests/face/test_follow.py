@@ -139,7 +139,7 @@ def test_a_neighbour_is_not_taken_for_a_hidden_face(landmarker: MediaPipeLandmar
 
 
 def test_a_face_that_stays_hidden_is_given_up(landmarker: MediaPipeLandmarker, group_photo: Image) -> None:
-    """After MAX_HIDDEN frames the rule decides anew among those who are there."""
+    """After MAX_HIDDEN frames, the rule chooses again among the visible faces."""
     three = group_photo[:, 600:]
     (first,) = _track(landmarker, [three], "right-left")
     assert first is not None

@@ -1,4 +1,4 @@
-"""What the choices of a user do to the crops of sources and drivings."""
+"""How the user's choices change the crops of sources and drivings."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ FACES = (LOW, LARGE, LEFT)
     ],
 )
 def test_rules(rule: str | int, face: Face) -> None:
-    """Whatever order the landmarker gave them in."""
+    """The rules do not depend on the order in which the landmarker returned the faces."""
     for faces in (FACES, FACES[::-1]):
         assert select_face(faces, rule) is face
 

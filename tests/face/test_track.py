@@ -63,7 +63,7 @@ def test_every_frame_of_a_real_clip(landmarker: MediaPipeLandmarker, clip: ClipR
 
 
 def test_gaps_are_held_and_named(landmarker: MediaPipeLandmarker, portrait: Callable[[str], Image]) -> None:
-    """Before the first face its points stand in, later the last ones before the gap."""
+    """Frames before the first face get its points; later gaps get the last points before the gap."""
     face = portrait("s9")
     shifted = np.roll(face, 60, axis=1)
     blank = np.full_like(face, 127)

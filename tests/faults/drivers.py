@@ -19,7 +19,7 @@ WITHIN_S = 300.0
 
 
 class Driver:
-    """`python -m jobs.<name> key=value …` in a session of its own; what it prints lies in `log`."""
+    """`python -m jobs.<name> key=value …` in its own session. Its output is in `log`."""
 
     def __init__(self, name: str, arguments: tuple[str, ...], log: Path, environment: dict[str, str]) -> None:
         self.log = log

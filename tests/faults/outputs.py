@@ -42,7 +42,7 @@ def reached(output: Path, n_videos: int) -> Callable[[], bool]:
 
 
 def litter(output: Path, store: Path | None = None) -> list[str]:
-    """Return every file that is no result, row of the table, template or summary, nor the last holder's lease."""
+    """Return every file that is not a result, a row of the table, a template, a summary, or the last holder's lease."""
     seen = ("videos", "results", "comparisons", "summaries")
     homes = {*(output / name for name in seen), store or output / "templates"}
     lease = output / ".lp_ray" / "lease"

@@ -1,4 +1,4 @@
-"""A store that takes its time over every segment."""
+"""A store that writes every segment slowly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actors of every stage die all the time: the job makes every pair whole all the same."""
+"""Actors of every stage die again and again, and the job still makes every pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs that bring down what reads them: each fails its own pairs, with its reason, and every innocent is done."""
+"""An input that crashes its decoder fails only its own pairs, with its reason; all other pairs are made."""
 
 from __future__ import annotations
 

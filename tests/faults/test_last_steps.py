@@ -1,4 +1,4 @@
-"""A job that dies in the last steps of a pair leaves nothing that looks finished, and the next run finishes it."""
+"""A job that dies in the last steps of a pair leaves nothing that looks finished; the next run finishes the pair."""
 
 from __future__ import annotations
 

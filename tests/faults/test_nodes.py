@@ -1,4 +1,4 @@
-"""A machine goes away in the middle of a job: the job goes on with those that are left."""
+"""If a machine goes away in the middle of a job, the job continues on the remaining ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A driver dies, and the job run again does exactly what is missing."""
+"""If the driver process dies, the next run of the job makes exactly the missing pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs are strangers' files under strangers' names: what they may reach, cost, change or show."""
+"""Inputs are untrusted files with untrusted names: what they may read, cost, change or show."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_download_ends_at_the_limit_whatever_the_server_announces(endless: str
 
 
 def test_a_failure_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever message a library makes of a URI or of the environment, the row's text holds no credentials."""
+    """Whatever message a library makes from a URI or the environment, the row's text contains no credentials."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-key")
     monkeypatch.setenv("HF_TOKEN", "hf_t0ken")
     text = "GET https://me:passw0rd@host/x?X-Amz-Signature=feedbeef&v=1 with s3cr3t-key and hf_t0ken failed"

@@ -1,4 +1,4 @@
-"""A job's files may lie anywhere, and a place that fails stops the job with its reason."""
+"""A job's files may be in any store; a store that fails stops the job with its reason."""
 
 from __future__ import annotations
 

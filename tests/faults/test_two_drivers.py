@@ -1,4 +1,4 @@
-"""Two jobs at once, on one output or with one template store, never spoil each other's work."""
+"""Two jobs at the same time, on one output or with one template store, never damage each other's work."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
 
 
 def test_a_second_job_stops_or_waits_for_the_first(manifests: Manifests, tmp_path: Path, run_job: RunJob) -> None:
-    """While a job is at work on an output, a second one is refused and names it; one that may wait says for whom,
-    and when the first is done finds nothing left to do.
+    """While a job works on an output, a second job is refused and names the first.
+
+    A job that may wait says for whom it waits, and finds nothing left to do when the first is done.
     """
     output = tmp_path / "out"
     command = (*manifests.arguments(output), "chunk_frames=3", "lease_s=6")
@@ -69,8 +70,9 @@ def test_a_job_that_falls_silent_is_replaced_and_writes_no_more(manifests: Manif
 
 
 def test_an_interrupted_job_gives_its_lease_back(manifests: Manifests, tmp_path: Path) -> None:
-    """Ctrl-C ends a job with a code of its own (SIGTERM: tests/cluster/test_sigterm.py); the lease is free at once, for
-    any machine, the staging is gone, and the rows of what was finished are there.
+    """Ctrl-C ends a job with its own exit code (SIGTERM: tests/cluster/test_sigterm.py).
+
+    The lease is free at once for any machine, the staging is removed, and the rows of finished pairs are in the table.
     """
     output = tmp_path / "out"
     with driver("animate", *manifests.arguments(output), "chunk_frames=3", log=tmp_path / "log") as job:

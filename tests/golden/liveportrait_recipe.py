@@ -69,7 +69,7 @@ def input_base(goldens: Goldens) -> int:
 
 
 def stated_base(goldens: Goldens) -> int | None:
-    """Return `base` as the folder's README states it, or None where there is no word of it."""
+    """Return the `base` that the folder's README states, or None if it states none."""
     readme = goldens.find("README.md")
     found = re.search(r"`base` below is (\d+)", readme.read_text()) if readme else None
     return int(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""jobs.clean: what dead jobs left goes, what is a result or a living job's stays; locally and on a real S3 server."""
+"""jobs.clean removes what dead jobs left, and keeps results and a living job's files; on local files and on S3."""
 
 from __future__ import annotations
 

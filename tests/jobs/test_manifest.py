@@ -1,4 +1,4 @@
-"""jobs.manifest: what a person sees in a folder is what the manifest lists, and what is left out is said."""
+"""jobs.manifest lists the files that a person sees in a folder, and reports what it leaves out."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_results_become_inputs_where_they_are_named(photos: Path, call: Call) ->
 
 
 def test_a_template_store_becomes_drivings_only_where_it_is_named(photos: Path, call: Call) -> None:
-    """Of templates in a folder of clips, those that a user has named are taken, those named by a key are not."""
+    """In a folder of clips, templates with names given by a user are listed, templates named by a key are not."""
     key = "0123456789abcdef" * 2
     for name in (f"store/{key}.npz", "store/faces/0.json", "nod.npz", "smile.pkl", "talk.mp4"):
         (photos / name).parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Progress in plain lines: what is done, how fast, how long still."""
+"""Progress in plain lines: what is done, how fast, and how much time is left."""
 
 from __future__ import annotations
 

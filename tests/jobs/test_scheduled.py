@@ -192,7 +192,8 @@ def test_a_pod_tried_again_starts_nothing_twice(cluster: Cluster, template: Mani
 
 
 def test_a_growing_manifest_waits_for_its_last_run(cluster: Cluster, growing: Manifest) -> None:
-    """While a shard's run goes on, no second one starts; other shards do, and the next one after its end."""
+    """While a shard's run goes on, no second one starts for it. Other shards start, and this shard's next run after the
+    end."""
     start(growing, cluster.server, MOMENT, 0)
     cluster.jobs[0]["status"] = {"jobDeploymentStatus": "Running"}
     later = MOMENT + timedelta(hours=1)
@@ -204,7 +205,7 @@ def test_a_growing_manifest_waits_for_its_last_run(cluster: Cluster, growing: Ma
 
 
 def test_each_days_manifest_gets_its_run(cluster: Cluster, template: Manifest) -> None:
-    """A manifest of its own is not left out because yesterday's still runs."""
+    """A run with its own manifest starts even if yesterday's run is still going on."""
     start(template, cluster.server, MOMENT, 0)
     assert start(template, cluster.server, MOMENT + timedelta(days=1), 0).endswith("started")
     assert len(cluster.jobs) == 2

@@ -1,4 +1,4 @@
-"""Settings of the wrong kind or range are refused by name."""
+"""Settings of the wrong type or range are refused, and the message names them."""
 
 from __future__ import annotations
 

@@ -48,6 +48,6 @@ def _decoded(path: Path) -> Iterator[tuple[int | None, av.VideoFrame]]:
 
 
 def _stream(container: av.container.InputContainer) -> av.VideoStream:
-    """The first stream that is no cover."""
+    """Return the first video stream that is not a cover picture."""
     covers = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
     return next(stream for stream in container.streams.video if stream not in covers)

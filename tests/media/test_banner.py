@@ -1,4 +1,4 @@
-"""ffmpeg's log of a file: read for what it says of streams, whatever strangers wrote into the file."""
+"""ffmpeg's log tells a file's streams, whatever text strangers wrote into the file's metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an encoder is told, it does: quality and effort, and never another encoder in its place."""
+"""The encoder uses the given quality and effort, and is never silently replaced by another encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture that brings its decoder down takes nothing else with it; the next picture is read as ever."""
+"""A picture that crashes its decoder affects nothing else; the next picture is read normally."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_error_of_a_picture_is_its_own_class_and_message(picture: bytes, tmp_
 def test_a_decoder_that_dies_is_blamed_on_its_picture_alone(
     picture: bytes, tmp_path: Path, fault: str, limits: Limits, error: type[Exception], words: str
 ) -> None:
-    """It has really happened: the child that read the bad picture is gone, the good ones are read as ever."""
+    """A real crash: the child that read the bad picture is gone, and the good pictures are read normally."""
     good, bad = tmp_path / "good.jpg", plants.plant(tmp_path / "bad.jpg", picture, fault)
     good.write_bytes(picture)
     expected = images.read_image(good, LIMITS)

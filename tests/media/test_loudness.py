@@ -1,4 +1,4 @@
-"""Loudness of made sounds, where the right value is known."""
+"""The loudness of generated sounds whose correct value is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound that goes again with its pictures."""
+"""Sound is repeated with its pictures."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_stamps_that_run_backwards_or_are_all_there_stay() -> None:
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6), st.integers(0, 10**9))
 def test_a_clock_that_starts_anew_goes_on(lengths: list[int], start: int) -> None:
-    """Whatever recordings are joined: time goes on by a frame where one ends and the next begins."""
+    """In joined recordings, time advances by one frame where one recording ends and the next begins."""
     parts = [start + 3000 * np.arange(n) for n in (*lengths, 2)]
     ticks = straightened(np.concatenate(parts), CLOCK, 3000, restarts=True)
     assert np.array_equal(ticks, start + 3000 * np.arange(len(ticks)))

@@ -1,4 +1,4 @@
-"""Stored files on this machine's disk: fetched once, and never believed unseen."""
+"""Local copies of stored files: fetched once, and verified at every use."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _inode(place: str, started: object) -> int:
 
 
 def test_many_processes_at_once_fetch_it_once(store: WeightStore, place: str, cache: Path) -> None:
-    """Each copy that is put in place is a file of its own: all of them have seen the same one."""
+    """Every copy put in place is a separate file, so all processes saw the same one if it was fetched once."""
     with multiprocessing.get_context("spawn").Manager() as manager:
         barrier = manager.Barrier(N_PROCESSES)
         with ProcessPoolExecutor(N_PROCESSES, multiprocessing.get_context("spawn")) as pool:

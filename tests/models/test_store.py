@@ -1,4 +1,4 @@
-"""A store gives back what came in, or says what is wrong with it: on a local disk and on S3."""
+"""A store returns exactly what was written to it, or says what is wrong; on a local disk and on S3."""
 
 from __future__ import annotations
 

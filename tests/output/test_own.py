@@ -1,4 +1,4 @@
-"""What jobs have made is told from a user's own files."""
+"""Files that jobs wrote are told apart from a user's own files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each planned pair has its row, and no row of what its files held before stands beside it."""
+"""Each planned pair has its row, and rows made from older file content are retired."""
 
 from __future__ import annotations
 

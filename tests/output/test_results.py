@@ -1,4 +1,4 @@
-"""The results table: one visible row per pair, whatever was interrupted."""
+"""The results table shows one row per pair, whatever was interrupted."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_many_small_parts_become_few(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_job_killed_while_parts_are_merged_loses_nothing_and_shows_nothing_twice(
     n_removed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed when the merged part is ready, and `n_removed` of those that it replaces are gone."""
+    """The job is killed when the merged part is written and `n_removed` of the parts that it replaces are deleted."""
     layout = layout_with_videos(tmp_path)
 
     def killed(layout: OutputLayout, name: str, replaced: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Shards of one output at work side by side: no row lost, none twice, and never two jobs on the same pairs."""
+"""Shards work on one output at the same time: no row is lost or doubled, and no pair is made by two jobs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def table_ids(output: str) -> list[str]:
 
 
 def test_shards_write_at_once_and_every_row_stands_once(output: str, start: Start) -> None:
-    """Each of three merges the small parts of all, as they come; a plain reader sees each pair once in the end."""
+    """Each of three shards merges the small parts of all. In the end, a plain reader sees each pair once."""
     layout, count = OutputLayout(output), 3 * result_parts.MANY
     jobs = [start(f"{i}-of-3", count) for i in range(3)]
     assert [read_line(job) for job in jobs] == ["held"] * 3

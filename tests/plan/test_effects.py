@@ -1,4 +1,4 @@
-"""Options without effect leave the pairs before these get their keys; what is said of cropping is so."""
+"""Options without effect are removed before pairs get their keys; what is said about cropping is true."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOPED = PairOptions(driving_length="loop", driving_crop_scale=2.5, crf=20)
 
 
 def test_each_pair_gets_the_options_that_act_in_it() -> None:
-    """Looped only where the source is a video, a driving crop only where the driving is no template; crf everywhere."""
+    """Looping applies only to source videos, a driving crop only if the driving is not a template, crf to all pairs."""
     pairs = pair_up("cross", 3, 2, LOOPED)
     made, said = normalise_pairs(pairs, VIDEOS, BOXES, TEMPLATES, animal=False)
     np.testing.assert_array_equal(made.source_index, pairs.source_index)
@@ -44,7 +44,7 @@ def test_each_pair_gets_the_options_that_act_in_it() -> None:
 
 
 def test_pairs_are_normalised_as_one_by_one() -> None:
-    """A million pairs are done by kinds; each comes out as it would alone."""
+    """Many pairs are normalised together by type; each gets the same result as it would alone."""
     random = np.random.default_rng(3)
     sets = tuple(
         PairOptions(audio=audio, flag_do_crop=crop, paste_back=False, flag_do_rot=False, driving_crop_vx=vx)

@@ -1,4 +1,4 @@
-"""The plan: keys for all pairs, failures for what cannot be reached, and what is left to do."""
+"""The plan has keys for all pairs, failures for unreachable inputs, and the pairs still to be made."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_reached_fails_alone(tmp_path: Path) -> None:
 
 
 def test_the_same_file_under_two_ids_is_work_that_is_done_once(tmp_path: Path) -> None:
-    """Both pairs stand in the plan under one key, the first is to do, and both want a row."""
+    """Both pairs are in the plan under one key. Only the first is to be made, and both want a row."""
     plan_of(tmp_path, 1)
     uri = str(tmp_path / "s0.jpg")
     table = check_manifest(pa.table({"uri": [uri, uri], "source_id": ["a", "b"]}), "source", "s")
@@ -109,7 +109,7 @@ def test_meta_columns_of_both_manifests_reach_the_pair(tmp_path: Path) -> None:
 
 
 def test_rows_that_no_pair_uses_are_not_asked_for_and_the_others_keep_theirs(tmp_path: Path) -> None:
-    """A manifest may be larger than its pairs: a picture that is not there but not wanted either is no trouble."""
+    """A manifest may have more rows than its pairs use: a missing picture that no pair uses is no problem."""
     whole = plan_of(tmp_path, meta_group=["x", "y", "z"])
     sources = check_manifest(
         pa.table({"uri": [str(tmp_path / f"s{i}.jpg") for i in (0, 9, 1, 2)], "meta_group": list("x?yz")}),

@@ -1,4 +1,4 @@
-"""Shards are disjoint, whole together, and stay what they are as a manifest grows."""
+"""Shards are disjoint, cover the whole manifest together, and stay the same as it grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary's way out: a webhook is told, guarded, and never keeps a job."""
+"""The summary of a run: a webhook gets it, is checked, and never holds up a job."""
 
 from __future__ import annotations
 

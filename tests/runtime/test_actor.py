@@ -1,4 +1,4 @@
-"""What a restarted actor does: the same work, in a child that may die of one input."""
+"""A restarted actor does the same work in a child process, which may die of one input."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def span(path: Path) -> SpanRow:
 def test_a_child_of_a_restarted_actor_takes_the_blame_of_its_input_alone(
     tmp_path: Path, generated: Generated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The picture that kills its process fails, at its second pair without another death; the others come out as
-    they would from an actor that never died, and so do errors of an ordinary kind."""
+    """The picture that kills its process fails; its second pair fails without another death.
+
+    All others have the same result as from an actor that never died, and so do ordinary errors.
+    """
     monkeypatch.syspath_prepend(str(plants.FOLDER))
     monkeypatch.setattr(actor, "died_before", lambda: True)
     picture = cv2.cvtColor(cv2.imread(str(generated.portrait)), cv2.COLOR_BGR2RGB)

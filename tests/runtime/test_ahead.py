@@ -1,4 +1,4 @@
-"""`ahead` makes the next item while the last one is in use, and no more than that."""
+"""`ahead` makes the next item while the last one is in use, and no further one."""
 
 from __future__ import annotations
 

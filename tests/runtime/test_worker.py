@@ -1,4 +1,5 @@
-"""What a stage's row becomes, and what an error means: an input's own, a filter's, the job's end, or a mistake."""
+"""What a worker makes of a stage's row, and what an error becomes: a failure, a filtered pair, the job's stop, or a
+bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine actor holds while it makes a chunk."""
+"""What an engine actor holds in memory while it makes a chunk."""
 
 from __future__ import annotations
 

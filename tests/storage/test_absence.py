@@ -1,4 +1,4 @@
-"""Messages about what is not there to read, or not to be written to: each says what to change."""
+"""Messages about files that cannot be read and places that cannot be written to: each says what to change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What storage trouble becomes: a clear stop, an input's own failure, or another try."""
+"""What storage errors become: a clear stop of the job, an input's own failure, or a retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be typed, and what it becomes."""
+"""What users may type as a path or URI, and the normalised form of it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def test_variables_and_special_characters_of_paths_are_literal(monkeypatch: pyte
     ],
 )
 def test_file_uris_are_decoded_and_paths_are_not(typed: str, path: str) -> None:
-    """Whatever its name, a file has one URI, which is text, leads back to it, and stays as it is."""
+    """Every file has one URI, whatever its name. The URI is text, leads back to the file, and normalising does not
+    change it."""
     uri = storage.normalise(typed)
     assert local_path(uri) == path
     assert storage.normalise(uri) == uri == storage.normalise(path)

@@ -26,7 +26,7 @@ CROP_203_SCALE, CROP_203_VY = 1.5, -0.1
 _OUTPUT_203 = 2
 """Which of landmark.onnx's three outputs holds the 203 points."""
 
-# Every network is run once when it is made: a wrong model shows there, and no loading is left to the first frame.
+# Every network runs once when it is created, so a wrong model fails at once and the first frame is not slow.
 _BLANK = np.zeros((64, 64, 3), np.uint8)
 
 
@@ -44,7 +44,7 @@ class FaceDetector:
     def __call__(self, image: Image) -> list[tuple[Box, float]]:
         """Return (box, score), best first, of everything that scores DETECTION_THRESHOLD or more."""
         height, width = image.shape[:2]
-        # A side that shrinks to nothing shows no face, and insightface would raise.
+        # If a side shrinks to nothing, there is no face, and insightface would raise.
         if max(height, width) > min(height, width) * DETECTOR_SIZE:
             return []
         size = (DETECTOR_SIZE, DETECTOR_SIZE)

@@ -87,7 +87,7 @@ class LandmarkNetwork:
 def load_network(member: str) -> cv2.dnn.Net:
     """Load one network of the model file. Raises WeightsError if that file is missing or altered."""
     # OpenCV 5.0 ignores the engine when it reads from memory, and only its classic engine gives several
-    # outputs at once; so the network takes the way over a file.
+    # outputs at once; so the network is loaded from a file.
     with TemporaryDirectory() as folder:
         file = Path(folder) / member
         file.write_bytes(read_member(member))

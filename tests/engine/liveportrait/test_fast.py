@@ -1,4 +1,4 @@
-"""Every faster form against the plain one that it stands for, in float32; and half precision against float32."""
+"""Every fast form agrees with the plain form that it replaces, in float32; half precision agrees with float32."""
 
 from __future__ import annotations
 

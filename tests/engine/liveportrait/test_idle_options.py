@@ -1,4 +1,4 @@
-"""What options declare of their effect is true of motion transfer: every combination of options, every kind of pair."""
+"""Options have no effect on motion transfer where they declare it: every combination of options, every type of pair."""
 
 from __future__ import annotations
 

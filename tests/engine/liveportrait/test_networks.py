@@ -91,7 +91,7 @@ def test_folding_leaves_the_given_weights_alone(weights: WeightSet) -> None:
 
 
 def test_a_batch_of_frames_shares_one_source(networks: Networks) -> None:
-    """The compressed volume is made once and expanded; every frame comes out as on its own."""
+    """The compressed volume is computed once and shared; every frame has the same result as alone."""
     volume = networks.appearance(noise(1, 3, 256, 256).sigmoid())
     x_s = 0.3 * noise(1, 21, 3)
     x_d = x_s + 0.05 * noise(3, 21, 3)

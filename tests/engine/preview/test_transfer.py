@@ -1,4 +1,4 @@
-"""What reaches the source is limited, and shuts eyes and mouths without crossing."""
+"""The motion that reaches the source is limited, and eyes and mouths shut without crossing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a configured place to weights: which, how marked, and refused when not whole."""
+"""A configured place gives the right weights with the right label, and is refused if it is incomplete."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def test_a_store_gives_back_every_tensor_of_every_model(
 def test_a_store_on_s3(
     s3_bucket: str, official: Path, full_weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each file is fetched once per machine: the second actor of a node finds it there, whatever the store has."""
+    """Each file is fetched once per machine: the second actor of a node finds the local copy, even if the store
+    changed."""
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     place = f"s3://{s3_bucket}/weights"
     import_weights(str(official), WeightStore(place), ImportRules(("human",), allow_other=True), lambda line: None)
