@@ -9,8 +9,8 @@ from lp_ray.base.arrays import Image, Points
 from lp_ray.base.errors import NoFaceError, UnsupportedError
 from lp_ray.contract.options import PairOptions
 from lp_ray.face.crop import invert, transform_points
-from lp_ray.face.framing import DrivingFraming, SourceFraming
-from lp_ray.face.portrait import FULL_SIZE, MAX_FACES, NO_POINTS, crop_box, crop_portrait, crop_portraits
+from lp_ray.face.framing import DrivingFraming, SourceFraming, WholeFrame, crop_of
+from lp_ray.face.portrait import FULL_SIZE, MAX_FACES, NO_POINTS, crop_box, crop_portrait, crop_portraits, crop_whole
 from lp_ray.face.protocol import Face
 from lp_ray.plan.framing import source_framing
 
@@ -120,3 +120,30 @@ def test_a_box_is_cut_upright_about_its_middle() -> None:
     centre = transform_points(np.array([[200.0, 150.0]]), portrait.to_crop)[0]
     np.testing.assert_allclose(centre, (FULL_SIZE / 2, FULL_SIZE / 2), atol=1.0)
     assert portrait.to_crop[0, 1] == pytest.approx(0) and portrait.to_crop[1, 0] == pytest.approx(0)
+
+
+def test_a_kept_crop_is_the_one_that_was_made() -> None:
+    """What a template keeps is the matrix; frames are cut by it as they were when motion was extracted."""
+    made = DrivingFraming(crop_square=True).place(_face(200, 150).points[None], 400, 300, 64)
+    kept = crop_of(made.matrix, 64)
+    np.testing.assert_array_equal(kept.cut(PICTURE), made.cut(PICTURE))
+    whole = crop_of(None, 64)
+    assert isinstance(whole, WholeFrame) and whole.cut(PICTURE).shape == (64, 64, 3)
+    assert (whole.cut(PICTURE) != kept.cut(PICTURE)).any()
+
+
+@pytest.mark.parametrize(("width", "height"), [(400, 200), (200, 400)])
+def test_a_box_shrinks_as_its_picture_does(width: int, height: int) -> None:
+    """By the longer side; a picture within the limit keeps its size."""
+    box = (10.0, 20.0, 110.0, 60.0)
+    assert SourceFraming(max_dim=100).limit_box(box, width, height) == (2.5, 5.0, 27.5, 15.0)
+    assert SourceFraming(max_dim=400).limit_box(box, width, height) == box
+    assert SourceFraming(max_dim=1280).limit_box(box, width, height) == box
+
+
+def test_a_crop_already_is_mapped_whole() -> None:
+    """Corners to corners, though its sides differ; the crop is the picture resized."""
+    portrait = crop_whole(PICTURE, SourceFraming(crop=False), 256)
+    corners = transform_points(np.array([(0.0, 0.0), (400.0, 300.0), (400.0, 0.0)]), portrait.to_crop)
+    np.testing.assert_allclose(corners, [(0, 0), (FULL_SIZE, FULL_SIZE), (FULL_SIZE, 0)])
+    assert portrait.crop.shape == (256, 256, 3) and portrait.points is NO_POINTS
