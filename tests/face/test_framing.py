@@ -147,3 +147,4 @@ def test_a_crop_already_is_mapped_whole() -> None:
     corners = transform_points(np.array([(0.0, 0.0), (400.0, 300.0), (400.0, 0.0)]), portrait.to_crop)
     np.testing.assert_allclose(corners, [(0, 0), (FULL_SIZE, FULL_SIZE), (FULL_SIZE, 0)])
     assert portrait.crop.shape == (256, 256, 3) and portrait.points is NO_POINTS
+    assert len(NO_POINTS) == 0
