@@ -79,8 +79,9 @@ def test_all_faces_come_from_left_to_right() -> None:
 def test_no_face_and_too_many_say_so() -> None:
     with pytest.raises(NoFaceError, match="no face"):
         crop_portraits(PICTURE, [], SourceFraming(), 256)
-    with pytest.raises(UnsupportedError, match=f"at most {MAX_FACES}"):
-        crop_portraits(PICTURE, [_face(200, 150)] * (MAX_FACES + 1), SourceFraming(), 256)
+    assert len(crop_portraits(PICTURE, [_face(200, 150)] * 16, SourceFraming(), 8)) == MAX_FACES
+    with pytest.raises(UnsupportedError, match="17 faces in the picture, at most 16"):
+        crop_portraits(PICTURE, [_face(200, 150)] * 17, SourceFraming(), 256)
     with pytest.raises(NoFaceError, match=r"no face in the given box \[1, 2, 3, 4\]"):
         crop_portrait(PICTURE, _Faces(_face(200, 150)), "large-small", (1, 2, 3, 4), SourceFraming(), 256)
 
@@ -148,3 +149,11 @@ def test_a_crop_already_is_mapped_whole() -> None:
     np.testing.assert_allclose(corners, [(0, 0), (FULL_SIZE, FULL_SIZE), (FULL_SIZE, 0)])
     assert portrait.crop.shape == (256, 256, 3) and portrait.points is NO_POINTS
     assert len(NO_POINTS) == 0
+
+
+def test_a_crop_of_a_box_moves_as_one_of_landmarks_does() -> None:
+    """By shares of its side, right and down: the box's middle goes left and up in it."""
+    framing = SourceFraming(scale=2.0, vx=0.1, vy=-0.2)
+    matrix = framing.matrix_of_box((150.0, 100.0, 250.0, 160.0), 512)
+    middle = transform_points(np.array([(200.0, 130.0)]), matrix)[0]
+    np.testing.assert_allclose(middle, (256 - 0.1 * 512, 256 + 0.2 * 512), atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from dataclasses import asdict, field, fields, make_dataclass, replace
 from typing import Any, Literal
@@ -64,6 +65,12 @@ def test_keys_of_names_beyond_ascii_are_pinned() -> None:
     """And of names that are no valid Unicode, which file systems hold."""
     assert keys.source_key(**(SOURCE | {"uri": "file:///照片.jpg"})) == "0a6d3f0075e133f4b9c213bfb2972b24"
     assert len(keys.source_key(**(SOURCE | {"uri": "file:///\udcff.jpg"}))) == 32
+
+
+def test_options_are_told_in_the_order_of_their_names() -> None:
+    """So that texts of two versions that know other options can be compared."""
+    told = json.loads(keys.options_json(PairOptions(crf=30)))
+    assert list(told) == sorted(told) and told == asdict(PairOptions(crf=30))
 
 
 def test_parts_do_not_run_into_each_other() -> None:
