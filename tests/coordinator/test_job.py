@@ -14,6 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from lp_ray import storage
+from lp_ray.base.device import Device
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.limits import Limits
 from lp_ray.contract.manifest import check_manifest
 from lp_ray.contract.options import PairOptions
 from lp_ray.coordinator import job as jobs
@@ -24,16 +27,18 @@ from lp_ray.coordinator.reporting import Progress, Summary
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.protocol import Frames, Span
+from lp_ray.media.clip import open_footage
 from lp_ray.media.encode import encode_segment
 from lp_ray.output import results
 from lp_ray.output.occupy import occupy
 from lp_ray.output.results import ResultRow
+from lp_ray.plan.devices import NVENC, Part
 from lp_ray.plan.pairing import Pairs
 from lp_ray.plan.settings import Settings
 from lp_ray.runtime.inline import InlineExecutor
 from lp_ray.stages.contract import Bench
 from lp_ray.storage import Policy
-from tests.generated import FILM_SIZE, PORTRAIT_SIZE, Generated
+from tests.generated import FILM_FRAMES, FILM_SIZE, PORTRAIT_SIZE, Generated
 
 SILENT_FRAMES, CLIP_FRAMES = 5, 7
 """Of 0.2 s at 25 frames a second, and of 0.21 s at 30: frames 0 to 6 begin before."""
@@ -91,12 +96,12 @@ class Bureau:
         store = storage.join(self.root, "templates")
         return Settings(self.root, store, EngineSpec("preview"), chunk_frames=3, span_chunks=2, run="r", **given)
 
-    def job(self, pairs: Pairs, **given: Any) -> Job:
+    def job(self, pairs: Pairs, pair_table: pa.Table | None = None, **given: Any) -> Job:
         tables = (
             check_manifest(pa.Table.from_pylist(rows), kind, kind)  # type: ignore[arg-type]
             for kind, rows in (("source", self.sources), ("driving", self.drivings))
         )
-        return jobs.prepare(self.settings(**given), *tables, None, pairs, Policy())
+        return jobs.prepare(self.settings(**given), *tables, pair_table, pairs, Policy())
 
     def run(self, pairs: Pairs, retry_failed: bool = False, **given: Any) -> tuple[Summary, Told]:
         job, told = self.job(pairs, **given), Told()
@@ -127,10 +132,10 @@ MADE = {("portrait", "silent"): SILENT_FRAMES, ("portrait", "clip"): CLIP_FRAMES
 
 
 def bureau_in(folder: Path, generated: Generated) -> Bureau:
-    """A portrait, a film, a text under a picture's name, a missing picture; two drivings and one without a face."""
+    """A film, a portrait, a text under a picture's name, a missing picture; two drivings and one without a face."""
     (folder / "text.jpg").write_text("no picture")
     encode_segment(folder / "wall.mp4", grey(4), Fraction(25), 30, "ultrafast")
-    sources = [("portrait", generated.portrait), ("film", generated.film)]
+    sources = [("film", generated.film), ("portrait", generated.portrait)]
     sources += [("text", folder / "text.jpg"), ("none", folder / "none.jpg")]
     drivings: list[dict[str, Any]] = [
         {"uri": str(generated.silent_clip), "driving_id": "silent", "end_s": 0.2},
@@ -228,7 +233,7 @@ def test_a_row_tells_what_its_pair_was_made_of(whole: Done) -> None:
 
 def test_what_failed_is_tried_again_when_that_is_asked_for_and_counted(bureau: Bureau) -> None:
     """Without it nothing is left to do; with it the templates that are there serve again."""
-    chosen = pairs_of((0, 0, PLAIN), (2, 0, PLAIN), (3, 0, PLAIN))
+    chosen = pairs_of((1, 0, PLAIN), (2, 0, PLAIN), (3, 0, PLAIN))
     bureau.run(chosen)
     summary, told = bureau.run(chosen)
     assert summary.before == {"done": 1, "failed": 2, "filtered": 0} and summary.failed == 2
@@ -243,10 +248,67 @@ def test_what_failed_is_tried_again_when_that_is_asked_for_and_counted(bureau: B
     assert (rows["none", "silent"]["attempts"], rows["text", "silent"]["attempts"]) == (2, 1), (
         "other bytes, another pair"
     )
-    summary, _ = bureau.run(pairs_of((0, 0, replace(PLAIN, crf=41))))
+    summary, _ = bureau.run(pairs_of((1, 0, replace(PLAIN, crf=41))))
     assert summary.by_status["done"] == 1 and summary.templates_reused == 1
     again = [row for row in results.read_results(bureau.root).to_pylist() if '"crf": 41' in row["options"]]
     assert [row["seconds"]["template"] for row in again] == [None], "it was there"
+
+
+def test_a_clip_of_one_frame_is_a_picture_unless_it_is_stated_to_be_a_video(
+    bureau: Bureau, tmp_path: Path, generated: Generated
+) -> None:
+    """A picture lasts as long as its driving, a video of one frame stays one; a driving picture lasts as its source."""
+    first = next(iter(open_footage(generated.film, Limits()).frames()))
+    encode_segment(tmp_path / "one.mp4", iter([first]), Fraction(25), 20, "ultrafast")
+    bureau.sources = [
+        {"uri": str(tmp_path / "one.mp4"), "source_id": "one", "media": None},
+        {"uri": str(tmp_path / "one.mp4"), "source_id": "stated", "media": "video"},
+        {"uri": str(generated.film), "source_id": "film", "media": None},
+        {"uri": str(generated.portrait), "source_id": "portrait", "media": None},
+    ]
+    bureau.drivings = [bureau.drivings[0], {"uri": str(generated.still), "driving_id": "still", "end_s": None}]
+    alone = replace(PLAIN, paste_back=True, audio="none")
+    summary, _ = bureau.run(pairs_of((0, 0, alone), (1, 0, PLAIN), (2, 1, PLAIN), (3, 1, alone), (3, 0, alone)))
+    rows = bureau.rows()
+    assert summary.by_status["done"] == 5, [row["error"] for row in rows.values()]
+    told = {pair: (row["kind"], row["n_frames"]) for pair, row in rows.items()}
+    assert told == {
+        ("one", "silent"): ("video", SILENT_FRAMES),
+        ("stated", "silent"): ("video", 1),
+        ("film", "still"): ("video", FILM_FRAMES),
+        ("portrait", "still"): ("image", 1),
+        ("portrait", "silent"): ("video", SILENT_FRAMES),
+    }
+    assert summary.frames == 2 * SILENT_FRAMES + 1 + FILM_FRAMES + 1
+    silent, still = rows["portrait", "silent"], rows["portrait", "still"]
+    assert silent["options_without_effect"] is None
+    assert any(text.startswith("audio=none: ") for text in still["options_without_effect"])
+
+
+def test_a_picture_all_of_whose_faces_move_is_made_in_shorter_chunks(bureau: Bureau) -> None:
+    """At least a frame long, however short the others' are."""
+    bureau.sources[1]["face"] = "all"
+    summary, _ = bureau.run(pairs_of((1, 0, replace(PLAIN, paste_back=True))))
+    assert summary.by_status["done"] == 1 and summary.frames == SILENT_FRAMES
+
+
+def test_parts_that_no_pair_needs_have_no_device(bureau: Bureau) -> None:
+    """The encoder's is asked for where one pair wants it, whatever the others do."""
+    plain = {Part.ENGINE: Device("cpu"), Part.DETECTOR: Device("cpu")}
+    assert bureau.job(pairs_of((0, 0, PLAIN), (1, 0, PLAIN))).devices == plain
+    wanted = bureau.job(pairs_of((0, 0, PLAIN), (1, 0, replace(PLAIN, encoder="nvenc"))))
+    assert wanted.encoder == "nvenc" and wanted.devices == plain | {Part.ENCODER: NVENC}
+
+
+def test_an_option_that_the_engine_lacks_is_refused_where_it_stands(bureau: Bureau) -> None:
+    """The row of the pairs manifest that has it first; `options` where there is none."""
+    lacking = replace(PLAIN, animation_region="lip")
+    pairs = pairs_of((1, 0, PLAIN), (0, 0, lacking), (1, 1, lacking))
+    with pytest.raises(RefusedError, match=r"^options: animation_region="):
+        bureau.job(pairs)
+    ids = {"source_id": ["portrait", "film", "portrait"], "driving_id": ["silent", "silent", "clip"]}
+    with pytest.raises(RefusedError, match=r"^pairs manifest row 1: animation_region="):
+        bureau.job(pairs, pair_table=pa.table(ids))
 
 
 def test_a_damaged_template_is_made_again(bureau: Bureau) -> None:
@@ -263,7 +325,10 @@ def test_clips_are_worked_off_in_batches(bureau: Bureau, monkeypatch: pytest.Mon
     """However many there are, and wherever a batch ends, each gets its template and each pair its row."""
     monkeypatch.setattr(templates_module, "CLIPS_AT_ONCE", 2)
     monkeypatch.setattr(pairs_module, "FLUSH_ROWS", 5)
+    flush, flushed = results.flush, list[int]()
+    monkeypatch.setattr(results, "flush", lambda *given: flushed.append(len(given[1])) or flush(*given))
     summary, _ = bureau.run(CROSS)
+    assert flushed == [5, 5, 2], "rows are taken into the table so many at a time"
     assert summary.templates_made == 3 and summary.by_status == {"done": 4, "failed": 8, "filtered": 0}
     assert len(bureau.rows()) == 12
 
@@ -274,7 +339,7 @@ def test_a_mistake_of_ours_leaves_its_traceback_and_nothing_staged(
     """Two pairs meet it, in their second chunk: two rows, two files, one note, and what they had staged is gone."""
     monkeypatch.setattr(pairs_module, "FAILED_KEPT", 2)
     job = bureau.job(CROSS)
-    chosen = pairs_of((0, 0, PLAIN), (0, 1, MISTAKEN), (0, 0, MISTAKEN))
+    chosen = pairs_of((1, 0, PLAIN), (1, 1, MISTAKEN), (1, 0, MISTAKEN))
     seen: list[int] = []
     delete_prefixes = storage.delete_prefixes
     monkeypatch.setattr(storage, "delete_prefixes", lambda *given: seen.append(1) or delete_prefixes(*given))
