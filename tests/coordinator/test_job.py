@@ -287,9 +287,11 @@ def test_a_clip_of_one_frame_is_a_picture_unless_it_is_stated_to_be_a_video(
 
 def test_a_picture_all_of_whose_faces_move_is_made_in_shorter_chunks(bureau: Bureau) -> None:
     """At least a frame long, however short the others' are."""
-    bureau.sources[1]["face"] = "all"
-    summary, _ = bureau.run(pairs_of((1, 0, replace(PLAIN, paste_back=True))))
+    bureau.sources = [{**source, "face": "all"} for source in bureau.sources[1:2]]
+    summary, told = bureau.run(pairs_of((0, 0, replace(PLAIN, paste_back=True))))
     assert summary.by_status["done"] == 1 and summary.frames == SILENT_FRAMES
+    frames = [progress.frames for progress in told.shown if progress.phase == "pairs"]
+    assert sorted(set(frames)) == list(range(SILENT_FRAMES + 1)), "frame after frame"
 
 
 def test_parts_that_no_pair_needs_have_no_device(bureau: Bureau) -> None:
