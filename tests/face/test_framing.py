@@ -9,8 +9,8 @@ from lp_ray.base.arrays import Image, Points
 from lp_ray.base.errors import NoFaceError, UnsupportedError
 from lp_ray.contract.options import PairOptions
 from lp_ray.face.crop import invert, transform_points
-from lp_ray.face.framing import DrivingFraming, SourceFraming
-from lp_ray.face.portrait import FULL_SIZE, MAX_FACES, NO_POINTS, crop_box, crop_portrait, crop_portraits
+from lp_ray.face.framing import DrivingFraming, SourceFraming, WholeFrame, crop_of
+from lp_ray.face.portrait import FULL_SIZE, MAX_FACES, NO_POINTS, crop_box, crop_portrait, crop_portraits, crop_whole
 from lp_ray.face.protocol import Face
 from lp_ray.plan.framing import source_framing
 
@@ -79,8 +79,9 @@ def test_all_faces_come_from_left_to_right() -> None:
 def test_no_face_and_too_many_say_so() -> None:
     with pytest.raises(NoFaceError, match="no face"):
         crop_portraits(PICTURE, [], SourceFraming(), 256)
-    with pytest.raises(UnsupportedError, match=f"at most {MAX_FACES}"):
-        crop_portraits(PICTURE, [_face(200, 150)] * (MAX_FACES + 1), SourceFraming(), 256)
+    assert len(crop_portraits(PICTURE, [_face(200, 150)] * 16, SourceFraming(), 8)) == MAX_FACES
+    with pytest.raises(UnsupportedError, match="17 faces in the picture, at most 16"):
+        crop_portraits(PICTURE, [_face(200, 150)] * 17, SourceFraming(), 256)
     with pytest.raises(NoFaceError, match=r"no face in the given box \[1, 2, 3, 4\]"):
         crop_portrait(PICTURE, _Faces(_face(200, 150)), "large-small", (1, 2, 3, 4), SourceFraming(), 256)
 
@@ -120,3 +121,39 @@ def test_a_box_is_cut_upright_about_its_middle() -> None:
     centre = transform_points(np.array([[200.0, 150.0]]), portrait.to_crop)[0]
     np.testing.assert_allclose(centre, (FULL_SIZE / 2, FULL_SIZE / 2), atol=1.0)
     assert portrait.to_crop[0, 1] == pytest.approx(0) and portrait.to_crop[1, 0] == pytest.approx(0)
+
+
+def test_a_kept_crop_is_the_one_that_was_made() -> None:
+    """What a template keeps is the matrix; frames are cut by it as they were when motion was extracted."""
+    made = DrivingFraming(crop_square=True).place(_face(200, 150).points[None], 400, 300, 64)
+    kept = crop_of(made.matrix, 64)
+    np.testing.assert_array_equal(kept.cut(PICTURE), made.cut(PICTURE))
+    whole = crop_of(None, 64)
+    assert isinstance(whole, WholeFrame) and whole.cut(PICTURE).shape == (64, 64, 3)
+    assert (whole.cut(PICTURE) != kept.cut(PICTURE)).any()
+
+
+@pytest.mark.parametrize(("width", "height"), [(400, 200), (200, 400)])
+def test_a_box_shrinks_as_its_picture_does(width: int, height: int) -> None:
+    """By the longer side; a picture within the limit keeps its size."""
+    box = (10.0, 20.0, 110.0, 60.0)
+    assert SourceFraming(max_dim=100).limit_box(box, width, height) == (2.5, 5.0, 27.5, 15.0)
+    assert SourceFraming(max_dim=400).limit_box(box, width, height) == box
+    assert SourceFraming(max_dim=1280).limit_box(box, width, height) == box
+
+
+def test_a_crop_already_is_mapped_whole() -> None:
+    """Corners to corners, though its sides differ; the crop is the picture resized."""
+    portrait = crop_whole(PICTURE, SourceFraming(crop=False), 256)
+    corners = transform_points(np.array([(0.0, 0.0), (400.0, 300.0), (400.0, 0.0)]), portrait.to_crop)
+    np.testing.assert_allclose(corners, [(0, 0), (FULL_SIZE, FULL_SIZE), (FULL_SIZE, 0)])
+    assert portrait.crop.shape == (256, 256, 3) and portrait.points is NO_POINTS
+    assert len(NO_POINTS) == 0
+
+
+def test_a_crop_of_a_box_moves_as_one_of_landmarks_does() -> None:
+    """By shares of its side, right and down: the box's middle goes left and up in it."""
+    framing = SourceFraming(scale=2.0, vx=0.1, vy=-0.2)
+    matrix = framing.matrix_of_box((150.0, 100.0, 250.0, 160.0), 512)
+    middle = transform_points(np.array([(200.0, 130.0)]), matrix)[0]
+    np.testing.assert_allclose(middle, (256 - 0.1 * 512, 256 + 0.2 * 512), atol=1e-6)

@@ -101,9 +101,11 @@ def test_a_crop_of_the_source_itself_changes_next_to_nothing() -> None:
     assert np.abs(pasted.astype(int) - original).max() <= 1
 
 
-def test_a_crop_off_the_picture_leaves_it_alone() -> None:
+@pytest.mark.parametrize("centre", [(5000, 200), (-900, 200), (300, 5000), (300, -900), (5000, -900)])
+def test_a_crop_off_the_picture_leaves_it_alone(centre: tuple[float, float]) -> None:
+    """On whichever side it lies."""
     original = _noise(0, HEIGHT, WIDTH)
-    paste = PasteBack((HEIGHT, WIDTH), _back((5000, -900), 200, 0.3))
+    paste = PasteBack((HEIGHT, WIDTH), _back(centre, 200, 0.3))
     np.testing.assert_array_equal(_pasted(paste, original, _noise(1, CROP_SIZE, CROP_SIZE)), original)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from lp_ray.base.arrays import Image
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
+from lp_ray.face.mediapipe.mesh import canonical_mesh
 from lp_ray.face.points import extent_points, eye_ratios, lip_ratio, two_points
 
 Portrait = Callable[[str], Image]
@@ -43,6 +44,21 @@ def test_the_forehead_does_not_count() -> None:
     assert extent.min(0).tolist() == [-40, -30]
     assert extent.max(0).tolist() == [40, 50]
     assert extent_points(points[:203]).shape == (203, 2)
+
+
+def test_left_and_right_are_measured_alike() -> None:
+    """MediaPipe's mean face is its own mirror image to the bit: so are the points of it that we use."""
+    face = np.concatenate([canonical_mesh().vertices * (100, -100, 100), np.zeros((10, 3))])  # then the irises
+    mirrored = face * (-1, 1, 1)
+    for part in (extent_points(face), extent_points(mirrored)):
+        assert len(np.unique(part, axis=0)) == len(part), "none stands there twice"
+    np.testing.assert_array_equal(*(np.unique(extent_points(each), axis=0) for each in (face, mirrored)))
+    left, right = eye_ratios(face[None])[0]
+    assert left == right
+    eyes, mouth = two_points(face)
+    assert eyes[0] == mouth[0] == 0 and eyes[1] < mouth[1]
+    left_eye, below = two_points(face, use_lips=False)
+    assert left_eye[0] < 0 and below[0] == pytest.approx(left_eye[0]) and below[1] - left_eye[1] == -2 * left_eye[0]
 
 
 def test_open_and_closed_eyes_and_lips(landmarker: MediaPipeLandmarker, portrait: Portrait) -> None:

@@ -59,6 +59,15 @@ def test_size_is_the_area_of_the_box(rule: str, face: Face) -> None:
     assert select_face([TALL, WIDE], rule) is face
 
 
+@pytest.mark.parametrize("place", [(0, 0), (700, 0), (0, 700)])
+def test_size_is_the_same_everywhere(place: tuple[float, float]) -> None:
+    """A small face far to the right or far down is no larger for it."""
+    x, y = place
+    small, large = _boxed(x, y, x + 40, y + 40), _boxed(5, 6, 55, 56)
+    assert select_face([small, large], "large-small") is large
+    assert select_face([large, small], "small-large") is small
+
+
 INNER, OUTER = _boxed(100, 100, 120, 120), _boxed(90, 90, 300, 300)
 """One's edges lie left of and above the other's, its middle right of and below it."""
 

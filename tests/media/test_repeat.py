@@ -40,6 +40,11 @@ def test_every_frame_sounds_as_it_does_in_the_driving(
         assert (early > 500) == on_the_way_back
 
 
+def test_pictures_begin_again_unless_they_run_back() -> None:
+    assert list(Repeat(3).passes(7)) == [(0, 3, False), (0, 3, False), (0, 1, False)]
+    assert list(Repeat(3, back=True).passes(7)) == [(0, 3, False), (1, 1, True), (0, 3, False)]
+
+
 def test_a_long_sound_is_copied_in_blocks(tmp_path: Path) -> None:
     """Six seconds are more than one block, forwards and backwards."""
     fps, frames = Fraction(25), 200

@@ -34,6 +34,13 @@ def test_stamps_that_run_backwards_or_are_all_there_stay() -> None:
     assert anchored(marks, np.zeros(3, bool), 1).tolist() == marks.tolist()
 
 
+@pytest.mark.parametrize(("last", "step"), [(40, 40), (0, 1)])
+def test_one_stamp_places_the_others_by_how_long_a_frame_is_shown(last: int, step: int) -> None:
+    """By a tick where the file does not say."""
+    marks = anchored(_ticks(9, 9, 500, 9), np.array([False, False, True, False]), last)
+    assert marks.tolist() == [500 - 2 * step, 500 - step, 500, 500 + step]
+
+
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6), st.integers(0, 10**9))
 def test_a_clock_that_starts_anew_goes_on(lengths: list[int], start: int) -> None:
     """In joined recordings, time advances by one frame where one recording ends and the next begins."""
@@ -73,6 +80,30 @@ def test_what_the_file_says_of_its_rate_decides_between_two_that_fit(fps: str) -
     ticks = np.array([round(k * 1000 / Fraction(fps)) for k in range(8)])
     assert make_timeline(ticks, Fraction(1, 1000), 33, hint=float(f"{float(Fraction(fps)):.2f}")).fps == Fraction(fps)
     assert make_timeline(ticks, Fraction(1, 1000), 33, hint=25.0).fps != 25  # it does not fit
+
+
+def test_a_last_frame_shorter_than_the_others_ends_the_clip_early() -> None:
+    """Six frames of 40 ms, one of them held twice as long, make seven; the last one's 10 ms are no frame more."""
+    ticks = _ticks(0, 4, 8, 12, 20, 24)
+    assert make_timeline(ticks, Fraction(1, 100), 1).shown.tolist() == [0, 1, 2, 3, 3, 4]
+    assert make_timeline(ticks, Fraction(1, 100), 0).shown.tolist() == [0, 1, 2, 3, 3, 4, 5]
+
+
+def test_frames_at_one_time_do_not_hide_the_rate() -> None:
+    """Five at once; the others follow 40 ms apart, one frame's time left out."""
+    line = make_timeline(_ticks(0, 0, 0, 0, 0, 4, 8, 16), Fraction(1, 100), 4)
+    assert line.fps == 25 and line.shown.tolist() == [4, 5, 6, 6, 7]
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_a_stated_rate_counts_a_frame_without_duration_as_a_tick(last: int) -> None:
+    line = make_timeline(_ticks(0, 1, 2), Fraction(1, 25), last, stated=Fraction(25))
+    assert (line.fps, line.constant, line.shown.tolist()) == (Fraction(25), True, [0, 1, 2])
+
+
+def test_a_clip_shorter_than_half_a_frame_has_one() -> None:
+    line = make_timeline(_ticks(7), Fraction(1, 1000), 1, stated=Fraction(25))
+    assert line.shown.tolist() == [0]
 
 
 def test_a_gap_of_years_is_refused_before_it_is_counted_out() -> None:

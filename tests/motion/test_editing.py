@@ -135,6 +135,19 @@ def test_a_blink_closes_from_as_eyes_are_to_shut() -> None:
     np.testing.assert_allclose(wanted, head(np.full((1, 1), 0.1, np.float32)), atol=1e-6)
 
 
+def test_wanted_lips_add_what_their_head_says() -> None:
+    """From as far apart as the source's are, on top of what the eyes' head says."""
+    source = _picture()
+    wanted = np.array([[0.3], [0.1]], np.float32)
+    pair = np.concatenate([np.broadcast_to(source.lip_ratio, (2, 1)), wanted], 1)
+    lips = HEADS.lip_delta(np.broadcast_to(source.x_s, (2, *source.x_s.shape[1:])), pair)
+    np.testing.assert_allclose(ratio_delta(source, _edit(lip_ratio=[0.3, 0.1]), HEADS, 2), lips, atol=1e-6)
+    eyes = ratio_delta(source, _edit(eye_ratio=0.4), HEADS, 2)
+    both = ratio_delta(source, _edit(lip_ratio=[0.3, 0.1], eye_ratio=0.4), HEADS, 2)
+    np.testing.assert_allclose(both, eyes + lips, atol=1e-6)
+    assert np.abs(lips).max() > 1e-3 and np.abs(eyes).max() > 1e-3
+
+
 def test_ratios_need_landmarks() -> None:
     blind = replace(_picture(), eye_ratio=None, lip_ratio=None)
     for values in ({"eye_ratio": 0.2}, {"blink": 0.5}, {"lip_ratio": 0.2}):

@@ -168,6 +168,8 @@ def test_tables_over_the_limits_are_refused_before_they_are_read(monkeypatch: py
         read_performance(two_hours, Limits(max_duration_s=1e6, max_frames=1000))
     with pytest.raises(InputTooLargeError, match="22 bytes, at most 10"):
         read_performance(two_hours, Limits(max_bytes=10))
+    enough = b"time,smile\n0,0\n1,1\n"
+    assert read_performance(enough, Limits(max_bytes=len(enough))).n_frames == 26
     monkeypatch.setattr(performance_io, "MAX_ROWS", 1)
     for data in (two_hours, _parquet(time=pa.array([0.0, 1.0]), smile=pa.array([0.0, 1.0]))):
         with pytest.raises(InputTooLargeError, match="2 rows, at most 1"):

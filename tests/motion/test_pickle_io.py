@@ -105,6 +105,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "another count": (_content(n_frames=4), "n_frames is 4 over 3"),
     "count of another kind": (_content(n_frames=np.zeros(3)), "n_frames"),
     "record of another kind": (_content(motion=[1, 2, 3]), "not a dict"),
+    "last record of another kind": (_content(motion=[_record(0), _record(1), 3]), "a motion record is not a dict"),
     "array missing": (_content(motion=[{"exp": np.zeros((1, 21, 3))}] * 3), "motion without scale"),
     "array mis-shaped": (_content(motion=[{**_record(0), "t": np.zeros((1, 4))}] * 3), "t of frame 0"),
     "number for array": (_content(motion=[{**_record(0), "t": 0}] * 3), "t of frame 0 is int"),

@@ -112,6 +112,19 @@ def test_forged_files_are_refused(path: Path) -> None:
         TemplateReader(rewritten(path, compression=zipfile.ZIP_DEFLATED))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", [640, 480, 3]), ("size", [640]), ("crop", [1.0] * 5), ("crop", [1.0] * 5 + [float("inf")])],
+)
+def test_a_size_or_a_crop_that_cannot_be_is_refused(path: Path, name: str, value: list[float]) -> None:
+    """A count too many or too few, or numbers that are none; what can be is read."""
+    good = replace(HEADER, size=(640, 480), crop=(1.0, 0.0, 5.0, 0.0, 1.0, 7.0))
+    assert TemplateReader(rewritten(path, header=text(good))).header == good
+    forged = json.dumps(json.loads(good.to_json()) | {name: value})
+    with pytest.raises(TemplateError, match=f"{name} of {len(value)} numbers"):
+        TemplateReader(rewritten(path, header=text(forged)))
+
+
 def test_any_cut_file_is_refused(path: Path) -> None:
     data = path.read_bytes()
     for length in range(0, len(data), 97):

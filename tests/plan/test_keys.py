@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from dataclasses import asdict, field, fields, make_dataclass, replace
 from typing import Any, Literal
@@ -48,6 +49,28 @@ def test_every_option_is_in_the_pairs_key() -> None:
     others = [replace(options, **{f.name: _another(hints[f.name], getattr(options, f.name))}) for f in fields(options)]
     digests = [keys.options_digest(made) for made in (options, *others)]
     assert len({keys.pair_key("s", "d", digest, "w") for digest in digests}) == 1 + len(fields(options))
+
+
+def test_the_order_of_settings_is_in_no_key() -> None:
+    """Two command lines may name them in another order."""
+    one, other = {"a": 1, "b": {"x": 1, "y": 2}}, {"b": {"y": 2, "x": 1}, "a": 1}
+    assert keys.work_digest("e", "l", one) == keys.work_digest("e", "l", other)
+    framing = DrivingFraming()
+    assert keys.template_key("c", "driving", framing, "e", "l", one) == keys.template_key(
+        "c", "driving", framing, "e", "l", other
+    )
+
+
+def test_keys_of_names_beyond_ascii_are_pinned() -> None:
+    """And of names that are no valid Unicode, which file systems hold."""
+    assert keys.source_key(**(SOURCE | {"uri": "file:///照片.jpg"})) == "0a6d3f0075e133f4b9c213bfb2972b24"
+    assert len(keys.source_key(**(SOURCE | {"uri": "file:///\udcff.jpg"}))) == 32
+
+
+def test_options_are_told_in_the_order_of_their_names() -> None:
+    """So that texts of two versions that know other options can be compared."""
+    told = json.loads(keys.options_json(PairOptions(crf=30)))
+    assert list(told) == sorted(told) and told == asdict(PairOptions(crf=30))
 
 
 def test_parts_do_not_run_into_each_other() -> None:
