@@ -95,4 +95,4 @@ def test_templates_alone_are_made_once(tmp_path: Path, performances: Performance
 def test_help_is_readable(call_job: RunJob, job: str) -> None:
     ended = call_job(job, "--help")
     assert ended.code == EXIT_DONE
-    assert f"python -m jobs.{job}" in ended.output and "hydra" not in ended.output.lower()
+    assert f"lp-ray {job}" in ended.output and "hydra" not in ended.output.lower()
