@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from omegaconf import DictConfig
 
+from lp_ray import storage
 from lp_ray.acting.film import film_performance
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.media.images import read_image
 
 from .cli import EXIT_DONE, main
+from .places import folder_to_write
 from .setup import required
 from .sheets import write_sheets
 
@@ -33,7 +35,7 @@ PERFORMANCES = {
 
 def run(config: DictConfig) -> int:
     """Make the inputs, run the job on them, draw the sheets."""
-    output = Path(required(config, "output")).resolve()
+    output = _folder(required(config, "output"))
     inputs = output / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
     write_sources(inputs)
@@ -52,6 +54,14 @@ def run(config: DictConfig) -> int:
     for sheet in write_sheets(str(output), output / "sheets", drivings):
         print(f"sheet:   {sheet}")
     return EXIT_DONE
+
+
+def _folder(typed: str) -> Path:
+    """Return the demo's folder, which is a local one. Raises RefusedError."""
+    path = storage.local_path(folder_to_write("output", typed))
+    if path is None:
+        raise RefusedError(f"output={typed}: the demo is made in a folder of this machine")
+    return Path(path)
 
 
 def write_sources(folder: Path) -> None:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from lp_ray.base.errors import RefusedError
 from lp_ray.coordinator.job import Job
 from lp_ray.coordinator.reporting import Reporter
-from lp_ray.plan.devices import Devices
+from lp_ray.plan.devices import ON_CPU, Devices
 from lp_ray.plan.settings import Settings
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.graph import graphs_of
@@ -48,7 +48,11 @@ class InThisProcess:
     """Implements `Runtime`: one row after the other, no Ray."""
 
     def check(self, settings: Settings, devices: Devices) -> None:
-        """The engine says itself what it lacks."""
+        for part, device in devices.items():
+            if device.is_gpu and part not in ON_CPU and device.number >= _gpus_here():
+                raise RefusedError(
+                    f"{part}={device} asks for a GPU, this machine has none of that number: use {part}=cpu"
+                )
 
     def start(self) -> None:
         """Nothing to start."""
@@ -77,6 +81,12 @@ def choose(config: DictConfig, n: int) -> Runtime:
     from .on_ray import OnRay  # Ray is imported only where it runs
 
     return OnRay(config)
+
+
+def _gpus_here() -> int:
+    import torch  # only where a GPU is asked for
+
+    return torch.cuda.device_count()
 
 
 def _settings_for_ray(config: DictConfig) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 
 from lp_ray import storage
-from lp_ray.base.errors import RefusedError
+from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.options import PairOptions, make_options, option_names
 from lp_ray.engine.protocol import EngineSpec
@@ -106,9 +106,11 @@ def _sidecars(config: DictConfig) -> tuple[str, ...]:
 def policy_from(config: DictConfig) -> storage.Policy:
     """Build the allow-list of input URIs."""
     limits = plain(config.limits)
-    return storage.Policy(
-        schemes=frozenset(limits["schemes"]), prefixes=tuple(storage.normalise(p) for p in limits["prefixes"])
-    )
+    try:
+        prefixes = tuple(storage.normalise(prefix) for prefix in limits["prefixes"])
+    except InputError as error:
+        raise RefusedError(f"limits.prefixes: {error}") from error
+    return storage.Policy(schemes=frozenset(limits["schemes"]), prefixes=prefixes)
 
 
 def options_from(config: DictConfig) -> PairOptions:

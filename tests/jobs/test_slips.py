@@ -108,6 +108,11 @@ ANIMATE = [
     (f"{PAIR} output=out subject=dog", "subject='dog' must be one of human, animal, auto"),
     (f"{PAIR} output=out limits.max_pixels=0", "limits.max_pixels=0 must be a positive number"),
     (f"{PAIR} output=out engine=liveportrait engine.weights=/nope", "lp-ray weights pull store="),
+    (f"{PAIR} output=out limits.prefixes=[zip://a::b]", "limits.prefixes: zip://a::b: chained URIs are not allowed"),
+    (
+        f"{PAIR} output=out engine=liveportrait engine.weights=seeded engine.size=tiny engine.device=cuda:7",
+        "engine.device=cuda:7 asks for a GPU, this machine has none of that number: use engine.device=cpu",
+    ),
     (f"{PAIR} output=out webhook=nowhere", "webhook must be http://host/… or https://host/…"),
 ]
 MANIFEST = [
@@ -133,6 +138,8 @@ MANIFEST = [
     ),
 ]
 OTHERS = [
+    ("demo output=photo.jpg", "output=photo.jpg: {}/photo.jpg is a file, not a folder"),
+    ("demo output=memory://x", "output=memory://x: the demo is made in a folder of this machine"),
     ("templates drivings=nope.csv templates=store", "driving manifest: nothing at nope.csv (looked at {}/nope.csv)"),
     ("templates drivings=clip.mp4 templates=store", "drivings=clip.mp4 is called like a picture or a clip"),
     ("templates drivings=d.parquet templates=photo.jpg", "templates=photo.jpg: {}/photo.jpg is a file, not a folder"),
