@@ -50,9 +50,9 @@ def run(config: DictConfig) -> int:
     code = subprocess.run([sys.executable, *command], check=False).returncode  # noqa: S603 - our own command
     if code != EXIT_DONE:
         return code
-    drivings = {name: str(inputs / f"{name}-{float(config.seconds):g}s.mp4") for name in PERFORMANCES}
-    for sheet in write_sheets(str(output), output / "sheets", drivings):
-        print(f"sheet:   {sheet}")
+    root = storage.normalise(str(output))
+    for sheet in write_sheets(root, storage.join(root, "sheets")):
+        print(f"sheet:   {storage.shown(sheet)}")
     return EXIT_DONE
 
 

@@ -5,16 +5,19 @@ Each result gets a row of cells, whatever its format: videos and GIFs, zips of f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
 from lp_ray import storage
 from lp_ray.base.arrays import Image
-from lp_ray.base.errors import RefusedError
+from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.formats import FORMATS
+from lp_ray.contract.media_kinds import is_template
 from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.frames_zip import read_frames
@@ -31,32 +34,42 @@ COLUMNS = 9
 
 def run(config: DictConfig) -> int:
     """Draw the sheets and print their paths."""
-    output, folder = folder_to_read("output", required(config, "output")), str(config.folder or "sheets")
-    folder_to_write("folder", folder)
-    for sheet in write_sheets(output, Path(folder)):
-        print(sheet)
+    output = folder_to_read("output", required(config, "output"))
+    folder = folder_to_write("folder", str(config.folder)) if config.folder else storage.join(output, "sheets")
+    for sheet in write_sheets(output, folder):
+        print(storage.shown(sheet))
     return EXIT_DONE
 
 
-def write_sheets(output: str, folder: Path, drivings: Mapping[str, str] | None = None) -> list[Path]:
-    """Write one PNG per driving into `folder`. `drivings` (id -> uri) adds the driving itself as the first row.
+def write_sheets(output: str, folder: str) -> Iterator[str]:
+    """Write one PNG per driving into `folder`, and yield their URIs; both are normalised URIs.
 
-    Raises RefusedError if the output has no finished pairs.
+    The first row of a sheet is the driving itself, if it can still be read as a picture or a clip. Raises RefusedError
+    if the output has no finished pairs.
     """
     done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
     if not done:
         raise RefusedError(f"no finished pairs in {output}: lp-ray animate makes them")
-    folder.mkdir(parents=True, exist_ok=True)
-    sheets = []
     for number, driving_id in enumerate(sorted({row["driving_id"] for row in done})):
         rows = sorted((r for r in done if r["driving_id"] == driving_id), key=lambda r: r["source_id"])
-        cells = [(row["source_id"], _result(row)) for row in rows]
-        if drivings and driving_id in drivings:
-            cells.insert(0, ("driving", _footage(drivings[driving_id])))
-        path = folder / f"sheet-{number:03d}.png"
-        write_image(path, contact_sheet(f"driving: {driving_id}", cells))
-        sheets.append(path)
-    return sheets
+        cells = [*_driving(rows[0]), *((row["source_id"], _result(row)) for row in rows)]
+        uri = storage.join(folder, f"sheet-{number:03d}.png")
+        with TemporaryDirectory(prefix="lp_ray-sheet-") as local:
+            write_image(Path(local) / "sheet.png", contact_sheet(f"driving: {driving_id}", cells))
+            storage.put_file(Path(local) / "sheet.png", uri)
+        yield uri
+
+
+def _driving(row: results.ResultRow) -> list[tuple[str, list[Image]]]:
+    """Return the cells of a pair's driving. Rows of older versions do not name it; a template has no pictures."""
+    uri = row.get("driving_uri")
+    if not uri or is_template(uri):
+        return []
+    try:
+        return [("driving", _footage(uri))]
+    except InputError as error:
+        print(f"the driving is not shown: {error}", file=sys.stderr)
+        return []
 
 
 def _result(row: results.ResultRow) -> list[Image]:

@@ -22,6 +22,7 @@ from lp_ray.output import parts as table_parts
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.parts import append, common_schema, fit, meta_schema, part_uris, read_part
 from lp_ray.output.reconcile import IDENTITY
+from lp_ray.output.relative import resolved, shortened
 
 __all__ = [
     "ResultRow",
@@ -90,7 +91,7 @@ def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Tab
 def write_row(layout: OutputLayout, row: ResultRow) -> None:
     """Store the row of one finished pair. Its video must exist already."""
     sink = io.BytesIO()
-    table = to_table([row])
+    table = to_table([shortened(row, layout.root)])
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     storage.put_bytes(layout.row(str(row["pair_id"])), sink.getvalue())
@@ -101,20 +102,22 @@ def read_row(layout: OutputLayout, pair_id: str) -> ResultRow | None:
     uri = layout.row(pair_id)
     if not storage.exists(uri):
         return None
-    row: ResultRow = _parse_row(storage.read_bytes(uri)).to_pylist()[0]
+    row: ResultRow = resolved(_parse_row(storage.read_bytes(uri)), layout.root).to_pylist()[0]
     return row
 
 
 def read_results(output: str) -> pa.Table:
     """Read the whole results table of an output, including rows that are not gathered yet.
 
-    If a pair has two rows, the later one wins, so that readers see one row per pair_id.
+    If a pair has two rows, the later one wins, so that readers see one row per pair_id. Places in the output, which
+    rows store relative to it, are URIs here.
     """
     layout = OutputLayout(storage.normalise(output))
     parts = [read_part(uri) for uri in (*part_uris(layout), *_merging(layout))]
     tables = [*parts, *_loose_tables(_loose_rows(layout))]
     schema = common_schema([table.schema for table in tables])
-    return _latest(pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)]))
+    whole = pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)])
+    return resolved(_latest(whole), layout.root)
 
 
 def find_row(output: str, pair_id: str, source_id: str, driving_id: str) -> ResultRow:
@@ -212,7 +215,7 @@ def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | Non
     `meta` as in `to_table`.
     """
     if rows:
-        append(layout, to_table(rows, meta))
+        append(layout, to_table([shortened(row, layout.root) for row in rows], meta))
         storage.delete_many(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE)
 
 
