@@ -18,13 +18,14 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import TemplateError
+from lp_ray.base.npy import read_npy_header
 
 FORMAT_VERSION = 1
 HEADER = "header"
@@ -34,6 +35,9 @@ MAX_DIRECTORY_BYTES = 1 << 20
 
 _END = struct.Struct("<4s4H2IH")
 _LOCATOR = struct.Struct("<4sIQI")
+_ENCRYPTED = 0x1
+_NO_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, KeyError)
+"""What zipfile makes of others' bytes; NotImplementedError: a version or a packing that it does not know."""
 
 MotionFrames = dict[str, NDArray[np.float32]]
 """Name -> n rows, one per frame. `eye_ratio` (n x 2) and `lip_ratio` (n x 1) are common to all engines."""
@@ -81,7 +85,7 @@ class TemplateHeader:
                 if fields.get(name) is not None:
                     fields[name] = _numbers(name, fields[name], length, kind)
             header = cls(**fields)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise TemplateError(f"not a motion template header: {error}") from error
         if header.format_version != FORMAT_VERSION:
             raise TemplateError(
@@ -165,8 +169,8 @@ def read_header(file: BinaryIO) -> TemplateHeader:
         _check_directory(file)
         with zipfile.ZipFile(file) as archive:
             return _read_header(archive)
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        raise TemplateError(f"not a motion template: {error}") from error
+    except _NO_ARCHIVE as error:
+        raise TemplateError(_refusal(error)) from error
 
 
 class TemplateReader:
@@ -186,9 +190,9 @@ class TemplateReader:
                     for info in archive.infolist()
                     if info.filename != f"{HEADER}.npy"
                 }
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+        except _NO_ARCHIVE as error:
             self._file.close()
-            raise TemplateError(f"not a motion template: {error}") from error
+            raise TemplateError(_refusal(error)) from error
         except BaseException:
             self._file.close()
             raise
@@ -224,6 +228,10 @@ class TemplateReader:
         return np.frombuffer(data, "<f4").reshape(count, *member.tail).astype(np.float32)
 
 
+def _refusal(error: Exception) -> str:
+    return f"not a motion template, or a damaged one: {error}; fetch it again, or make it from its clip"
+
+
 def _check_directory(file: BinaryIO) -> None:
     """Refuse an archive whose table of contents, which zipfile reads whole, is longer than any template's.
 
@@ -237,7 +245,7 @@ def _check_directory(file: BinaryIO) -> None:
     mark, *_, members, n_bytes, _, comment = _END.unpack(tail[-_END.size :])
     if mark != b"PK\5\6" or comment or tail.startswith(b"PK\6\7"):
         raise TemplateError("not a motion template: its archive does not end as one of ours does")
-    if members > MAX_MEMBERS or n_bytes > MAX_DIRECTORY_BYTES:
+    if members > MAX_MEMBERS or n_bytes > min(MAX_DIRECTORY_BYTES, end - _END.size):
         raise TemplateError(f"not a motion template: {members} members, listed in {n_bytes:,} bytes")
 
 
@@ -245,11 +253,9 @@ def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
     info = archive.getinfo(f"{HEADER}.npy")
     if info.file_size > MAX_HEADER_BYTES:
         raise TemplateError(f"template header of {info.file_size} bytes")
+    _check_member(info)
     with archive.open(info) as member:  # the array's own header may announce more than the member holds
-        version = npy.read_magic(member)
-        if version != (1, 0):
-            raise TemplateError(f"template header in npy format {version}")
-        (size, *more), _, dtype = npy.read_array_header_1_0(member)
+        (size, *more), _, dtype = read_npy_header(cast(BinaryIO, member))
         if more or dtype != np.uint8 or size > MAX_HEADER_BYTES:
             raise TemplateError("template header is not text")
         text = np.frombuffer(member.read(), np.uint8)
@@ -270,19 +276,28 @@ class _Member:
         return 4 * math.prod(self.tail)
 
 
+def _check_member(info: zipfile.ZipInfo) -> None:
+    """Refuse a member that is not one of ours by what the directory says of it: before zipfile goes there."""
+    if info.compress_type != zipfile.ZIP_STORED or not info.filename.endswith(".npy") or info.flag_bits & _ENCRYPTED:
+        raise TemplateError(f"not a motion template: unexpected member {info.filename!r}, packed or encrypted")
+    if info.header_offset < 0:
+        raise TemplateError(f"not a motion template: {info.filename!r} begins before the file does")
+
+
 def _locate(file: BinaryIO, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_frames: int) -> _Member:
     """Find one stored member, so that only the rows asked for are ever read."""
-    if info.compress_type != zipfile.ZIP_STORED or not info.filename.endswith(".npy"):
-        raise TemplateError(f"unexpected member {info.filename!r}")
+    _check_member(info)
     with archive.open(info) as member:
-        npy.read_magic(member)
-        shape, fortran, dtype = npy.read_array_header_1_0(member)
+        shape, fortran, dtype = read_npy_header(cast(BinaryIO, member))
         offset = member.tell()
     if dtype != np.dtype("<f4") or fortran or not shape or shape[0] != n_frames:
         raise TemplateError(f"{info.filename}: {dtype} {shape} where {n_frames} rows of float32 belong")
     if offset + math.prod(shape) * 4 != info.file_size:
         raise TemplateError(f"{info.filename}: {info.file_size} bytes do not hold {shape}")
-    return _Member(_data_offset(file, info) + offset, tuple(shape[1:]))
+    start = _data_offset(file, info)
+    if start + info.file_size > file.seek(0, os.SEEK_END):
+        raise TemplateError(f"{info.filename}: {info.file_size} bytes are announced, and the file ends before them")
+    return _Member(start + offset, tuple(shape[1:]))
 
 
 def _data_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
