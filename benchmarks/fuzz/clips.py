@@ -44,14 +44,60 @@ _CODED: dict[str, tuple[str, ...]] = {
 }
 _FRAMES = 12
 _SCRIPTS = (
-    *(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", b"ffconcat version 1.0\nfile /etc/passwd\n"),
-    *(b"ffconcat version 1.0\nfile 'http://127.0.0.1:1/a'\n", b"v=0\nc=IN IP4 127.0.0.1\nm=video 4 RTP/AVP 96\n", b"[playlist]\nFile1=/etc/passwd\n"),
-    *(b"<?xml version='1.0'?><MPD><Period><BaseURL>file:///etc/passwd</BaseURL></Period></MPD>", b"#EXTM3U\nconcat:/etc/passwd|/etc/hosts\n"),
-    *(b";FFMETADATA1\ntitle=x\n", b"RIFF\xff\xff\xff\xffAVI LIST", b"\0\0\0\x18ftypisom" + bytes(400), b"OggS" + bytes(100)),
-    *(b"\x1a\x45\xdf\xa3\xff\xff\xff\xff\xff\xff\xff\xff", b"\0\0\1\xba" * 500, b"\x47" + bytes(187) * 40, b"FLV\1\5\0\0\0\t" + b"\xff" * 300),
-)  # fmt: skip
-_BOXES = (b"stts", b"ctts", b"stsc", b"stsz", b"stco", b"stss", b"elst", b"tkhd", b"mvhd", b"mdhd", b"stsd", b"avcC", b"trun",
-          b"tfhd", b"trex", b"moov", b"trak", b"mdat", b"ftyp", b"hdlr", b"dref", b"avih", b"strh", b"strf", b"idx1", b"movi")  # fmt: skip
+    *(
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+    ),
+    *(
+        b"ffconcat version 1.0\nfile 'http://127.0.0.1:1/a'\n",
+        b"v=0\nc=IN IP4 127.0.0.1\nm=video 4 RTP/AVP 96\n",
+        b"[playlist]\nFile1=/etc/passwd\n",
+    ),
+    *(
+        b"<?xml version='1.0'?><MPD><Period><BaseURL>file:///etc/passwd</BaseURL></Period></MPD>",
+        b"#EXTM3U\nconcat:/etc/passwd|/etc/hosts\n",
+    ),
+    *(
+        b";FFMETADATA1\ntitle=x\n",
+        b"RIFF\xff\xff\xff\xffAVI LIST",
+        b"\0\0\0\x18ftypisom" + bytes(400),
+        b"OggS" + bytes(100),
+    ),
+    *(
+        b"\x1a\x45\xdf\xa3\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\0\0\1\xba" * 500,
+        b"\x47" + bytes(187) * 40,
+        b"FLV\1\5\0\0\0\t" + b"\xff" * 300,
+    ),
+)
+_BOXES = (
+    b"stts",
+    b"ctts",
+    b"stsc",
+    b"stsz",
+    b"stco",
+    b"stss",
+    b"elst",
+    b"tkhd",
+    b"mvhd",
+    b"mdhd",
+    b"stsd",
+    b"avcC",
+    b"trun",
+    b"tfhd",
+    b"trex",
+    b"moov",
+    b"trak",
+    b"mdat",
+    b"ftyp",
+    b"hdlr",
+    b"dref",
+    b"avih",
+    b"strh",
+    b"strf",
+    b"idx1",
+    b"movi",
+)
 
 
 class Clips:

@@ -44,7 +44,7 @@ def strange_column(n: int, dice: Dice) -> pa.Array:
         lambda: pa.array([[[1.0]] * 4] * n, pa.large_list(pa.list_(pa.float32()))),
         lambda: pa.array([{"a": 1, "b": "x"}] * n),
         lambda: pa.array([[("k", 1)]] * n, pa.map_(pa.string(), pa.int64())),
-        lambda: pa.array([datetime.datetime(2026, 1, 1)] * n, pa.timestamp("ns", "Europe/Berlin")),  # noqa: DTZ001 - of a column with a zone
+        lambda: pa.array([datetime.datetime(2026, 1, 1)] * n, pa.timestamp("ns", "Europe/Berlin")),
         lambda: pa.array([datetime.date(2026, 1, 1)] * n),
         lambda: pa.array([datetime.timedelta(days=1)] * n),
         lambda: pa.array([decimal.Decimal("1e30")] * n, pa.decimal256(70, 2)),
@@ -99,8 +99,13 @@ def strange_parquet(table: pa.Table, names: list[str], dice: Dice) -> tuple[byte
         )
     if how == "names":
         return misnamed(table, dice), how
-    options = {"compression": dice.of(("none", "zstd", "snappy", "gzip")), "row_group_size": 1 if how == "groups" else None,
-               "version": dice.of(("1.0", "2.6")), "use_dictionary": dice.chance(0.7), "store_schema": dice.chance(0.7)}  # fmt: skip
+    options = {
+        "compression": dice.of(("none", "zstd", "snappy", "gzip")),
+        "row_group_size": 1 if how == "groups" else None,
+        "version": dice.of(("1.0", "2.6")),
+        "use_dictionary": dice.chance(0.7),
+        "store_schema": dice.chance(0.7),
+    }
     try:
         data = to_parquet(table, **options)
     except (pa.ArrowException, OSError):  # not every type can be written

@@ -83,7 +83,9 @@ class Manifests:
         which: Which = case.about["which"]  # type: ignore[assignment] # written by `make`
         read = {kind: _sound(kind) for kind in _WHICH} | {which: read_manifest(str(path), which)}
         place = storage.normalise(str(output))
-        settings = Settings(place, storage.join(place, "templates"), EngineSpec("preview"))
+        settings = Settings(
+            place, storage.join(place, "templates"), EngineSpec("liveportrait", weights="seeded", size="tiny")
+        )
         if which == "pair":
             ids = (read["source"]["source_id"], read["driving"]["driving_id"])
             pairs, pair_table = pairs_from_manifest(read["pair"], *ids, PairOptions()), read["pair"]

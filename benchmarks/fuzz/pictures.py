@@ -26,10 +26,22 @@ _SIZES = ((1, 1), (0, 1), (1 << 31, 1), (65535, 65535), (7000, 7000), (100_000, 
 """Width and height that a header may announce."""
 _SCRIPTS = (
     *(b"<!doctype html><script>fetch('/')</script>", b"<?php system('touch CANARY'); ?>", b"#!/bin/sh\ntouch CANARY\n"),
-    *(b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>", b"\x7fELF" + bytes(200), b""),
-    *(b"push graphic-context\nimage over 0,0 0,0 'ephemeral:/etc/passwd'\n", b"%!PS\n(CANARY) (w) file\n", b"\0" * 5000),
-    *(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n", b"P6 99999999 99999999 255\n"),
-)  # fmt: skip
+    *(
+        b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>",
+        b"\x7fELF" + bytes(200),
+        b"",
+    ),
+    *(
+        b"push graphic-context\nimage over 0,0 0,0 'ephemeral:/etc/passwd'\n",
+        b"%!PS\n(CANARY) (w) file\n",
+        b"\0" * 5000,
+    ),
+    *(
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b"P6 99999999 99999999 255\n",
+    ),
+)
 
 
 class Pictures:
@@ -120,8 +132,13 @@ def _chunks(data: bytes, dice: Dice) -> tuple[bytes, str]:
         )
         chunks[0] = (b"IHDR", header + bytes([0, 0, dice.below(2)]))
     elif how == "add":
-        chunks.insert(1, (dice.of((b"acTL", b"fcTL", b"tRNS", b"cHRM", b"gAMA", b"cICP", b"eXIf", b"PLTE", b"zTXt")),
-                          dice.bytes(dice.below(40))))  # fmt: skip
+        chunks.insert(
+            1,
+            (
+                dice.of((b"acTL", b"fcTL", b"tRNS", b"cHRM", b"gAMA", b"cICP", b"eXIf", b"PLTE", b"zTXt")),
+                dice.bytes(dice.below(40)),
+            ),
+        )
     else:
         bomb = packed_zeros(dice.of((1 << 20, 80 << 20, 300 << 20)))
         kind = dice.of((b"iCCP", b"zTXt", b"iTXt", b"IDAT"))
@@ -161,9 +178,27 @@ def _announced(dice: Dice) -> tuple[bytes, str]:
             b"," + struct.pack("<HHHHB", 0, 0, width & 0xFFFF, height & 0xFFFF, 0) + b"\x08\xff" + bytes(255) + b"\0;"
         )
     elif kind == "bmp":
-        data = b"BM" + struct.pack("<IIIIiiHHIIiiII", dice.of(SIZES), 0, 54, 40, width & 0x7FFFFFFF,
-                                   -(height & 0x7FFFFFFF), 1, dice.of((1, 8, 24, 32, 7)), dice.below(5), 0, 1, 1,
-                                   dice.of(SIZES), 0) + bytes(64)  # fmt: skip
+        data = (
+            b"BM"
+            + struct.pack(
+                "<IIIIiiHHIIiiII",
+                dice.of(SIZES),
+                0,
+                54,
+                40,
+                width & 0x7FFFFFFF,
+                -(height & 0x7FFFFFFF),
+                1,
+                dice.of((1, 8, 24, 32, 7)),
+                dice.below(5),
+                0,
+                1,
+                1,
+                dice.of(SIZES),
+                0,
+            )
+            + bytes(64)
+        )
     elif kind == "webp":
         body = b"VP8X" + struct.pack("<II", 10, dice.below(256)) + (width & 0xFFFFFF).to_bytes(3, "little")
         body += (height & 0xFFFFFF).to_bytes(3, "little") + b"VP8 " + struct.pack("<I", dice.of(SIZES)) + bytes(30)
@@ -174,8 +209,16 @@ def _announced(dice: Dice) -> tuple[bytes, str]:
         )
         data = b"\xff\xd8\xff\xc0" + frame + b"\xff\xda\0\x0c\3\1\0\2\0\3\0\0?\0" + bytes(50) + b"\xff\xd9"
     else:
-        tags = [(256, 4, width & 0xFFFFFFFF), (257, 4, height & 0xFFFFFFFF), (258, 3, 8), (259, 3, dice.of((1, 5, 8, 32773))),
-                (262, 3, 1), (273, 4, 8), (277, 3, 1), (279, 4, dice.of(SIZES) & 0xFFFFFFFF)]  # fmt: skip
+        tags = [
+            (256, 4, width & 0xFFFFFFFF),
+            (257, 4, height & 0xFFFFFFFF),
+            (258, 3, 8),
+            (259, 3, dice.of((1, 5, 8, 32773))),
+            (262, 3, 1),
+            (273, 4, 8),
+            (277, 3, 1),
+            (279, 4, dice.of(SIZES) & 0xFFFFFFFF),
+        ]
         entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
         data = (
             b"II*\0"

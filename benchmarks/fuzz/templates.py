@@ -8,7 +8,6 @@ import pickle
 import shutil
 import zipfile
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
