@@ -1,7 +1,7 @@
 """Broken inputs by the ten thousand: `python -m benchmarks.fuzz n=10000 seed=1 minutes=60 [workers=1] [kinds=clips,…]
 [first=0] [keep=FOLDER]`.
 
-Makes pictures, clips, templates, weights, manifests and performance tables, sound ones first, then what bit flips, cuts,
+Makes pictures, clips, templates, weights, manifests and performance tables, sound ones first, then what flips, cuts,
 splices, lying sizes and hostile content make of them, and gives each to the readers as a job would, with the limits of
 a job that sets none. The rules: no process of ours dies, no input takes longer than two minutes or more than 3 GiB of
 the process that reads it, no file appears outside of the output, nothing is executed, the network is not reached for,
