@@ -32,7 +32,7 @@ def parse(arguments: list[str]) -> tuple[Plan, str]:
     settings: dict[str, Any] = {}
     if "kinds" in given:
         settings["kinds"] = {name: KINDS[name] for name in given.pop("kinds").split(",")}
-    known = {field.name: field.default for field in dataclasses.fields(Plan) if field.name != "kinds"}
+    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Plan) if field.name != "kinds"}
     for name, value in given.items():
         if name not in known:
             raise SystemExit(f"{name}: must be one of {', '.join(known)}, kinds, keep")

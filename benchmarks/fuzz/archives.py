@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from benchmarks.fuzz.mutations import LARGE, SIZES, Dice, packed_zeros
 
@@ -58,28 +59,25 @@ def archive(members: Sequence[Member], count: int | None = None, comment: bytes 
     return body + directory + end + comment
 
 
+_LIES = (
+    *("version", "flags", "method", "size", "packed", "crc", "name", "twice", "many", "bomb", "offset", "count"),
+    "comment",
+)
+_NUMBERS = (1, 8, 9, 12, 14, 45, 63, 93, 95, 98, 99, 0x20, 0x40, 0x800, 0xFFFF)
+"""Versions, flags and methods: known ones, unknown ones, encryption, patches."""
+
+
+def _said(member: Member, field: str, value: int) -> Member:
+    changed: dict[str, Any] = {field: value}
+    return replace(member, **changed)
+
+
 def spoil(members: Sequence[Member], dice: Dice) -> tuple[bytes, str]:
     """Return an archive of members that says something untrue of one of them, or of itself; and what."""
     changed = list(members)
     n = dice.below(len(changed))
     member = changed[n]
-    how = dice.of(
-        (
-            "version",
-            "flags",
-            "method",
-            "size",
-            "packed",
-            "crc",
-            "name",
-            "twice",
-            "many",
-            "bomb",
-            "offset",
-            "count",
-            "comment",
-        )
-    )
+    how = dice.of(_LIES)
     if how == "bomb":
         start = zlib.compressobj(9, wbits=-15)
         packed = start.compress(member.data[:128]) + start.flush(zlib.Z_FULL_FLUSH)
@@ -93,10 +91,8 @@ def spoil(members: Sequence[Member], dice: Dice) -> tuple[bytes, str]:
     elif how == "name":
         changed[n] = replace(member, name=dice.of(_NAMES).encode("utf-8", "surrogatepass"))
     elif how in ("version", "flags", "method"):
-        changed[n] = replace(
-            member, **{how: dice.of((1, 8, 9, 12, 14, 45, 63, 93, 95, 98, 99, 0x20, 0x40, 0x800, 0xFFFF))}
-        )
+        changed[n] = _said(member, how, dice.of(_NUMBERS))
     elif how in ("size", "packed", "crc", "offset"):
-        changed[n] = replace(member, **{how: dice.of(SIZES + LARGE) & 0xFFFFFFFF})
+        changed[n] = _said(member, how, dice.of(SIZES + LARGE) & 0xFFFFFFFF)
     count = dice.of((0, 1, 65535)) if how == "count" else None
     return archive(changed, count, b"PK\5\6" + bytes(30) if how == "comment" else b""), f"zip, {how}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fuzz.kinds import Case, Samples
-from benchmarks.fuzz.mutations import LARGE, SIZES, Dice, mutate
+from benchmarks.fuzz.mutations import LARGE, ORDERS, SIZES, Dice, mutate
 from benchmarks.fuzz.names import name
 from lp_ray.base.limits import Limits
 from lp_ray.media import ffmpeg
@@ -163,9 +163,7 @@ def _box(data: bytes, kind: bytes, dice: Dice) -> tuple[bytes, str]:
         width = dice.of((1, 2, 4, 8))
         where = at + 4 + dice.below(64)
         value = dice.of(SIZES + LARGE) & ((1 << 8 * width) - 1)
-        return data[:where] + value.to_bytes(width, dice.of(("big", "little"))) + data[
-            where + width :
-        ], f"{kind.decode()}, {how}"
+        return data[:where] + value.to_bytes(width, dice.of(ORDERS)) + data[where + width :], f"{kind.decode()}, {how}"
     if how == "name":
         return data[:at] + dice.of((*_BOXES, b"free", b"uuid", dice.bytes(4))) + data[
             at + 4 :

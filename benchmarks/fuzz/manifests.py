@@ -130,7 +130,8 @@ def _broken(which: str, ending: str, data: bytes, dice: Dice, others: list[bytes
         return mutate(data, dice, others)
     if how == "gzip":
         fill = dice.of((b"\n", b"x", b"[", b",", b'{"uri":"x"}\n'))
-        return gzip_bomb(data, dice.of((1 << 20, 64 << 20, 1100 << 20)) if dice.chance(0.3) else 1 << 20, fill), how
+        most = (1 << 20, 64 << 20) if fill.startswith(b"{") else (1 << 20, 64 << 20, 1100 << 20)
+        return gzip_bomb(data, dice.of(most) if dice.chance(0.3) else 1 << 20, fill), how
     if how == "names":
         given = data.replace(
             dice.of(table.column_names).encode(), dice.of((*names, "", "meta_", "meta_\0", "\u202e")).encode()
@@ -148,5 +149,5 @@ def _elsewhere(table: pa.Table, ending: str, dice: Dice) -> tuple[bytes, str]:
         value.startswith(("s3:", "github", "sftp", "git:", "dask")) for value in values
     ):
         table = table.drop_columns(["version"])
-    form = {"parquet": to_parquet, "jsonl": json_lines, "csv": lambda given: tables.to_bytes(given, "x.csv")}[ending]
-    return form(table), f"{column} elsewhere"
+    data = json_lines(table) if ending == "jsonl" else tables.to_bytes(table, f"x.{ending}")
+    return data, f"{column} elsewhere"

@@ -7,11 +7,13 @@ import string
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 T = TypeVar("T")
+Order = Literal["little", "big"]
+ORDERS: tuple[Order, ...] = ("little", "big")
 
 SIZES = (0, 1, 2, 7, 255, 0x7FFF, 0xFFFF, 0x10000, 0xFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 LARGE = (1 << 31, 1 << 32, (1 << 40) + 1, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
@@ -120,13 +122,13 @@ def lie_of_size(data: bytes, dice: Dice, others: Sequence[bytes]) -> bytes:
     width = dice.of((1, 2, 4, 4, 8))
     at = dice.below(min(len(data), dice.of((64, 512, 4096, len(data)))))
     value = dice.of(SIZES + (LARGE if width == 8 else ())) & ((1 << 8 * width) - 1)
-    return data[:at] + value.to_bytes(width, dice.of(("little", "big"))) + data[at + width :]
+    return data[:at] + value.to_bytes(width, dice.of(ORDERS)) + data[at + width :]
 
 
 def lie_near(data: bytes, dice: Dice, others: Sequence[bytes]) -> bytes:
     """Change a number by a little: off by one is what checks forget."""
     at, width = dice.below(max(1, len(data) - 8)), dice.of((1, 2, 4))
-    order = dice.of(("little", "big"))
+    order = dice.of(ORDERS)
     value = int.from_bytes(data[at : at + width], order) + dice.of((-2, -1, 1, 2, 8))
     return data[:at] + (value & ((1 << 8 * width) - 1)).to_bytes(width, order) + data[at + width :]
 

@@ -19,8 +19,11 @@ def table(outcome: Outcome) -> str:
         named = ", ".join(f"{name} {count}" for name, count in counts.most_common())
         slowest, most = max(answer.seconds for answer in answers), max(answer.peak for answer in answers) >> 20
         lines.append(f"| {kind} | {len(answers):,} | {read:,} | {named} | {slowest:.1f} s | {most:,} MB |")
+    slow = max(outcome.answers, key=lambda answer: answer.seconds, default=None)
     broken = outcome.broken
     lines += ["", f"{len(outcome.answers):,} inputs in {outcome.seconds / 60:.1f} min; {len(broken)} broke a rule"]
+    if slow is not None:
+        lines.append(f"slowest: {slow.kind} {slow.index} ({slow.how[:80]!r}), {slow.seconds:.1f} s")
     rules = Counter(reason.partition(":")[0] for answer in broken for reason in answer.broken)
     lines += [f"- {rule}: {count}" for rule, count in rules.most_common()]
     for answer in broken[:50]:

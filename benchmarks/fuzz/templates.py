@@ -25,7 +25,7 @@ from lp_ray.face.framing import DrivingFraming
 from lp_ray.motion.pickle_io import ENGINE, export_pickle
 from lp_ray.motion.records import TAILS, DrivingMotion
 from lp_ray.motion.safe_pickle import load_plain
-from lp_ray.motion.template import TemplateHeader, write_template
+from lp_ray.motion.template import MotionFrames, TemplateHeader, write_template
 from lp_ray.output.layout import TemplateLayout
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import ClipRef, ClipRow
@@ -62,8 +62,10 @@ class Templates:
 
     def make_samples(self, folder: Path) -> None:
         random = np.random.default_rng(0)
-        frames = {tail: random.normal(size=(_FRAMES, *shape)).astype(np.float32) for tail, shape in TAILS.items()}
-        frames["scale"] = np.abs(frames["scale"]) + 0.5
+        frames: MotionFrames = {
+            tail: random.normal(size=(_FRAMES, *shape)).astype(np.float32) for tail, shape in TAILS.items()
+        }
+        frames["scale"] = np.abs(frames["scale"]) + np.float32(0.5)
         header = TemplateHeader(
             ENGINE, "made", "made", 30000, 1001, _FRAMES, (3,), (64, 48), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
         )
@@ -71,7 +73,11 @@ class Templates:
         data = export_pickle(header, frames)
         (folder / "new.pkl").write_bytes(data)
         content = load_plain(data, len(data))
-        old = {"n_frames": _FRAMES, "output_fps": 25, "motion": [dict(record) for record in content["motion"]]}
+        old: dict[str, Any] = {
+            "n_frames": _FRAMES,
+            "output_fps": 25,
+            "motion": [dict(record) for record in content["motion"]],
+        }
         for record in old["motion"]:
             record["R_d"] = record.pop("R")
         (folder / "old.pkl").write_bytes(pickle.dumps(old, 4))
@@ -154,25 +160,9 @@ def _npz(data: bytes, dice: Dice, others: list[bytes]) -> tuple[bytes, str]:
 
 def _strange_header(header: Mapping[str, Any], dice: Dice) -> bytes:
     changed = dict(header)
-    values = (
-        -1,
-        0,
-        1,
-        13,
-        1 << 40,
-        1e308,
-        float("nan"),
-        None,
-        "x",
-        [],
-        [1],
-        [[1]],
-        {},
-        True,
-        [1e400] * 6,
-        [-5] * 2,
-        "\ud800",
-        [1 << 70],
+    values: tuple[Any, ...] = (
+        *(-1, 0, 1, 13, 1 << 40, 1e308, float("nan"), None, "x", [], [1], [[1]], {}, True, [1e400] * 6, [-5] * 2),
+        *("\ud800", [1 << 70], 1 << 3000),
     )
     changed[dice.of(sorted(changed))] = dice.of(values)
     return json.dumps(changed).encode()

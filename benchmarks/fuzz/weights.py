@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import onnx.numpy_helper
 import safetensors.torch
 import torch
 
@@ -23,14 +24,18 @@ from lp_ray.engine.liveportrait.config import FULL
 from lp_ray.engine.liveportrait.networks import expected_shapes
 from lp_ray.engine.liveportrait.weights.load import load_weights
 from lp_ray.engine.liveportrait.weights.seeded import seeded_state
+from lp_ray.face.insightface.sessions import open_session
 from lp_ray.face.xpose.prompts import TextPrompts, prompts_to_npz, read_prompts
-from lp_ray.models.artefacts import artefact_of_model, artefacts_of
+from lp_ray.models.artefacts import ARTEFACTS, artefact_of_model
 from lp_ray.models.store import LOCK, LockEntry, WeightStore
 from lp_ray.publish.convert import convert_file
 
 _MODELS = {"whole.pth": "F", "F.pth": "F", "xpose.pth": "xpose", "old.pth": "F", "prompts.pkl": "prompts_9"}
-_STORED = "human/F.safetensors"
+_NETWORK = "human/F.safetensors"
 _PROMPTS = "animal/prompts_9.npz"
+_DETECTOR = "shared/det_10g.onnx"
+_STORED = {"F.safetensors": _NETWORK, "prompts.npz": _PROMPTS, "detector.onnx": _DETECTOR}
+"""Sample -> its name in a store."""
 
 
 class Weights:
@@ -50,12 +55,13 @@ class Weights:
         (folder / "prompts.npz").write_bytes(prompts_to_npz(prompts))
         tensors = tuple(torch.from_numpy(rows) for rows in (prompts.instance, prompts.keypoints))
         (folder / "prompts.pkl").write_bytes(pickle.dumps(tensors))
+        (folder / "detector.onnx").write_bytes(_model())
         (folder / "store.lock").write_bytes(_lock({}))
 
     def make(self, dice: Dice, samples: Samples) -> Case:
         chosen = dice.of(list(samples))
         data = samples[chosen]
-        sound = dice.chance(0.05) and chosen.startswith(("prompts", "whole"))
+        sound = dice.chance(0.05) and chosen.startswith(("prompts", "whole", "detector"))
         how = "as it is"
         if not sound:
             data, how = _broken(chosen, data, dice, list(samples.values()))
@@ -64,13 +70,13 @@ class Weights:
             return Case({chosen: data}, chosen, f"{chosen}: {how}", sound, about)
         files = {LOCK: data}
         if chosen != "store.lock":
-            stored = _STORED if chosen.endswith("safetensors") else _PROMPTS
+            stored = _STORED[chosen]
             files = {stored: data, LOCK: _lock({stored: data})}
             about["stored"] = stored
         return Case(files, LOCK, f"{chosen}: {how}", sound, about)
 
     def read(self, path: Path, case: Case, output: Path) -> None:
-        """Convert a published file, or load what a store holds: F, the first of its networks, or the prompts."""
+        """Convert a published file, or load what a store holds: the network F, a detector, prompts."""
         if case.about["model"]:
             data = convert_file(path, artefact_of_model(case.about["model"]), path.name)
             (output / "converted").write_bytes(data)
@@ -79,8 +85,24 @@ class Weights:
         list(store.verify())
         if case.about.get("stored") == _PROMPTS:
             read_prompts(store.read(_PROMPTS), _PROMPTS)
+        elif case.about.get("stored") == _DETECTOR:
+            (output / "detector.onnx").write_bytes(store.read(_DETECTOR))
+            open_session(output / "detector.onnx", "cpu", 1)
         else:
             load_weights(str(path.parent), "full", "human")
+
+
+def _model() -> bytes:
+    """Return a small ONNX model: a convolution, and a picture twice as large."""
+    make = onnx.helper
+    weights = [np.ones((4, 3, 3, 3), np.float32), np.array([1, 1, 2, 2], np.float32)]
+    constants = [onnx.numpy_helper.from_array(array, name) for array, name in zip(weights, ("w", "s"), strict=True)]
+    nodes = [make.make_node("Conv", ["x", "w"], ["y"], pads=[1] * 4), make.make_node("Resize", ["y", "", "s"], ["z"])]
+    given = make.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 16, 16])
+    made = make.make_tensor_value_info("z", onnx.TensorProto.FLOAT, [1, 4, 32, 32])
+    graph = make.make_graph(nodes, "detector", [given], [made], constants)
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
 
 
 def _broken(chosen: str, data: bytes, dice: Dice, others: list[bytes]) -> tuple[bytes, str]:
@@ -91,12 +113,7 @@ def _broken(chosen: str, data: bytes, dice: Dice, others: list[bytes]) -> tuple[
     if chosen in ("whole.pth", "F.pth", "xpose.pth", "prompts.npz") and dice.chance(0.7):
         return _zip(data, dice)
     if chosen.endswith("pkl") and dice.chance(0.6):
-        how = dice.of(("opcodes", "call", "growing"))
-        return {
-            "opcodes": pickles.opcodes,
-            "growing": pickles.growing,
-            "call": lambda data, dice: (pickles.call(dice), "call"),
-        }[how](*((data, dice) if how != "growing" else (dice,)))
+        return _pickle(data, dice, ("opcodes", "call", "growing"))
     return mutate(data, dice, others)
 
 
@@ -108,18 +125,19 @@ def _zip(data: bytes, dice: Dice) -> tuple[bytes, str]:
     if not inner or dice.chance(0.3):
         return archives.spoil(members, dice)
     n = inner[0]
-    how = dice.of(("opcodes", "call", "growing", "bytes", "bytes"))
-    held = members[n].data
-    if how == "opcodes":
-        held, _ = pickles.opcodes(held, dice)
-    elif how == "call":
-        held = pickles.call(dice)
-    elif how == "growing":
-        held, _ = pickles.growing(dice)
-    else:
-        held, _ = mutate(held, dice)
+    held, how = _pickle(members[n].data, dice, ("opcodes", "call", "growing", "bytes", "bytes"))
     members[n] = archives.Member(members[n].name, held)
     return archives.archive(members), f"data.pkl, {how}"
+
+
+def _pickle(data: bytes, dice: Dice, ways: tuple[str, ...]) -> tuple[bytes, str]:
+    """Change a pickle in one of these ways, or put another in its place."""
+    how = dice.of(ways)
+    if how == "call":
+        return pickles.call(dice), how
+    if how == "growing":
+        return pickles.growing(dice)
+    return pickles.opcodes(data, dice) if how == "opcodes" else mutate(data, dice)
 
 
 def _safetensors(data: bytes, dice: Dice) -> tuple[bytes, str]:
@@ -143,8 +161,10 @@ def _safetensors(data: bytes, dice: Dice) -> tuple[bytes, str]:
 
 def _lock(files: dict[str, bytes]) -> bytes:
     """Return a lock that vouches for files, and for all others that a job looks for in it."""
-    entries = {artefact.name: LockEntry("0" * 64, 1000, artefact.source, "0" * 64, 1000, "unpinned", "none")
-               for variant in ("human", "animal") for artefact in artefacts_of(variant)}  # type: ignore[arg-type] # fmt: skip
+    entries = {
+        artefact.name: LockEntry("0" * 64, 1000, artefact.source, "0" * 64, 1000, "unpinned", "none")
+        for artefact in ARTEFACTS
+    }
     for name, data in files.items():
         digest = hashlib.sha256(data).hexdigest()
         entries[name] = LockEntry(digest, len(data), name, digest, len(data), "other", "none")
