@@ -54,9 +54,12 @@ class Rehearsal:
         try:
             for _ in self._child.ask(Message({"path": str(path.absolute())}), _TIMEOUT_S):
                 pass
-        except (ChildDiedError, ForgedMessageError) as death:
+        except ForgedMessageError as error:
+            raise RefusedError(f"{where}: damaged, its reader went astray ({error}): write it anew") from None
+        except ChildDiedError as death:
+            damaged, ended = "the file is damaged: write it anew", "try again, with more memory, or split the file"
             raise RefusedError(
-                f"{where}: damaged: the process that tried to read it {death}; write the file anew"
+                f"{where}: the process that tried to read it {death}; {damaged if death.crashed else ended}"
             ) from None
         except TimeoutError:
             raise RefusedError(f"{where}: not read after {_TIMEOUT_S:g} s: damaged, or split it") from None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,7 +38,7 @@ def test_a_manifest_that_ends_its_reader_is_refused(tmp_path: Path, name: str) -
     path.write_bytes(forged())
     if path.parent != tmp_path:
         pq.write_table(pa.table({"uri": ["a.jpg"]}), path.parent / "part-0.parquet")
-    with pytest.raises(RefusedError, match=rf"{path.name}: damaged: .*died of SIGABRT; write the file anew"):
+    with pytest.raises(RefusedError, match=rf"{path.name}: .* died of SIGABRT; the file is damaged"):
         read_manifest(str(path if path.parent == tmp_path else path.parent), "source")
     pq.write_table(pa.table({"uri": ["b.jpg"]}), path)
     assert len(read_manifest(str(path), "source")) == 1
@@ -43,13 +46,25 @@ def test_a_manifest_that_ends_its_reader_is_refused(tmp_path: Path, name: str) -
 
 def stand_still(request: Message) -> None:
     """A reader that never answers."""
-    import time
-
     time.sleep(600)
+
+
+def be_killed(request: Message) -> None:
+    """A reader that is ended from outside."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_reader_without_an_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lp_ray.contract.parquet._TIMEOUT_S", 2.0)
     monkeypatch.setattr("lp_ray.contract.parquet.Kind", lambda _, **rest: Kind(f"{__name__}:stand_still", **rest))
     with Rehearsal() as rehearsal, pytest.raises(RefusedError, match="m: not read after 2 s"):
+        rehearsal.read(tmp_path / "s.parquet", "m")
+
+
+def test_a_reader_that_is_killed_from_outside_blames_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lp_ray.contract.parquet.Kind", lambda _, **rest: Kind(f"{__name__}:be_killed", **rest))
+    with (
+        Rehearsal() as rehearsal,
+        pytest.raises(RefusedError, match="m: .* was killed .*; try again, with more memory"),
+    ):
         rehearsal.read(tmp_path / "s.parquet", "m")
