@@ -65,6 +65,6 @@ def test_a_reader_that_is_killed_from_outside_blames_no_file(tmp_path: Path, mon
     monkeypatch.setattr("lp_ray.contract.parquet.Kind", lambda _, **rest: Kind(f"{__name__}:be_killed", **rest))
     with (
         Rehearsal() as rehearsal,
-        pytest.raises(RefusedError, match="m: .* was killed .*; try again, with more memory"),
+        pytest.raises(RefusedError, match=r"m: .* was killed .*; try again, with more memory"),
     ):
         rehearsal.read(tmp_path / "s.parquet", "m")
