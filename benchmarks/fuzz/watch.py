@@ -97,7 +97,7 @@ class Place:
 
 
 class Watch:
-    """Notes, while it is on, what breaks the rules; what would run or reach out is stopped as well."""
+    """Notes, while it is on, what breaks the rules; what would run, reach out or write elsewhere is stopped as well."""
 
     def __init__(self, place: Place) -> None:
         self.breaches: list[str] = []
@@ -132,7 +132,7 @@ class Watch:
         if folder >= 0 and not os.path.isabs(text):  # noqa: PTH117 - inside an audit hook: no objects of our own
             text = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), text)  # noqa: PTH115, PTH118
         if not os.path.abspath(text).startswith(tuple(self._free)):  # noqa: PTH100
-            self.breaches.append(f"wrote outside: {event} {text}"[:300])
+            self._stop(f"wrote outside: {event} {text}"[:300])
 
     def _check_command(self, command: list[str]) -> None:
         ours = command[0] == sys.executable and all(word in command for word in _SERVE)

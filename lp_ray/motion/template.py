@@ -11,6 +11,7 @@ import io
 import json
 import math
 import os
+import re
 import struct
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -36,6 +37,8 @@ MAX_DIRECTORY_BYTES = 1 << 20
 _END = struct.Struct("<4s4H2IH")
 _LOCATOR = struct.Struct("<4sIQI")
 _ENCRYPTED = 0x1
+_ARRAY = re.compile(r"[A-Za-z0-9_]{1,64}")
+"""Names of arrays: they become names of files while a template is written, and must not lead anywhere else."""
 _NO_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, KeyError)
 """What zipfile makes of others' bytes; NotImplementedError: a version or a packing that it does not know."""
 
@@ -129,6 +132,8 @@ def _spool_parts(spool: Path, n_frames: int, parts: Iterable[Mapping[str, NDArra
         shapes = {name: array.shape[1:] for name, array in part.items()}
         lengths = {len(array) for array in part.values()}
         tails = tails or shapes
+        if strange := [name for name in shapes if not _ARRAY.fullmatch(name)]:
+            raise TemplateError(f"motion with an array named {strange[0][:80]!r}: letters, digits and _ only")
         if shapes != tails or len(lengths) != 1:
             raise TemplateError(f"motion pieces disagree: {shapes} of {sorted(lengths)} rows after {tails}")
         for name, array in part.items():
@@ -278,8 +283,11 @@ class _Member:
 
 def _check_member(info: zipfile.ZipInfo) -> None:
     """Refuse a member that is not one of ours by what the directory says of it: before zipfile goes there."""
-    if info.compress_type != zipfile.ZIP_STORED or not info.filename.endswith(".npy") or info.flag_bits & _ENCRYPTED:
-        raise TemplateError(f"not a motion template: unexpected member {info.filename!r}, packed or encrypted")
+    named = info.filename.endswith(".npy") and _ARRAY.fullmatch(info.filename.removesuffix(".npy"))
+    if info.compress_type != zipfile.ZIP_STORED or not named or info.flag_bits & _ENCRYPTED:
+        raise TemplateError(
+            f"not a motion template: unexpected member {info.filename[:80]!r}, or one that is packed or encrypted"
+        )
     if info.header_offset < 0:
         raise TemplateError(f"not a motion template: {info.filename!r} begins before the file does")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
@@ -85,8 +86,8 @@ class EatsAll(_Planted):
 
 class WritesOutside(_Planted):
     def read(self, path: Path, case: Case, output: Path) -> None:
-        (path.parent.parent / "escaped").write_bytes(b"x")
-        (path.parent.parent / "escaped").unlink()
+        with contextlib.suppress(PermissionError):
+            (path.parent.parent / "escaped").write_bytes(b"x")
 
 
 class WritesByNativeCode(_Planted):

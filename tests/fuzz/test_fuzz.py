@@ -25,7 +25,7 @@ PLANTED = {
     "EatsAll": "MemoryError",
     "WritesOutside": "wrote outside: ",
     "WritesByNativeCode": "wrote outside: in/beside.gif appeared",
-    "ChangesItsInput": "wrote outside: in/a.txt changed or gone",
+    "ChangesItsInput": "wrote outside: os.remove",
     "LeavesBehind": "wrote outside: tmp/forgotten appeared",
     "Executes": "executed: os.system",
     "Starts": "executed: ['/bin/true']",

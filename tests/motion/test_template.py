@@ -193,6 +193,21 @@ def test_a_header_of_other_values_is_refused(path: Path, missing: str) -> None:
         TemplateReader(rewritten(path, header=text(forged)))
 
 
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/b", "..", "", "é", "a\0", "x" * 65])
+def test_names_of_arrays_lead_nowhere(path: Path, name: str) -> None:
+    """They become names of files when a template is imported: one that leads out of the folder is refused, read or
+    written."""
+    array = np.zeros((7, 1), np.float32)
+    with pytest.raises(TemplateError, match=r"unexpected member|begins before"):
+        TemplateReader(rewritten(path, **{name: array}))
+    target = path.parent / "inner" / "deeper" / "t.npz"
+    target.parent.mkdir(parents=True)
+    before = {*path.parent.rglob("*")}
+    with pytest.raises(TemplateError, match="letters, digits and _ only"):
+        write_template(target, HEADER, [{**MOTION, name: array}])
+    assert {*path.parent.rglob("*")} == before and not Path("/tmp/escaped").exists()
+
+
 def test_any_cut_file_is_refused(path: Path) -> None:
     data = path.read_bytes()
     for length in range(0, len(data), 97):
