@@ -8,7 +8,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-OF_FOLDER = {"golden": "golden", "faults": "fault", "cluster": "cluster"}
+OF_FOLDER = {"golden": "golden", "faults": "fault", "fuzz": "fault", "cluster": "cluster"}
 OF_FIXTURE = {
     "run_job": "ray",
     "head": "ray",

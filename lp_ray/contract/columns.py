@@ -103,7 +103,7 @@ def cast(column: pa.ChunkedArray, type_: pa.DataType, name: str, where: str) -> 
 def _cast(column: pa.ChunkedArray, type_: pa.DataType, name: str, where: str) -> pa.ChunkedArray:
     try:
         return column.cast(type_)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise RefusedError(f"{where}: column {name!r} must be {type_}: {error}") from error
 
 

@@ -21,7 +21,8 @@ from lp_ray.contract.columns import NAMED, as_boxes, as_kind, as_text, cast, fir
 from lp_ray.contract.face_rules import ALL_FACES, FACE_RULES
 from lp_ray.contract.media_kinds import MEDIA
 from lp_ray.contract.options import ALIASES, PairOptions, option_names
-from lp_ray.contract.tables import plain, read_table
+from lp_ray.contract.parquet import plain
+from lp_ray.contract.tables import read_table
 from lp_ray.contract.variants import SUBJECTS
 
 META_PREFIX = "meta_"

@@ -56,7 +56,9 @@ def probe_image(path: Path, limits: Limits) -> ImageInfo:
     """
     with _opened(path, limits) as picture:
         width, height = picture.size
-        if picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
+        with _pillow_alone():
+            turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        if turned:
             width, height = height, width
         return ImageInfo(width, height, picture.format or "", picture.mode)
 
@@ -69,8 +71,9 @@ def read_image(path: Path, limits: Limits) -> Image:
     TruncatedMediaError if the pixels end early.
     """
     with _opened(path, limits) as picture:
-        picture.load()
-        upright = PIL.ImageOps.exif_transpose(picture)
+        with _pillow_alone():
+            picture.load()
+            upright = PIL.ImageOps.exif_transpose(picture)
         return np.array(_to_rgb(upright, path), dtype=np.uint8)
 
 
@@ -100,12 +103,25 @@ def _opened(path: Path, limits: Limits) -> Iterator[PIL.Image.Image]:
         raise UnreadableMediaError(f"{path.name}: damaged picture ({error})") from error
 
 
+@contextmanager
+def _pillow_alone() -> Iterator[None]:
+    """Stands around calls of Pillow, and nothing of ours: damaged blocks make it raise errors that have no common kind,
+    such as the TypeError of a tag that should be text."""
+    try:
+        yield
+    except (*_DAMAGE, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
 def _header(path: Path) -> PIL.Image.Image:
     # Pillow's own limit would hide the size. Our limit is checked right after this, before any pixel.
     with _lock:
         bound, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
         try:
-            return PIL.Image.open(path, formats=FORMATS)
+            with _pillow_alone():
+                return PIL.Image.open(path, formats=FORMATS)
         finally:
             PIL.Image.MAX_IMAGE_PIXELS = bound
 

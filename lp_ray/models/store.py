@@ -10,8 +10,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import BinaryIO, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import BinaryIO, Literal, get_args
 
 from lp_ray import storage
 from lp_ray.base.errors import InputTooLargeError, MissingInputError, WeightsError
@@ -108,6 +108,8 @@ class WeightStore:
             raise WeightsError(
                 f"no weight store at {self} (it has no {LOCK}): make one with lp-ray weights pull store={self}"
             ) from error
+        except InputTooLargeError as error:
+            raise WeightsError(f"{self}/{LOCK} is no lock of a weight store: {error}") from error
         try:
             lock = json.loads(text)
             if lock["format_version"] != FORMAT_VERSION:
@@ -115,14 +117,26 @@ class WeightStore:
             entries = {str(name): LockEntry(**entry) for name, entry in lock["files"].items()}
             if strange := [name for name in entries if not _NAME.fullmatch(name)]:
                 raise ValueError(f"strange name {strange[0]!r}")
-            if strange := [name for name, entry in entries.items() if not _SHA256.fullmatch(entry.sha256)]:
-                raise ValueError(f"strange hash of {strange[0]}")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            for name, entry in entries.items():
+                _check_entry(name, entry)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise WeightsError(f"{self}/{LOCK} cannot be read ({error}): {_import_command(self)}") from error
         return entries
 
     def _damaged(self, name: str, how: str) -> WeightsError:
         return WeightsError(f"weight store {self}: {name} {how}; bring it in again with {_import_command(self)}")
+
+
+def _check_entry(name: str, entry: LockEntry) -> None:
+    """Raise ValueError for an entry with a field of another kind than it has."""
+    for of in fields(entry):
+        kind = int if of.name in ("size", "source_size") else str
+        if type(getattr(entry, of.name)) is not kind:
+            raise ValueError(f"strange {of.name} of {name}")
+    if not _SHA256.fullmatch(entry.sha256) or entry.size < 0:
+        raise ValueError(f"strange hash or size of {name}")
+    if entry.origin not in get_args(Origin):
+        raise ValueError(f"strange origin of {name}")
 
 
 def file_sha256(file: BinaryIO) -> str:

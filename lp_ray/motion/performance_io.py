@@ -98,17 +98,29 @@ def _table(performance: Performance) -> tuple[list[float], dict[str, list[float 
 def _read_parquet(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
     """Return settings and columns, with NaN for null."""
     try:
-        file = pq.ParquetFile(io.BytesIO(data))
-        if file.metadata.num_rows > MAX_ROWS:
-            raise InputTooLargeError(f"a performance table of {file.metadata.num_rows} rows, at most {MAX_ROWS}")
-        schema = file.schema_arrow
-        _check_names(schema.names)
-        for name, kind in zip(schema.names, schema.types, strict=True):
-            if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
-                raise PerformanceError(f"column {name} holds {kind}; numbers belong there")
-        table = file.read()
+        with pq.ParquetFile(io.BytesIO(data)) as file:
+            return _settings_of(file), _columns_of(file)
     except (pa.ArrowException, OSError) as error:
         raise PerformanceError(f"not a readable Parquet file: {error}") from error
+    except UnicodeDecodeError as error:
+        raise PerformanceError("the name of a column, or a setting, is not UTF-8: rename it") from error
+
+
+def _settings_of(file: pq.ParquetFile) -> dict[str, str]:
+    notes = file.schema_arrow.metadata or {}
+    own = {key: value for key, value in notes.items() if key.startswith(_PREFIX.encode())}
+    return {key.decode().removeprefix(_PREFIX): value.decode() for key, value in own.items()}
+
+
+def _columns_of(file: pq.ParquetFile) -> dict[str, Array]:
+    if file.metadata.num_rows > MAX_ROWS:
+        raise InputTooLargeError(f"a performance table of {file.metadata.num_rows} rows, at most {MAX_ROWS}")
+    schema = file.schema_arrow
+    _check_names(schema.names)
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
+            raise PerformanceError(f"column {name} holds {kind}; numbers belong there")
+    table = file.read()
     columns = {
         name: table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
         for name in schema.names
@@ -117,10 +129,7 @@ def _read_parquet(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
         nulls = np.asarray(table.column(name).is_null())
         if np.isnan(columns[name][~nulls]).any():
             raise PerformanceError(f"column {name} holds NaN; leave a cell empty where there is no key")
-    texts = {
-        key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key.startswith(b"lp_ray.")
-    }
-    return {key.removeprefix(_PREFIX): value for key, value in texts.items()}, columns
+    return columns
 
 
 def _read_csv(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:

@@ -1,8 +1,8 @@
-"""Motion templates: a driving's motion in one file, which every pair of the same engine can use.
+"""Motion templates: a driving's motion in one file, reusable by every pair of the same engine.
 
-File format, version 1: an uncompressed `.npz` (a zip of stored `.npy` members, never pickled). `header` is a uint8
-array with UTF-8 JSON (`TemplateHeader`). Every other member is one motion array with one row per frame. Members are
-stored uncompressed, so a range of frames can be read without loading the whole clip.
+File format, version 1: an uncompressed `.npz` (a zip of stored `.npy` members, never pickled).
+`header` is a uint8 array holding UTF-8 JSON (`TemplateHeader`); every other member is one motion array with a
+row per frame. Members are stored, so a range of frames is read without loading the clip.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import json
 import math
 import os
+import re
 import struct
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -18,13 +19,14 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import TemplateError
+from lp_ray.base.npy import read_npy_header
 
 FORMAT_VERSION = 1
 HEADER = "header"
@@ -34,18 +36,23 @@ MAX_DIRECTORY_BYTES = 1 << 20
 
 _END = struct.Struct("<4s4H2IH")
 _LOCATOR = struct.Struct("<4sIQI")
+_ENCRYPTED = 0x1
+_ARRAY = re.compile(r"[A-Za-z0-9_]{1,64}")
+"""Names of arrays: they become names of files while a template is written, and must not lead anywhere else."""
+_NO_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, KeyError)
+"""What zipfile makes of others' bytes; NotImplementedError: a version or a packing that it does not know."""
 
 MotionFrames = dict[str, NDArray[np.float32]]
-"""Name -> n rows, one per frame. All engines have `eye_ratio` (n x 2) and `lip_ratio` (n x 1)."""
+"""Name -> n rows, one per frame. `eye_ratio` (n x 2) and `lip_ratio` (n x 1) are common to all engines."""
 
 
 @dataclass(frozen=True)
 class TemplateHeader:
-    """What a template contains and how it was made.
+    """What a template is and where it came from.
 
-    `missing_frames` are the frames without a face, which repeat the last good motion. `size` is the clip's (width,
-    height). `crop` is the 2 x 3 matrix, row by row, from the clip's frames to the 512 x 512 crop that the motion was
-    extracted from (None: whole frames, or not known).
+    `missing_frames` are the frames in which no face was found and the last good one was held; `size` is the
+    clip's (width, height), `crop` the 2 x 3 matrix, row by row, from its frames to the 512 x 512 crop that motion
+    was extracted from (None: whole frames, or not known).
     """
 
     engine: str
@@ -73,7 +80,7 @@ class TemplateHeader:
 
     @classmethod
     def from_json(cls, text: str) -> TemplateHeader:
-        """Parse a header. Raises TemplateError unless the text is a header of this format version."""
+        """Raises TemplateError unless the text is a header of this format version."""
         try:
             fields = json.loads(text)
             fields["missing_frames"] = tuple(int(i) for i in fields["missing_frames"])
@@ -81,7 +88,7 @@ class TemplateHeader:
                 if fields.get(name) is not None:
                     fields[name] = _numbers(name, fields[name], length, kind)
             header = cls(**fields)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise TemplateError(f"not a motion template header: {error}") from error
         if header.format_version != FORMAT_VERSION:
             raise TemplateError(
@@ -103,9 +110,9 @@ def _numbers(name: str, values: Any, length: int, kind: type) -> tuple[Any, ...]
 
 
 def write_template(path: Path, header: TemplateHeader, parts: Iterable[Mapping[str, NDArray[Any]]]) -> None:
-    """Write a template from consecutive pieces of its motion, with one piece in memory at a time.
+    """Write a template from consecutive pieces of its motion, holding one piece in memory at a time.
 
-    Raises TemplateError if the pieces differ in names or shapes, or do not add up to `header.n_frames`.
+    Raises TemplateError when the pieces disagree in names or shapes, or do not add up to `header.n_frames`.
     """
     with TemporaryDirectory(dir=path.parent) as spool_name:
         spool = Path(spool_name)
@@ -125,6 +132,8 @@ def _spool_parts(spool: Path, n_frames: int, parts: Iterable[Mapping[str, NDArra
         shapes = {name: array.shape[1:] for name, array in part.items()}
         lengths = {len(array) for array in part.values()}
         tails = tails or shapes
+        if strange := [name for name in shapes if not _ARRAY.fullmatch(name)]:
+            raise TemplateError(f"motion with an array named {strange[0][:80]!r}: letters, digits and _ only")
         if shapes != tails or len(lengths) != 1:
             raise TemplateError(f"motion pieces disagree: {shapes} of {sorted(lengths)} rows after {tails}")
         for name, array in part.items():
@@ -144,35 +153,35 @@ def _copy_member(archive: zipfile.ZipFile, name: str, raw: Path, shape: tuple[in
 
 
 def pack_part(motion: Mapping[str, NDArray[Any]]) -> bytes:
-    """Serialise one piece of motion for `write_template`."""
+    """Serialise one piece of motion, on its way to `write_template`."""
     sink = io.BytesIO()
     np.savez(sink, allow_pickle=False, **{name: np.asarray(array, np.float32) for name, array in motion.items()})
     return sink.getvalue()
 
 
 def unpack_part(data: bytes) -> MotionFrames:
-    """Return the motion that `pack_part` serialised."""
+    """Return what `pack_part` was given."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
 def read_header(file: BinaryIO) -> TemplateHeader:
-    """Read only the header of an open template file, local or remote.
+    """Read the header alone from an open template file, local or remote.
 
-    Raises TemplateError if the file is not a template.
+    Raises TemplateError when the file is not a template.
     """
     try:
         _check_directory(file)
         with zipfile.ZipFile(file) as archive:
             return _read_header(archive)
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        raise TemplateError(f"not a motion template: {error}") from error
+    except _NO_ARCHIVE as error:
+        raise TemplateError(_refusal(error)) from error
 
 
 class TemplateReader:
-    """A template file on the local disk, read by ranges of frames.
+    """A template file on the local disk, read by frame range.
 
-    Raises TemplateError if the file is not a template or its arrays do not fit its header.
+    Raises TemplateError when the file is not a template or its arrays do not fit its header.
     """
 
     def __init__(self, path: Path) -> None:
@@ -186,15 +195,15 @@ class TemplateReader:
                     for info in archive.infolist()
                     if info.filename != f"{HEADER}.npy"
                 }
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+        except _NO_ARCHIVE as error:
             self._file.close()
-            raise TemplateError(f"not a motion template: {error}") from error
+            raise TemplateError(_refusal(error)) from error
         except BaseException:
             self._file.close()
             raise
 
     def close(self) -> None:
-        """Close the file."""
+        """Let go of the file."""
         self._file.close()
 
     @property
@@ -216,7 +225,7 @@ class TemplateReader:
         return {name: self._rows(self._members[name], max(start, 0), stop) for name in sorted(wanted)}
 
     def _rows(self, member: _Member, start: int, stop: int) -> NDArray[np.float32]:
-        """Read rows by position. With a memory map, memory would grow with the part of the clip that was read."""
+        """Read by position, not by a memory map: pages of a map would stay, and grow with what was read of a clip."""
         count = max(stop - start, 0)
         data = os.pread(self._file.fileno(), count * member.row_bytes, member.offset + start * member.row_bytes)
         if len(data) != count * member.row_bytes:
@@ -224,10 +233,14 @@ class TemplateReader:
         return np.frombuffer(data, "<f4").reshape(count, *member.tail).astype(np.float32)
 
 
+def _refusal(error: Exception) -> str:
+    return f"not a motion template, or a damaged one: {error}; fetch it again, or make it from its clip"
+
+
 def _check_directory(file: BinaryIO) -> None:
     """Refuse an archive whose table of contents, which zipfile reads whole, is longer than any template's.
 
-    For the end record and its ZIP64 locator see PKWARE APPNOTE 4.3.15 and 4.3.16.
+    The end record and its ZIP64 locator: PKWARE APPNOTE 4.3.15 and 4.3.16.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - _LOCATOR.size - _END.size))
@@ -237,7 +250,7 @@ def _check_directory(file: BinaryIO) -> None:
     mark, *_, members, n_bytes, _, comment = _END.unpack(tail[-_END.size :])
     if mark != b"PK\5\6" or comment or tail.startswith(b"PK\6\7"):
         raise TemplateError("not a motion template: its archive does not end as one of ours does")
-    if members > MAX_MEMBERS or n_bytes > MAX_DIRECTORY_BYTES:
+    if members > MAX_MEMBERS or n_bytes > min(MAX_DIRECTORY_BYTES, end - _END.size):
         raise TemplateError(f"not a motion template: {members} members, listed in {n_bytes:,} bytes")
 
 
@@ -245,11 +258,9 @@ def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
     info = archive.getinfo(f"{HEADER}.npy")
     if info.file_size > MAX_HEADER_BYTES:
         raise TemplateError(f"template header of {info.file_size} bytes")
-    with archive.open(info) as member:  # the array's header may announce more bytes than the member has
-        version = npy.read_magic(member)
-        if version != (1, 0):
-            raise TemplateError(f"template header in npy format {version}")
-        (size, *more), _, dtype = npy.read_array_header_1_0(member)
+    _check_member(info)
+    with archive.open(info) as member:  # the array's own header may announce more than the member holds
+        (size, *more), _, dtype = read_npy_header(cast(BinaryIO, member))
         if more or dtype != np.uint8 or size > MAX_HEADER_BYTES:
             raise TemplateError("template header is not text")
         text = np.frombuffer(member.read(), np.uint8)
@@ -260,7 +271,7 @@ def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
 
 @dataclass(frozen=True)
 class _Member:
-    """Where the rows of one array start in the file, and the shape of a row."""
+    """Where the rows of one array begin in the file, and the shape of a row."""
 
     offset: int
     tail: tuple[int, ...]
@@ -270,23 +281,35 @@ class _Member:
         return 4 * math.prod(self.tail)
 
 
+def _check_member(info: zipfile.ZipInfo) -> None:
+    """Refuse a member that is not one of ours by what the directory says of it: before zipfile goes there."""
+    named = info.filename.endswith(".npy") and _ARRAY.fullmatch(info.filename.removesuffix(".npy"))
+    if info.compress_type != zipfile.ZIP_STORED or not named or info.flag_bits & _ENCRYPTED:
+        raise TemplateError(
+            f"not a motion template: unexpected member {info.filename[:80]!r}, or one that is packed or encrypted"
+        )
+    if info.header_offset < 0:
+        raise TemplateError(f"not a motion template: {info.filename!r} begins before the file does")
+
+
 def _locate(file: BinaryIO, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_frames: int) -> _Member:
-    """Find the place of one stored member, so that only requested rows are read."""
-    if info.compress_type != zipfile.ZIP_STORED or not info.filename.endswith(".npy"):
-        raise TemplateError(f"unexpected member {info.filename!r}")
+    """Find one stored member, so that only the rows asked for are ever read."""
+    _check_member(info)
     with archive.open(info) as member:
-        npy.read_magic(member)
-        shape, fortran, dtype = npy.read_array_header_1_0(member)
+        shape, fortran, dtype = read_npy_header(cast(BinaryIO, member))
         offset = member.tell()
     if dtype != np.dtype("<f4") or fortran or not shape or shape[0] != n_frames:
         raise TemplateError(f"{info.filename}: {dtype} {shape} where {n_frames} rows of float32 belong")
     if offset + math.prod(shape) * 4 != info.file_size:
         raise TemplateError(f"{info.filename}: {info.file_size} bytes do not hold {shape}")
-    return _Member(_data_offset(file, info) + offset, tuple(shape[1:]))
+    start = _data_offset(file, info)
+    if start + info.file_size > file.seek(0, os.SEEK_END):
+        raise TemplateError(f"{info.filename}: {info.file_size} bytes are announced, and the file ends before them")
+    return _Member(start + offset, tuple(shape[1:]))
 
 
 def _data_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Return where a stored member's bytes start: after its local header (PKWARE APPNOTE 4.3.7)."""
+    """Where a stored member's bytes begin: after its local header (PKWARE APPNOTE 4.3.7)."""
     file.seek(info.header_offset + 26)
     name_length, extra_length = np.frombuffer(file.read(4), "<u2")
     return info.header_offset + 30 + int(name_length) + int(extra_length)

@@ -6,6 +6,7 @@ import uuid
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -192,6 +193,8 @@ MISTAKES: list[tuple[Kind, dict[str, list[object]], list[str]]] = [
     ("source", {"uri": ["a", "b"], "box": ["[0,0,1,1]", "here"]}, ["row 1", "box='here'"]),
     ("source", {"uri": ["a", "b"], "box": ["[0,0,1,1]", "[0,0,1]"]}, ["row 1", "box=[0.0, 0.0, 1.0]"]),
     ("source", {"uri": ["a"], "box": [7]}, ["'box' is int64"]),
+    ("source", {"uri": ["a"], "box": pa.array([[("x", 1)]], pa.map_(pa.string(), pa.int64()))}, ["'box' must be list"]),
+    ("source", {"uri": ["a", "b"], "source_id": np.array([1, 1.5], np.float16)}, ["row 1", "source_id=1.5"]),
     ("source", {"uri ": ["a"]}, ["unknown column 'uri '", "did you mean 'uri'"]),
     ("driving", {"uri": ["a"], "start_s": [-1.0]}, ["row 0", "start_s"]),
     ("driving", {"uri": ["a", "b"], "start_s": [None, 3.0], "end_s": [1.0, 3.0]}, ["row 1", "end_s=3.0"]),

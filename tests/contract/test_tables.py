@@ -20,7 +20,8 @@ import ray
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
 from lp_ray.contract.manifest import read_manifest
-from lp_ray.contract.tables import MAX_FIELD, check_writable_name, format_of, to_bytes
+from lp_ray.contract.parquet import MAX_FIELD
+from lp_ray.contract.tables import check_writable_name, format_of, to_bytes
 
 ROWS = [{"uri": "照片/a.jpg", "source_id": "007"}, {"uri": "b, c.jpg", "source_id": 'say "x"'}]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.TiffImagePlugin
 import pytest
 
 from lp_ray.base.errors import InputTooLargeError, MissingInputError, TruncatedMediaError, UnreadableMediaError
@@ -100,6 +101,20 @@ def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
         for read in (probe_image, read_image):
             with pytest.raises(UnreadableMediaError, match=rf"named\.jpg: .*{reason}"):
                 read(path, LIMITS)
+
+
+def test_a_tag_of_another_type_is_damage(tmp_path: Path) -> None:
+    """A TIFF whose XMP (tag 700) is a number: Pillow takes it for text, and its TypeError is the picture's fault."""
+    path = tmp_path / "a.tif"
+    notes = PIL.TiffImagePlugin.ImageFileDirectory_v2()
+    notes[274], notes[266] = 6, 1
+    PIL.Image.fromarray(RED_BLUE).save(path, tiffinfo=notes, compression="tiff_deflate")
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack("<HH", 266, 3))
+    data[at : at + 2] = struct.pack("<H", 700)
+    path.write_bytes(data)
+    with pytest.raises(UnreadableMediaError, match="damaged picture"):
+        read_image(path, LIMITS)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -78,6 +78,8 @@ def test_no_store_says_which_command_makes_one(place: str) -> None:
         ('{"format_version": 2, "files": {}}', "format 2, this version reads 1"),
         ('{"format_version": 1, "files": {"../../etc/passwd": {}}}', "cannot be read"),
         ("[]", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        (" " * (1 << 20) + "{}", "is no lock"),
     ],
 )
 def test_a_lock_that_is_none_is_refused(tmp_path: Path, lock: str, says: str) -> None:
@@ -98,5 +100,17 @@ def test_hashes_are_hashes(tmp_path: Path) -> None:
     """They become file names: see `lp_ray.models.cache`."""
     entry = LockEntry("../../x", 0, "x", _sha256(b""), 0, "other", "none")
     (tmp_path / "lock.json").write_text(json.dumps({"format_version": 1, "files": {"x.onnx": entry.__dict__}}))
-    with pytest.raises(WeightsError, match=r"strange hash of x\.onnx"):
+    with pytest.raises(WeightsError, match=r"strange hash or size of x\.onnx"):
+        WeightStore(str(tmp_path)).entry("x.onnx")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("size", "5"), ("size", -1), ("size", None), ("origin", "mine"), ("licence", []), ("sha256", 7), ("source", None)],
+)
+def test_entries_are_of_their_kinds(tmp_path: Path, field: str, value: object) -> None:
+    """Planning and loading go by them: a size is a number, an origin one of three words."""
+    entry = LockEntry(_sha256(b""), 0, "x", _sha256(b""), 0, "other", "none").__dict__ | {field: value}
+    (tmp_path / "lock.json").write_text(json.dumps({"format_version": 1, "files": {"x.onnx": entry}}))
+    with pytest.raises(WeightsError, match=r"strange .*of x\.onnx"):
         WeightStore(str(tmp_path)).entry("x.onnx")

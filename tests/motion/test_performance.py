@@ -140,6 +140,17 @@ def _parquet(metadata: dict[str, str] | None = None, **columns: pa.Array) -> byt
     return sink.getvalue()
 
 
+def spoilt(word: bytes) -> bytes:
+    """Return Parquet in which a word, of a column's name or a setting, is not UTF-8."""
+    sink = io.BytesIO()
+    table = pa.table({"time": pa.array([0.0]), "smile": pa.array([0.0])})
+    with pq.ParquetWriter(sink, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"lp_ray.fps": "50"})
+    assert word in sink.getvalue()
+    return sink.getvalue().replace(word, word[:-1] + b"\xff")
+
+
 def test_parquet_of_other_numbers() -> None:
     """Whole numbers and float32 are numbers too, null is no key."""
     data = _parquet({"lp_ray.fps": "50"}, frame=pa.array([0, 50]), smile=pa.array([None, 1.0], pa.float32()))
@@ -158,6 +169,11 @@ def test_bad_parquet_is_refused() -> None:
         read_performance(_parquet(time=pa.array([0.0]), smile=pa.array([np.nan])))
     with pytest.raises(PerformanceError, match="not a text in UTF-8"):
         read_performance(b"\xff\xd8\xff\xe0" + bytes(20))
+    with pytest.raises(PerformanceError, match="not a readable Parquet file"):  # no float is that number
+        read_performance(_parquet(time=pa.array([0.0]), smile=pa.array([2**63 - 1])))
+    for word in (b"smile", b"lp_ray.fps"):
+        with pytest.raises(PerformanceError, match="is not UTF-8: rename it"):
+            read_performance(spoilt(word))
 
 
 def test_tables_over_the_limits_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

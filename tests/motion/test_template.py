@@ -125,6 +125,102 @@ def test_a_size_or_a_crop_that_cannot_be_is_refused(path: Path, name: str, value
         TemplateReader(rewritten(path, header=text(forged)))
 
 
+def patched(path: Path, name: str, offset: int, value: int) -> Path:
+    """Return a copy whose directory entry of a member says another 16-bit `value` at `offset` (APPNOTE 4.3.12)."""
+    data = bytearray(path.read_bytes())
+    at = data.rindex(f"{name}.npy".encode()) - 46
+    assert data[at : at + 4] == b"PK\1\2"
+    data[at + offset : at + offset + 2] = value.to_bytes(2, "little")
+    forged = path.with_name("forged.npz")
+    forged.write_bytes(data)
+    return forged
+
+
+VERSION_NEEDED, FLAGS, SIZES = 6, 8, (22, 26)
+
+
+@pytest.mark.parametrize("name", ["header", "R"])
+@pytest.mark.parametrize(
+    ("offset", "value", "says"),
+    [
+        (VERSION_NEEDED, 64, "zip file version 6.4"),
+        (FLAGS, 0x1, "encrypted"),
+        (FLAGS, 0x20, "compressed patched data"),
+        (FLAGS, 0x40, "strong encryption"),
+    ],
+)
+def test_archives_of_a_kind_that_zipfile_does_not_know_are_refused(
+    path: Path, name: str, offset: int, value: int, says: str
+) -> None:
+    forged = patched(path, name, offset, value)
+    with pytest.raises(TemplateError, match=f"not a motion template.*{says}"):
+        TemplateReader(forged)
+    if name == "header" or offset == VERSION_NEEDED:
+        with forged.open("rb") as file, pytest.raises(TemplateError, match=f"not a motion template.*{says}"):
+            read_header(file)
+
+
+def test_a_member_that_begins_before_the_file_is_refused(path: Path) -> None:
+    """zipfile takes bytes before the archive into account, and would go to a place before the first one."""
+    data = path.read_bytes()
+    path.write_bytes(data[500:])
+    for read in (TemplateReader, lambda place: read_header(place.open("rb"))):
+        with pytest.raises(TemplateError, match="begins before the file does"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("(" * 900, "-" * 900 + "1", "{'descr': '|O', 'fortran_order': False, 'shape': (7, 1), }", "", "\0" * 118),
+        *("{'descr': '<f3', 'fortran_order': False, 'shape': (7, 1), }", "{'descr': (), 'fortran_order': False, }"),
+        *("__import__('os').abort()", "{'descr': '<f4', 'fortran_order': False, 'shape': (7, -1), }"),
+    ],
+)
+def test_an_array_that_says_anything_but_plain_numbers_is_refused(path: Path, header: str) -> None:
+    """What numpy evaluates as a literal, and its tokenizer stumbles over, is read as the one form it may have."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode() + bytes(28))
+    with pytest.raises(TemplateError, match="anything but plain numbers"):
+        TemplateReader(path)
+
+
+def test_a_member_that_is_longer_than_the_file_costs_no_memory(path: Path) -> None:
+    """Rows are read at their place: a terabyte that is only announced must not be asked for."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': (7, {1 << 26}), }}".encode()
+    start = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x.npy", start + bytes(100))
+    size = len(start) + 7 * 4 * (1 << 26)
+    for offset in SIZES[::-1]:  # of the directory's entry: packed and whole, low and high half
+        for half in (0, 2):
+            path = patched(path, "x", offset - 2 + half, size >> 8 * half & 0xFFFF)
+    with pytest.raises(TemplateError, match="the file ends before them"):
+        TemplateReader(path)
+
+
+@pytest.mark.parametrize("missing", ["[1e400]", "[" * 100_000, "5", "[null]"])
+def test_a_header_of_other_values_is_refused(path: Path, missing: str) -> None:
+    forged = HEADER.to_json().replace("[2, 3]", missing)
+    with pytest.raises(TemplateError, match="not a motion template header"):
+        TemplateReader(rewritten(path, header=text(forged)))
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/b", "..", "", "é", "a\0", "x" * 65])
+def test_names_of_arrays_lead_nowhere(path: Path, name: str) -> None:
+    """They become names of files when a template is imported: one that leads out of the folder is refused, read or
+    written."""
+    array = np.zeros((7, 1), np.float32)
+    with pytest.raises(TemplateError, match=r"unexpected member|begins before"):
+        TemplateReader(rewritten(path, **{name: array}))
+    target = path.parent / "inner" / "deeper" / "t.npz"
+    target.parent.mkdir(parents=True)
+    before = {*path.parent.rglob("*")}
+    with pytest.raises(TemplateError, match="letters, digits and _ only"):
+        write_template(target, HEADER, [{**MOTION, name: array}])
+    assert {*path.parent.rglob("*")} == before and not Path("/tmp/escaped").exists()
+
+
 def test_any_cut_file_is_refused(path: Path) -> None:
     data = path.read_bytes()
     for length in range(0, len(data), 97):

@@ -17,18 +17,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import torch
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import WeightsError
+from lp_ray.base.npy import read_npy_header
 from lp_ray.face.xpose.config import MAX_KEYPOINTS, TEXT_WIDTH
 
 MAX_FILE_BYTES = 1 << 20
 """The official files hold 11 and 71 KB."""
+_ENCRYPTED = 0x1
 
 _REMEDY = "import the official clip_embedding_9.pkl or clip_embedding_68.pkl again"
 
@@ -66,17 +67,16 @@ def read_prompts(data: bytes, source: str) -> TextPrompts:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return TextPrompts(_read_member(archive, "instance"), _read_member(archive, "keypoints"))
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, EOFError, OSError) as error:
         raise WeightsError(f"{source}: not a file of text prompts ({error}): {_REMEDY}") from error
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
     info = archive.getinfo(f"{name}.npy")
-    if info.compress_type != zipfile.ZIP_STORED or info.file_size > MAX_FILE_BYTES:
-        raise ValueError(f"{name} is compressed or too large")
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & _ENCRYPTED or info.file_size > MAX_FILE_BYTES:
+        raise ValueError(f"{name} is compressed, encrypted or too large")
     with archive.open(info) as member:
-        npy.read_magic(member)
-        shape, fortran, dtype = npy.read_array_header_1_0(member)
+        shape, fortran, dtype = read_npy_header(cast(BinaryIO, member))
         if dtype != np.dtype("<f4") or fortran:
             raise ValueError(f"{name} is {dtype}, not float32 by rows")
         return np.frombuffer(member.read(), np.float32).reshape(shape)

@@ -8,11 +8,9 @@ never used.
 from __future__ import annotations
 
 import argparse
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
@@ -21,6 +19,7 @@ from lp_ray.base.errors import WeightsError
 from lp_ray.face.xpose.config import OFFICIAL, XPoseConfig
 from lp_ray.face.xpose.model import XPose
 from lp_ray.face.xpose.swin import WINDOW, window_offsets
+from lp_ray.models.pth import load_pth
 
 MAX_CHECKPOINT_BYTES = 2 << 30
 
@@ -87,9 +86,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: over {MAX_CHECKPOINT_BYTES} bytes, not an X-Pose checkpoint: {remedy}")
     try:
         # Training scripts of the DETR family save their arguments beside the model: plain data.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, BadZipFile, EOFError, ValueError, KeyError) as error:
+        content = load_pth(path, argparse.Namespace)
+    except ValueError as error:
         raise WeightsError(f"{path}: not a checkpoint that can be read safely ({error}): {remedy}") from error
     model = content.get("model") if isinstance(content, dict) else None
     if not isinstance(model, dict) or not all(isinstance(value, Tensor) for value in model.values()):

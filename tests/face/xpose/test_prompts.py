@@ -98,12 +98,22 @@ def test_files_of_another_content_are_refused() -> None:
     np.savez_compressed(compressed, instance=np.zeros((1, 512), np.float32), keypoints=np.zeros((9, 512), np.float32))
     np.savez(objects, instance=np.array([{}]), keypoints=np.zeros((9, 512), np.float32))
     np.savez(missing, instance=np.zeros((1, 512), np.float32))
-    for file, why in ((compressed, "compressed"), (objects, "not float32"), (missing, "keypoints.npy")):
+    for file, why in ((compressed, "compressed"), (objects, "anything but plain numbers"), (missing, "keypoints.npy")):
         with pytest.raises(WeightsError, match=why):
             read_prompts(file.getvalue(), "clip.npz")
     for junk in (b"", b"junk", prompts_to_npz(seeded_prompts(9))[:-40]):
         with pytest.raises(WeightsError, match=r"clip\.npz: not a file of text prompts"):
             read_prompts(junk, "clip.npz")
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, 64), (8, 0x1), (8, 0x20)])
+def test_archives_of_a_kind_that_zipfile_does_not_know_are_refused(offset: int, value: int) -> None:
+    """The version that is needed, encryption, patches: fields of the directory's entry (APPNOTE 4.3.12)."""
+    data = bytearray(prompts_to_npz(seeded_prompts(9)))
+    at = data.index(b"PK\1\2") + offset
+    data[at : at + 2] = value.to_bytes(2, "little")
+    with pytest.raises(WeightsError, match=r"clip\.npz: not a file of text prompts"):
+        read_prompts(bytes(data), "clip.npz")
 
 
 def test_a_header_that_claims_more_than_the_member_holds_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lp_ray.base.errors import WeightsError
+from lp_ray.engine.liveportrait.weights.checkpoint import read_pth
 from lp_ray.face.xpose.config import TINY
 from lp_ray.face.xpose.weights import alias_keys, load_xpose, own_tensors, read_checkpoint
 
@@ -82,3 +84,20 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     torch.save({"state": {}}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="no state dict under the key 'model'"):
         read_checkpoint(tmp_path / "other.pth")
+
+
+def test_a_checkpoint_whose_pickle_is_forged_is_refused(tmp_path: Path) -> None:
+    """torch's own unpickler raises nearly anything then: its stack's IndexError, a struct.error, a TypeError."""
+    whole, forged = tmp_path / "whole.pth", tmp_path / "forged.pth"
+    torch.save({"model": {"a": torch.zeros(3)}}, whole)
+    with zipfile.ZipFile(whole) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (name,) = [name for name in members if name.endswith("data.pkl")]
+    for content in (b"\x80\x02R.", b"\x80\x02G\0.", b"\x80\x02}]Ns.", b"\x80\x02}(Nu.", b"\x80\x02h\5.", b"\x80\x02]"):
+        with zipfile.ZipFile(forged, "w") as archive:
+            for member, data in (members | {name: content}).items():
+                archive.writestr(member, data)
+        with pytest.raises(WeightsError, match=r"forged\.pth: not a checkpoint that can be read safely"):
+            read_checkpoint(forged)
+        with pytest.raises(WeightsError, match=r"F: not a checkpoint that can be read safely"):
+            read_pth(forged, "F")

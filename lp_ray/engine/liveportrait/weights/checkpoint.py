@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
@@ -14,6 +12,7 @@ from torch import Tensor
 from lp_ray.base.errors import WeightsError
 from lp_ray.engine.liveportrait.config import FULL, NetworkSize
 from lp_ray.engine.liveportrait.networks import Model, Shapes, StateDict, expected_shapes
+from lp_ray.models.pth import load_pth
 
 MAX_BYTES = 2 << 30
 
@@ -46,10 +45,9 @@ def read_pth(path: Path, where: str) -> Mapping[str, Any]:
     if path.stat().st_size > MAX_BYTES:
         raise WeightsError(f"{where}: over {MAX_BYTES} bytes, not one of the published weights; {REMEDY}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, BadZipFile, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).partition("\n")[0][:200]
-        raise WeightsError(f"{where}: not a checkpoint that can be read safely ({reason}); {REMEDY}") from error
+        content = load_pth(path)
+    except ValueError as error:
+        raise WeightsError(f"{where}: not a checkpoint that can be read safely ({error}); {REMEDY}") from error
     if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
         raise WeightsError(f"{where}: holds a {type(content).__name__} where a state dict belongs; {REMEDY}")
     return content
