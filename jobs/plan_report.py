@@ -13,6 +13,7 @@ from lp_ray.runtime.graph import graphs_of
 from lp_ray.runtime.pools import Pool, Pools
 
 _INDENT = " " * 6
+_NAMED = 10
 _IDLE_SHOWN = 5
 """How many different options without effect the plan lists."""
 
@@ -30,6 +31,20 @@ def plan_lines(job: Job) -> list[str]:
         f"{_INDENT}{sum(1 for _ in job.clips_needed())} motion templates needed",
         *(f"{_INDENT}{reason} ({count} pairs)" for reason, count in plan.idle.most_common(_IDLE_SHOWN)),
     ]
+
+
+def unstartable_lines(job: Job) -> list[str]:
+    """Name the inputs that keep pairs from starting, and say why: the first of each kind."""
+    plan, lines = job.plan, []
+    for kind, inputs, ids in (
+        ("source", plan.sources, plan.source_ids),
+        ("driving", plan.drivings, plan.driving_ids),
+    ):
+        failures = sorted(inputs.failures.items())
+        lines += [f"{_INDENT}{kind} {ids[row]} cannot be used: {failure.error}" for row, failure in failures[:_NAMED]]
+        if len(failures) > _NAMED:
+            lines.append(f"{_INDENT}… and {len(failures) - _NAMED} more {kind}s")
+    return lines
 
 
 def work_lines(job: Job, actors: Mapping[str, int]) -> list[str]:

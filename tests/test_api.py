@@ -169,6 +169,13 @@ def test_side_by_side(
     assert still["comparison_uri"].endswith(".png") and pictures(still, "comparison_uri")[0].shape == (512, 1536, 3)
 
 
+def test_a_format_of_one_picture_is_refused_for_several_before_any_is_made(
+    preview: LivePortraitPipeline, portrait: Path, silent: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(PairFailedError, match=r"plan: UnsupportedError: format=png holds one picture, .* 5 frames"):
+        preview.animate(portrait, silent, tmp_path, end_s=0.2, format="png")
+
+
 def test_the_sound_track_that_is_asked_for(
     preview: LivePortraitPipeline, film: Path, silent: Path, tmp_path: Path
 ) -> None:

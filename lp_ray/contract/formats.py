@@ -25,6 +25,9 @@ AUTO = "auto"
 MOVING, STILL = "mp4", "png"
 """The formats that `auto` stands for; comparisons are written in them too."""
 
+STILL_KIND = "image"
+"""The `kind` of formats that hold one picture."""
+
 
 def resolve(name: str, is_still: bool) -> str:
     """Return the format that an option value means for a pair; `is_still` says whether its result is one picture."""

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.base import metrics
+from lp_ray.base.errors import UnsupportedError
 from lp_ray.base.version import __version__
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.formats import resolve
+from lp_ray.contract.formats import FORMATS, STILL_KIND, resolve
 from lp_ray.contract.result_schema import FAILED
 from lp_ray.coordinator.collector import Collector, Unexpected
 from lp_ray.coordinator.reporting import Progress, Reporter
@@ -125,6 +126,9 @@ class PairsJob:
                 self._settle(self._ended_row(pair, failure))
                 continue
             work = self._work(pair, driving, source)
+            if (failure := _misfit(work)) is not None:
+                self._settle(self._ended_row(pair, failure))
+                continue
             self._held[work.pair_id] = _Held(pair, work)
             step = work.chunk * self._settings.span_chunks
             for start in range(0, work.n_frames, step):
@@ -301,6 +305,16 @@ def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tu
             n_frames += length.n_frames * count
             n_pairs += count
     return n_frames, n_pairs
+
+
+def _misfit(work: PairWork) -> Failure | None:
+    """Return the failure of a pair whose format cannot hold its frames, before any of them is made."""
+    if FORMATS.get(work.format).kind != STILL_KIND or work.n_frames == 1:
+        return None
+    error = UnsupportedError(
+        f"format={work.format} holds one picture, the pair has {work.n_frames} frames: use format=mp4 or frames"
+    )
+    return Failure.of("plan", error)
 
 
 def _own_length(templates: TemplatesMade, clip: ClipRow | None, source: SourceRef) -> Length | None:

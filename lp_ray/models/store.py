@@ -104,10 +104,10 @@ class WeightStore:
     def _read_lock(self) -> dict[str, LockEntry]:
         try:
             text = storage.read_bytes(storage.join(self.uri, LOCK), MAX_LOCK_BYTES)
-        except (FileNotFoundError, NotADirectoryError, MissingInputError) as error:
+        except (FileNotFoundError, NotADirectoryError, MissingInputError):
             raise WeightsError(
                 f"no weight store at {self} (it has no {LOCK}): make one with lp-ray weights pull store={self}"
-            ) from error
+            ) from None  # the remedy is all that helps
         except InputTooLargeError as error:
             raise WeightsError(f"{self}/{LOCK} is no lock of a weight store: {error}") from error
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import UnsupportedError
+from lp_ray.contract.formats import STILL_KIND
 from lp_ray.media.facts import MediaFacts, still_facts
 from lp_ray.media.formats.protocol import Encoding
 from lp_ray.media.images import write_image
@@ -17,7 +18,7 @@ from lp_ray.media.join import AudioCut
 class Png:
     """Implements `lp_ray.media.formats.protocol.OutputFormat`."""
 
-    kind = "image"
+    kind = STILL_KIND
     suffix = segment_suffix = ".png"
     has_sound = False
 
