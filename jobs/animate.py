@@ -27,7 +27,7 @@ from lp_ray.stages.contract import Bench
 
 from .cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
 from .places import check_many, check_one, folder_to_write
-from .plan_report import plan_lines
+from .plan_report import plan_lines, unstartable_lines
 from .progress import Remembering, make_reporter, summary_lines
 from .runtime import Runtime, choose
 from .setup import lease_times, options_from, plain, policy_from, required, settings_from
@@ -110,7 +110,7 @@ def run(config: DictConfig) -> int:
     reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
         show_plan(job, config, reporter, alone=False)
-        for line in choose(config, len(job.plan.todo)).outlook(job):
+        for line in [*unstartable_lines(job), *choose(config, len(job.plan.todo)).outlook(job)]:
             reporter.note(line)
         return EXIT_DONE
     choose(config, len(job.plan)).check(job.settings, job.devices)

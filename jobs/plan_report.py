@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import pyarrow as pa
+
+from lp_ray.contract.failure import Failure
 from lp_ray.coordinator.job import Job
 from lp_ray.coordinator.pairs import known_frames
 from lp_ray.coordinator.templates import TemplatesMade, take_stock
@@ -14,6 +17,7 @@ from lp_ray.runtime.pools import Pool, Pools
 
 _INDENT = " " * 6
 _NAMED = 10
+"""How many inputs of a kind are named."""
 _IDLE_SHOWN = 5
 """How many different options without effect the plan lists."""
 
@@ -35,16 +39,18 @@ def plan_lines(job: Job) -> list[str]:
 
 def unstartable_lines(job: Job) -> list[str]:
     """Name the inputs that keep pairs from starting, and say why: the first of each kind."""
-    plan, lines = job.plan, []
-    for kind, inputs, ids in (
-        ("source", plan.sources, plan.source_ids),
-        ("driving", plan.drivings, plan.driving_ids),
-    ):
-        failures = sorted(inputs.failures.items())
-        lines += [f"{_INDENT}{kind} {ids[row]} cannot be used: {failure.error}" for row, failure in failures[:_NAMED]]
-        if len(failures) > _NAMED:
-            lines.append(f"{_INDENT}… and {len(failures) - _NAMED} more {kind}s")
-    return lines
+    plan = job.plan
+    return [
+        *_unusable("source", plan.sources.failures, plan.source_table["source_id"]),
+        *_unusable("driving", plan.drivings.failures, plan.driving_table["driving_id"]),
+    ]
+
+
+def _unusable(kind: str, failures: Mapping[int, Failure], ids: pa.ChunkedArray) -> Iterator[str]:
+    for row, failure in sorted(failures.items())[:_NAMED]:
+        yield f"{_INDENT}{kind} {ids[row].as_py()} cannot be used: {failure.error}"
+    if len(failures) > _NAMED:
+        yield f"{_INDENT}… and {len(failures) - _NAMED} more {kind}s"
 
 
 def work_lines(job: Job, actors: Mapping[str, int]) -> list[str]:

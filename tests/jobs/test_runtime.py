@@ -12,7 +12,7 @@ from jobs.runtime import HANDFUL, InThisProcess, choose
 from lp_ray.base.errors import RefusedError
 from lp_ray.output import results
 from tests.generated import Generated
-from tests.running import RunJob
+from tests.running import RunJob, write_manifest
 
 OF_THE_RUN = {"started_at", "finished_at", "seconds", "video_uri", "comparison_uri", "template_uri"}
 
@@ -58,6 +58,25 @@ def test_rows_files_and_resume_are_the_same(generated: Generated, tmp_path: Path
     assert _told(rows[0]) == _told(rows[1])
     again = run_job("animate", *command, f"output={tmp_path / 'inline'}", "runtime=ray")
     assert again.code == 0 and "nothing to do" in again.output
+
+
+def test_a_dry_run_names_what_cannot_be_started_and_why(generated: Generated, tmp_path: Path, call_job: RunJob) -> None:
+    """The first ten of a kind, and how many more; nothing is written."""
+    rows = [{"source_id": "here", "uri": str(generated.portrait)}]
+    rows += [{"source_id": f"gone-{n:02}", "uri": str(tmp_path / f"{n}.jpg")} for n in range(12)]
+    sources, output = write_manifest(tmp_path / "s.parquet", rows), tmp_path / "out"
+    ended = call_job(
+        "animate",
+        f"sources={sources}",
+        f"driving={generated.clip}",
+        f"output={output}",
+        "dry_run=true",
+        "runtime=inline",
+    )
+    assert ended.code == 0 and not output.exists()
+    assert f"source gone-00 cannot be used: nothing at {tmp_path / '0.jpg'}" in ended.output
+    assert ended.output.count("cannot be used") == 10 and "… and 2 more sources" in ended.output
+    assert "12 of them cannot be started" in ended.output and "in this process, without Ray" in ended.output
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
