@@ -1,17 +1,20 @@
-"""Animate a single pair by a library call, without Ray, with the same stages as a job."""
+"""Animate by a library call: one pair without Ray, or many, on the Ray that this process is connected to."""
 
 from __future__ import annotations
 
 import dataclasses
+import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.given import Rows, as_table
 from lp_ray.contract.manifest import check_manifest
 from lp_ray.contract.options import ALIASES, LIVEPORTRAIT, make_options
 from lp_ray.contract.result_schema import DONE
@@ -23,8 +26,9 @@ from lp_ray.output import results
 from lp_ray.output.flat import flat
 from lp_ray.output.occupy import occupy
 from lp_ray.output.results import ResultRow
-from lp_ray.plan.pairing import pair_up
+from lp_ray.plan.pairing import PairingRule, pair_up, pairs_from_manifest
 from lp_ray.plan.settings import Settings
+from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.inline import InlineExecutor
 from lp_ray.stages.contract import Bench
 from lp_ray.storage import Policy
@@ -108,18 +112,65 @@ class LivePortraitPipeline:
         named = {ALIASES.get(name, name): value for name, value in options.items()}
         pairs = pair_up("zip", 1, 1, make_options(named, "options"))
         job = jobs.prepare(settings, sources, drivings, None, pairs, self._policy)
-        with occupy(settings.output_layout, meta=job.plan.meta_schema) as lease:
-            jobs.leave_out_standing(job, retry_failed=True)
-            if len(job.plan.todo):
-                if self._executor is None or self._settings != settings:
-                    self._executor, self._settings = InlineExecutor(Bench(settings, job.engine)), settings
-                jobs.run(job, self._executor, _Silent(), lease)
-            else:
-                jobs.settle(job, lease)
+        self._run_job(job, retry_failed=True, on_ray=False)
         row = results.find_row(settings.output, job.plan.pair_id(0), job.plan.source_id(0), job.plan.driving_id(0))
         if row["status"] != DONE:
             raise PairFailedError(row)
         return row
+
+    def animate_many(
+        self,
+        sources: Rows,
+        drivings: Rows,
+        output: str | Path,
+        *,
+        pairs: Rows | None = None,
+        pairing: PairingRule = "cross",
+        templates: str | Path | None = None,
+        retry_failed: bool = False,
+        on_ray: bool | None = None,
+        **options: Any,
+    ) -> pa.Table:
+        """Animate many pairs, as a job does, and return their results, in the form of `read_results`.
+
+        `sources`, `drivings` and `pairs` are rows of manifests (docs/manifests.md): paths, dicts, an Arrow table, a
+        pandas data frame or a Ray dataset. Without `pairs` the rule `pairing` applies. `options` hold for all pairs;
+        columns of `pairs` override them. Pairs that are done are not made again; failed ones only if `retry_failed`. A
+        pair that cannot be made is a row whose status is not done. `on_ray` True: on the Ray cluster that this process
+        is connected to; False: in this process; None: on Ray if there is one. Raises RefusedError for wrong
+        arguments and LeaseHeldError if another process is at work on the output.
+        """
+        settings = self._place(str(output), None if templates is None else str(templates))
+        source_table = check_manifest(as_table(sources, "uri"), "source", "sources")
+        driving_table = check_manifest(as_table(drivings, "uri"), "driving", "drivings")
+        named = make_options({ALIASES.get(name, name): value for name, value in options.items()}, "options")
+        pair_table = None if pairs is None else check_manifest(as_table(pairs, "source_id"), "pair", "pairs")
+        if pair_table is None:
+            chosen = pair_up(pairing, len(source_table), len(driving_table), named)
+        else:
+            chosen = pairs_from_manifest(pair_table, source_table["source_id"], driving_table["driving_id"], named)
+        job = jobs.prepare(settings, source_table, driving_table, pair_table, chosen, self._policy)
+        self._run_job(job, retry_failed, on_ray)
+        table = results.read_results(settings.output)
+        return flat(table.filter(pc.is_in(table["pair_id"], job.plan.pair_ids)))
+
+    def _run_job(self, job: jobs.Job, retry_failed: bool, on_ray: bool | None) -> None:
+        """Make what the output lacks of a job."""
+        with occupy(job.settings.output_layout, meta=job.plan.meta_schema) as lease:
+            jobs.leave_out_standing(job, retry_failed=retry_failed)
+            if len(job.plan.todo):
+                jobs.run(job, self._executor_of(job, on_ray), _Silent(), lease)
+            else:
+                jobs.settle(job, lease)
+
+    def _executor_of(self, job: jobs.Job, on_ray: bool | None) -> Executor:
+        if ray_is_there() if on_ray is None else on_ray:
+            from lp_ray.runtime.ray_executor import executor_here  # Ray is imported only where it runs
+
+            return executor_here(Bench(job.settings, job.engine), job.devices)
+        if self._executor is None or self._settings != job.settings:
+            self._executor, self._settings = InlineExecutor(Bench(job.settings, job.engine)), job.settings
+        return self._executor
 
     def _place(self, output: str, templates: str | None) -> Settings:
         root = storage.normalise(output)
@@ -142,6 +193,12 @@ class LivePortraitPipelineAnimal(LivePortraitPipeline):
     """Animates animals, one pair per call. X-Pose, from the same weight store, finds animals that have no `box`."""
 
     variant = "animal"
+
+
+def ray_is_there() -> bool:
+    """Return whether this process is connected to a Ray cluster. Ray is not imported for that."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
 
 
 class _Silent:

@@ -169,6 +169,24 @@ def test_side_by_side(
     assert still["comparison_uri"].endswith(".png") and pictures(still, "comparison_uri")[0].shape == (512, 1536, 3)
 
 
+def test_many_pairs_are_one_call(preview: LivePortraitPipeline, portrait: Path, silent: Path, tmp_path: Path) -> None:
+    """Each pair has its row, one that cannot be made too; a second call makes nothing again; options hold for all."""
+    sources = [{"uri": portrait, "source_id": "here", "meta_set": "a"}, {"uri": "gone.jpg", "source_id": "gone"}]
+    drivings = [{"uri": silent, "driving_id": "d", "end_s": 0.2}]
+    table = preview.animate_many(sources, drivings, tmp_path, on_ray=False, scale=2.0)
+    rows = {row["source_id"]: row for row in table.to_pylist()}
+    assert {name: row["status"] for name, row in rows.items()} == {"here": "done", "gone": "failed"}
+    assert rows["here"]["meta_set"] == "a" and '"crop_scale":2.0' in rows["here"]["options"].replace(" ", "")
+    assert footage(rows["here"]["video_uri"]).n_frames == 5
+    again = preview.animate_many(sources, drivings, tmp_path, on_ray=False, scale=2.0)
+    assert again.sort_by("source_id").equals(table.sort_by("source_id"))
+    pairs = [{"source_id": "here", "driving_id": "d", "crf": 40}]
+    other = preview.animate_many(sources, drivings, tmp_path, pairs=pairs, on_ray=False).to_pylist()
+    assert [row["status"] for row in other] == ["done"] and other[0]["pair_id"] != rows["here"]["pair_id"]
+    with pytest.raises(RefusedError, match=r"pairs row 0: .*nobody|source_id='nobody'"):
+        preview.animate_many(sources, drivings, tmp_path, pairs=[pairs[0] | {"source_id": "nobody"}], on_ray=False)
+
+
 def test_a_format_of_one_picture_is_refused_for_several_before_any_is_made(
     preview: LivePortraitPipeline, portrait: Path, silent: Path, tmp_path: Path
 ) -> None:

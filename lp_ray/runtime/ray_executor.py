@@ -15,12 +15,12 @@ from lp_ray.base.errors import StalledError, error_of
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.rows import Batch, Row
 from lp_ray.media.encode import Encoder, check_encoder
-from lp_ray.plan.devices import Part
+from lp_ray.plan.devices import Devices, Part
 from lp_ray.runtime.actor import actor_of
 from lp_ray.runtime.executor import Finishers, NodesLostError
 from lp_ray.runtime.finishers import RayFinishers
 from lp_ray.runtime.graph import Graph, graphs_of
-from lp_ray.runtime.pools import Pool, Pools
+from lp_ray.runtime.pools import Pool, Pools, derive_pools
 from lp_ray.runtime.ray_private import map_blocks
 from lp_ray.runtime.worker import finish
 from lp_ray.stages.contract import Bench, Task
@@ -119,6 +119,19 @@ def configure_ray_data(stall_s: float = STALL_S) -> None:
 def strategy(pool: Pool) -> ActorPoolStrategy:
     """Return the Ray Data strategy of a pool."""
     return ActorPoolStrategy(min_size=pool.least or pool.actors, max_size=pool.ceiling, initial_size=pool.actors)
+
+
+def executor_here(bench: Bench, devices: Devices) -> RayExecutor:
+    """Return an executor on the cluster that this process is connected to, with pools sized for what it has now.
+
+    Raises RefusedError if the cluster lacks a GPU that is asked for, or is too small.
+    """
+
+    def pools() -> Pools:
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return derive_pools(graphs_of(bench.settings).phases, there.get("CPU", 0), there.get("GPU", 0), devices)
+
+    return RayExecutor(bench, pools(), pools)
 
 
 def living_nodes() -> set[str]:

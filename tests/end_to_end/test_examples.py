@@ -1,0 +1,33 @@
+"""The programs in examples/, run as they stand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.generated import Generated
+from tests.running import REPOSITORY
+
+
+def test_the_own_pipeline(generated: Generated, tmp_path: Path) -> None:
+    portraits = tmp_path / "portraits"
+    portraits.mkdir()
+    for name, path in (("astronaut", generated.portrait), ("second", generated.closed_mouth)):
+        shutil.copyfile(path, portraits / f"{name}.jpg")
+    (portraits / "thumbnail.jpg").write_bytes(generated.portrait.read_bytes()[:2000])
+    command = [
+        sys.executable,
+        "examples/own_pipeline.py",
+        str(portraits),
+        str(generated.silent_clip),
+        str(tmp_path / "out"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines() == ["astronaut: 10 frames, demo", "second: 10 frames, demo"]
