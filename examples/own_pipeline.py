@@ -36,7 +36,8 @@ def main(portraits: str, clip: str, output: str) -> list[str]:
         {"uri": str(path), "source_id": path.stem, "meta_set": "demo"} for path in sorted(Path(portraits).glob("*"))
     ]
     sources = ray.data.from_items(files).filter(large_enough)
-    made = LivePortraitPipeline(engine="preview").animate_many(sources, [clip], output, end_s=0.4, crf=22)
+    drivings = [{"uri": clip, "end_s": 0.4}]
+    made = LivePortraitPipeline(engine="preview").animate_many(sources, drivings, output, crf=22)
     done = ray.data.from_arrow(made).filter(lambda row: row["status"] == "done")
     return sorted(row["line"] for row in done.map(described).take_all())
 
