@@ -46,7 +46,7 @@ def as_settings(typed: Sequence[str]) -> list[str]:
         if _FLAG.fullmatch(head):
             settings.append(_setting(head, value if equals else None, words))
         elif equals:
-            settings.append(word)
+            settings.append(f"{NAMES.get(head, head)}={value}")
         else:
             raise RefusedError(_stray(word, settings))
     return settings

@@ -151,7 +151,7 @@ def check_kept(kept: list[Path], image: Any, store: WeightStore) -> None:
         here = landmarker.detect(image)
         apart += [np.abs(points - face.points).max() for answer in found for points in answer for face in here]
     torch.set_num_threads(before)
-    assert min(apart) < 0.01
+    assert min(apart) < 2  # pixels; faces of other candidates are tens apart
 
 
 @pytest.mark.parametrize(

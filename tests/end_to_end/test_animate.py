@@ -217,7 +217,7 @@ def test_a_deleted_video_and_row_are_made_again_and_nothing_else(output: Output,
 def test_a_dry_run_says_the_work_ahead_and_the_pools_that_the_job_gets(output: Output, call_job: RunJob) -> None:
     """Other options are other pairs of the same motion; nothing is written, the estimate rests on the first run."""
     before = sorted(output.folder.rglob("*"))
-    ended = call_job("animate", *output.command, "preset=fast", "dry_run=true")
+    ended = call_job("animate", *output.command, "preset=fast", "dry_run=true", "runtime=ray")
     assert ended.code == 0, ended.output
     assert sorted(output.folder.rglob("*")) == before
     assert "0 done already, 0 failed before" in ended.output and ", 3 to do" in ended.output

@@ -127,7 +127,8 @@ def test_part_of_the_files_with_other_salts(part: Path, tmp_path: Path) -> None:
     assert files["test_xpose.test_encoder[odd]"] == "xpose_extra.npz"
     assert files["test_xpose.test_encoder[s9]"] == "xpose.npz"
     known = {path.name for path in CARRIED.iterdir()}
-    assert set(files.values()) <= known - SEEDLESS - {path.name for path in part.iterdir()}
+    lacking = {file for file in files.values() if not file.startswith("needs ../shared")}  # in a public clone
+    assert lacking <= known - SEEDLESS - {path.name for path in part.iterdir()}
 
 
 def test_the_folders_own_salt_is_the_one_compared_with(part: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from lp_ray.base.errors import RefusedError
 
 UNDERSTOOD = [
     ("source=a.jpg crf=20", ["source=a.jpg", "crf=20"]),
+    ("flag_pasteback=false scale=2.5", ["paste_back=false", "crop_scale=2.5"]),
     ("-s a.jpg -d b.mp4 -o out", ["source=a.jpg", "driving=b.mp4", "output=out"]),
     ("--source a.jpg --driving=b.mp4 --output-dir out", ["source=a.jpg", "driving=b.mp4", "output=out"]),
     ("--flag-crop-driving-video", ["flag_crop_driving_video=true"]),
