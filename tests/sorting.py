@@ -8,7 +8,18 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-OF_FOLDER = {"golden": "golden", "faults": "fault", "fuzz": "fault", "cluster": "cluster"}
+OF_FOLDER = {
+    **{"golden": "golden", "faults": "fault", "fuzz": "fault", "cluster": "cluster"},
+    **dict.fromkeys(("end_to_end", "harness", "acting"), "slow"),
+}
+SLOW = frozenset(
+    {
+        *("media/test_every_codec.py", "media/test_odd_clips.py", "media/test_sound.py", "media/test_isolated.py"),
+        *("media/test_colours.py", "media/test_moving_pictures.py", "media/test_decode.py", "media/test_gather.py"),
+        *("publish/test_pull.py", "contract/test_normalise.py"),
+    }
+)
+"""Modules that encode clips, wait for leases, or try thousands of cases: too long for `make check`."""
 OF_FIXTURE = {
     "run_job": "ray",
     "head": "ray",
@@ -16,6 +27,8 @@ OF_FIXTURE = {
     "running_ray": "ray",
     "official": "slow",
     "full_weights": "slow",
+    "media": "slow",
+    "cases": "slow",
     "s3_server": "s3",
     "s3_bucket": "s3",
 }
@@ -30,6 +43,7 @@ def marks_of(item: pytest.Item) -> set[str]:
     folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
     found = {OF_FIXTURE[name] for name in getattr(item, "fixturenames", ()) if name in OF_FIXTURE}
     found |= {OF_FOLDER[folder]} if folder in OF_FOLDER else set()
+    found |= {"slow"} if folder and item.path.relative_to(TESTS).as_posix() in SLOW else set()
     parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
     if any(isinstance(value, str) and value == "s3" for value in parameters):
         found.add("s3")

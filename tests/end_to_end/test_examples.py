@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.generated import Generated
 from tests.running import REPOSITORY
+
+pytestmark = pytest.mark.ray
 
 
 def test_the_own_pipeline(generated: Generated, tmp_path: Path) -> None:
