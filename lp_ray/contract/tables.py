@@ -1,6 +1,6 @@
-"""Tables as files: Parquet, CSV and JSON lines, one file or a folder of parts. What the columns mean is not known here.
+"""Tables as files: Parquet, CSV and JSON lines, one file or a folder of parts. Does not know what the columns mean.
 
-Files come from anywhere, so what they unpack to is bounded: rows, columns, the length of a field and all together.
+Files come from anywhere, so their unpacked size is limited: rows, columns, the length of a value, and the total.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _LOOKS = {
     b"SQLite": "a database",
 }
 _DELTA_LOG = "_delta_log"
-"""Says which of the files beside it count: read without it, rows come back that are gone."""
+"""It lists which of the files beside it count; reading without it would bring back deleted rows."""
 _DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 _BAD_FILES = (pa.ArrowException, OSError, EOFError, zlib.error, OverflowError)
 
 
 def format_of(name: str) -> Format | None:
-    """Say what kind of table a file's name, or a signed address, tells of; None where it does not."""
+    """Return the format that the name of a file, or of a signed address, tells; None if it tells none."""
     names = [name.lower().removesuffix(".gz"), name.lower().partition("?")[0].removesuffix(".gz")]
     return next((form for name in names for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), None)
 
@@ -59,8 +59,8 @@ def format_of(name: str) -> Format | None:
 def read_table(uri: str, where: str) -> pa.Table:
     """Read the table at a typed path or URI: a file, or a folder of parts as Spark, Ray and Dask write them.
 
-    Raises MissingInputError where nothing is, RefusedError for what is no table or unpacks to more than is sensible;
-    `where` opens its message.
+    Raises MissingInputError if nothing exists there, RefusedError if it is not a table or unpacks to more than the
+    limits; its message begins with `where`.
     """
     with Rehearsal() as rehearsal:
         try:
@@ -111,7 +111,7 @@ def _read(path: Path, name: str, where: str, rehearsal: Rehearsal) -> pa.Table:
 
 
 def _looks_like(head: bytes) -> str:
-    """Say what a file is that is no Parquet, as far as its first bytes tell."""
+    """Say what a file that is not Parquet looks like, by its first bytes."""
     looks = next((f"; it looks like {what}" for magic, what in _LOOKS.items() if head.startswith(magic)), "")
     if not looks and head and head.decode("ascii", "replace").replace("\n", "").isprintable():
         return "; it looks like text: name a CSV .csv, and JSON lines .jsonl"
@@ -127,7 +127,8 @@ def _opened(path: Path, head: bytes) -> BinaryIO:
 
 
 def _parts(uri: str, where: str) -> list[tuple[str, dict[str, str | None]]]:
-    """Find the parts of a table in a folder, as numbered by their names, with the columns that its subfolders name."""
+    """Find the parts of a table in a folder, in the order of their numbers, with the columns that subfolder names
+    state."""
     root = _place(storage.normalise(uri)).rstrip("/")
     found: list[tuple[str, dict[str, str | None]]] = []
     forms: set[Format] = set()
@@ -162,19 +163,19 @@ def _partition(folder: str) -> tuple[str, str | None]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that puts part.10 after part.9."""
+    """Return a sort key that puts part.10 after part.9."""
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d{1,18})", name)]
 
 
 def check_writable_name(name: str) -> None:
-    """Raise RefusedError for a name that promises another kind of table than can be written."""
+    """Raise RefusedError if a file name stands for a format that cannot be written."""
     plain = name.lower().removesuffix(".gz")
     if _NOT_WRITTEN.search(plain) or (name.lower().endswith(".gz") and not plain.endswith(_WRITTEN[1:])):
         raise RefusedError(f"{name!r}: a manifest is written as {', '.join(_WRITTEN)}, or .csv.gz and .jsonl.gz")
 
 
 def to_bytes(table: pa.Table, name: str) -> bytes:
-    """Return a table as the bytes of a file of this name: CSV or JSON lines if it says so, else Parquet."""
+    """Return a table as the content of a file with this name: CSV or JSON lines if the name says so, else Parquet."""
     form = format_of(name)
     if form in ("csv", "jsonl"):
         data = text_tables.write_csv(table) if form == "csv" else text_tables.write_json_lines(table)

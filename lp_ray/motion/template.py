@@ -1,8 +1,8 @@
-"""Motion templates: a driving's motion in one file, reusable by every pair of the same engine.
+"""Motion templates: a driving's motion in one file, which every pair of the same engine can use.
 
-File format, version 1: an uncompressed `.npz` (a zip of stored `.npy` members, never pickled).
-`header` is a uint8 array holding UTF-8 JSON (`TemplateHeader`); every other member is one motion array with a
-row per frame. Members are stored, so a range of frames is read without loading the clip.
+File format, version 1: an uncompressed `.npz` (a zip of stored `.npy` members, never pickled). `header` is a uint8
+array with UTF-8 JSON (`TemplateHeader`). Every other member is one motion array with one row per frame. Members are
+stored uncompressed, so a range of frames can be read without loading the whole clip.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _NO_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, Ke
 """What zipfile makes of others' bytes; NotImplementedError: a version or a packing that it does not know."""
 
 MotionFrames = dict[str, NDArray[np.float32]]
-"""Name -> n rows, one per frame. `eye_ratio` (n x 2) and `lip_ratio` (n x 1) are common to all engines."""
+"""Name -> n rows, one per frame. All engines have `eye_ratio` (n x 2) and `lip_ratio` (n x 1)."""
 
 
 @dataclass(frozen=True)
 class TemplateHeader:
-    """What a template is and where it came from.
+    """What a template contains and how it was made.
 
-    `missing_frames` are the frames in which no face was found and the last good one was held; `size` is the
-    clip's (width, height), `crop` the 2 x 3 matrix, row by row, from its frames to the 512 x 512 crop that motion
-    was extracted from (None: whole frames, or not known).
+    `missing_frames` are the frames without a face, which repeat the last good motion. `size` is the clip's (width,
+    height). `crop` is the 2 x 3 matrix, row by row, from the clip's frames to the 512 x 512 crop that the motion was
+    extracted from (None: whole frames, or not known).
     """
 
     engine: str
@@ -80,7 +80,7 @@ class TemplateHeader:
 
     @classmethod
     def from_json(cls, text: str) -> TemplateHeader:
-        """Raises TemplateError unless the text is a header of this format version."""
+        """Parse a header. Raises TemplateError unless the text is a header of this format version."""
         try:
             fields = json.loads(text)
             fields["missing_frames"] = tuple(int(i) for i in fields["missing_frames"])
@@ -110,9 +110,9 @@ def _numbers(name: str, values: Any, length: int, kind: type) -> tuple[Any, ...]
 
 
 def write_template(path: Path, header: TemplateHeader, parts: Iterable[Mapping[str, NDArray[Any]]]) -> None:
-    """Write a template from consecutive pieces of its motion, holding one piece in memory at a time.
+    """Write a template from consecutive pieces of its motion, with one piece in memory at a time.
 
-    Raises TemplateError when the pieces disagree in names or shapes, or do not add up to `header.n_frames`.
+    Raises TemplateError if the pieces differ in names or shapes, or do not add up to `header.n_frames`.
     """
     with TemporaryDirectory(dir=path.parent) as spool_name:
         spool = Path(spool_name)
@@ -153,22 +153,22 @@ def _copy_member(archive: zipfile.ZipFile, name: str, raw: Path, shape: tuple[in
 
 
 def pack_part(motion: Mapping[str, NDArray[Any]]) -> bytes:
-    """Serialise one piece of motion, on its way to `write_template`."""
+    """Serialise one piece of motion for `write_template`."""
     sink = io.BytesIO()
     np.savez(sink, allow_pickle=False, **{name: np.asarray(array, np.float32) for name, array in motion.items()})
     return sink.getvalue()
 
 
 def unpack_part(data: bytes) -> MotionFrames:
-    """Return what `pack_part` was given."""
+    """Return the motion that `pack_part` serialised."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
 def read_header(file: BinaryIO) -> TemplateHeader:
-    """Read the header alone from an open template file, local or remote.
+    """Read only the header of an open template file, local or remote.
 
-    Raises TemplateError when the file is not a template.
+    Raises TemplateError if the file is not a template.
     """
     try:
         _check_directory(file)
@@ -179,9 +179,9 @@ def read_header(file: BinaryIO) -> TemplateHeader:
 
 
 class TemplateReader:
-    """A template file on the local disk, read by frame range.
+    """A template file on the local disk, read by ranges of frames.
 
-    Raises TemplateError when the file is not a template or its arrays do not fit its header.
+    Raises TemplateError if the file is not a template or its arrays do not fit its header.
     """
 
     def __init__(self, path: Path) -> None:
@@ -203,7 +203,7 @@ class TemplateReader:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     @property
@@ -225,7 +225,7 @@ class TemplateReader:
         return {name: self._rows(self._members[name], max(start, 0), stop) for name in sorted(wanted)}
 
     def _rows(self, member: _Member, start: int, stop: int) -> NDArray[np.float32]:
-        """Read by position, not by a memory map: pages of a map would stay, and grow with what was read of a clip."""
+        """Read rows by position. With a memory map, memory would grow with the part of the clip that was read."""
         count = max(stop - start, 0)
         data = os.pread(self._file.fileno(), count * member.row_bytes, member.offset + start * member.row_bytes)
         if len(data) != count * member.row_bytes:
@@ -240,7 +240,7 @@ def _refusal(error: Exception) -> str:
 def _check_directory(file: BinaryIO) -> None:
     """Refuse an archive whose table of contents, which zipfile reads whole, is longer than any template's.
 
-    The end record and its ZIP64 locator: PKWARE APPNOTE 4.3.15 and 4.3.16.
+    For the end record and its ZIP64 locator see PKWARE APPNOTE 4.3.15 and 4.3.16.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - _LOCATOR.size - _END.size))
@@ -271,7 +271,7 @@ def _read_header(archive: zipfile.ZipFile) -> TemplateHeader:
 
 @dataclass(frozen=True)
 class _Member:
-    """Where the rows of one array begin in the file, and the shape of a row."""
+    """Where the rows of one array start in the file, and the shape of a row."""
 
     offset: int
     tail: tuple[int, ...]
@@ -309,7 +309,7 @@ def _locate(file: BinaryIO, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_f
 
 
 def _data_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Where a stored member's bytes begin: after its local header (PKWARE APPNOTE 4.3.7)."""
+    """Return where a stored member's bytes start: after its local header (PKWARE APPNOTE 4.3.7)."""
     file.seek(info.header_offset + 26)
     name_length, extra_length = np.frombuffer(file.read(4), "<u2")
     return info.header_offset + 30 + int(name_length) + int(extra_length)
