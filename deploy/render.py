@@ -17,7 +17,7 @@ from deploy.check import problems
 from deploy.manifests import one_run, schedule
 from deploy.pods import Manifest
 from deploy.values import DEFAULT_VALUES, Values, load_values, ray_version
-from jobs.cli import EXIT_DONE, EXIT_REFUSED
+from jobs.exit_codes import EXIT_DONE, EXIT_REFUSED
 from lp_ray.base.errors import RefusedError
 
 

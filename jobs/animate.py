@@ -25,10 +25,11 @@ from lp_ray.report.summary import Webhook, describe_run, parse_webhook
 from lp_ray.report.summary import write as write_summary
 from lp_ray.stages.contract import Bench
 
-from .cli import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED, main, was_terminated
+from .cli import main, was_terminated
+from .exit_codes import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED
 from .places import check_many, check_one, folder_to_write
 from .plan_report import plan_lines, unstartable_lines
-from .progress import Remembering, make_reporter, summary_lines
+from .progress import Remembering, make_reporter, reason, summary_lines
 from .runtime import Runtime, choose
 from .setup import lease_times, options_from, plain, policy_from, required, settings_from
 
@@ -100,8 +101,7 @@ def result_lines(job: jobs.Job) -> list[str]:
     row = results.find_row(job.settings.output, plan.pair_id(0), plan.source_id(0), plan.driving_id(0))
     if row["status"] == DONE:
         return [f"{row['status']}:    {storage.display(row['video_uri'])}"]
-    error = f"{row['error_class']}: {row['error']}" if row["error_class"] else row["error"]
-    return [f"{row['status']} in {row['stage']}: {error}"]
+    return [f"{row['status']} in {row['stage']}: {reason(row)}"]
 
 
 def run(config: DictConfig) -> int:

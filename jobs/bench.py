@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-import ray
 from omegaconf import DictConfig
 
 from lp_ray.base.device import Device
@@ -18,8 +17,10 @@ from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.plan.devices import Part
 from lp_ray.runtime.graph import PAIRS, TEMPLATES
 from lp_ray.runtime.pools import Pools, derive_pools
+from lp_ray.runtime.ray_executor import cluster_totals
 
-from .cli import EXIT_DONE, main
+from .cli import main
+from .exit_codes import EXIT_DONE
 from .on_ray import start_ray
 from .setup import plain
 
@@ -111,10 +112,8 @@ def job_parts(config: DictConfig) -> job_bench.JobBench:
 def start_pools(config: DictConfig, device: str) -> Pools:
     """Start Ray or connect to it, and size the pools for the whole cluster."""
     start_ray(config)
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     devices = {Part.ENGINE: Device.parse(device, "device")}
-    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
-    return derive_pools((TEMPLATES, PAIRS), cpus, gpus, devices, plain(config.pools))
+    return derive_pools((TEMPLATES, PAIRS), *cluster_totals(), devices, plain(config.pools))
 
 
 def _precisions(config: DictConfig) -> tuple[str, ...]:

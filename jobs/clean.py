@@ -14,7 +14,8 @@ from lp_ray.output.layout import OutputLayout, TemplateLayout
 from lp_ray.output.leftovers import Leftover
 from lp_ray.output.occupy import hold
 
-from .cli import EXIT_DONE, main
+from .cli import main
+from .exit_codes import EXIT_DONE
 from .places import folder_to_read
 from .setup import lease_times
 

@@ -20,24 +20,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lp_ray.base.errors import RefusedError, StoppedError
-from lp_ray.contract.options import ALIASES
 from lp_ray.storage import redact
 
+from .exit_codes import EXIT_DONE, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_TERMINATED
 from .flags import as_settings, check_keys
 from .groups import store_groups
 from .help import CONF, answer
-
-EXIT_DONE = 0
-EXIT_ERROR = 1
-"""The job stopped, or met errors that no input caused. Finished results stay; run the job again."""
-EXIT_REFUSED = 2
-"""The job refused to start: a manifest, option, credentials or weights are wrong."""
-EXIT_SOME_FAILED = 3
-"""The job is complete, but some pairs have a `failed` row; or some weights could not be brought into the store."""
-EXIT_INTERRUPTED = 130
-"""Stopped by Ctrl-C. Run the job again to make the rest."""
-EXIT_TERMINATED = 143
-"""Stopped by SIGTERM (an evicted pod, a reclaimed machine). Run the job again to make the rest."""
 
 TEXT_KEYS = frozenset(
     {
@@ -51,14 +39,10 @@ TEXT_KEYS = frozenset(
 def quote(argument: str) -> str:
     """Quote the value of a `key=value` argument that holds a URI, so that Hydra takes it as typed.
 
-    The reference's names of options become ours.
-
     >>> quote("input=a(1).jpg")
     "input='a(1).jpg'"
     """
     key, equals, value = argument.partition("=")
-    if equals and key in ALIASES:
-        return f"{ALIASES[key]}={value}"
     if not equals or key.lstrip("+") not in TEXT_KEYS or value in ("", "null"):
         return argument
     literal = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", value)  # no OmegaConf interpolation

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lp_ray.base.names import nearest
-from lp_ray.base.version import __version__
 
-from .help import answer, commands
-
-EXIT_DONE, EXIT_REFUSED = 0, 2
+from .exit_codes import EXIT_DONE, EXIT_REFUSED
+from .help import VERSION, answer, commands
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -23,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(overview(known))
         sys.exit(EXIT_DONE)
     if typed[0] == "--version":
-        print(f"lp_ray {__version__}")
+        print(VERSION)
         sys.exit(EXIT_DONE)
     name, rest = typed[0], typed[1:]
     if name not in known:

@@ -19,7 +19,8 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.media.images import read_image
 
-from .cli import EXIT_DONE, main
+from .cli import main
+from .exit_codes import EXIT_DONE
 from .places import folder_to_write
 from .setup import required
 from .sheets import write_sheets

@@ -12,7 +12,8 @@ from lp_ray.base.errors import LpRayError, RefusedError
 from lp_ray.motion.pickle_io import export_pickle
 from lp_ray.motion.template import TemplateReader
 
-from .cli import EXIT_DONE, main
+from .cli import main
+from .exit_codes import EXIT_DONE
 from .places import file_to_write, folder_to_write
 from .setup import required
 

@@ -23,7 +23,6 @@ ELSEWHERE = {
     "flag_do_torch_compile": "nothing: on a GPU, half precision is compiled (docs/performance.md)",
     "flag_write_result": "nothing: results are always written",
     "flag_write_gif": "format=gif",
-    "audio_priority": "audio=driving",
     "det_thresh": "nothing: it is fixed at 0.15 (docs/options.md)",
 }
 """Flags of the reference that are settings of another name and other values here -> what to type."""

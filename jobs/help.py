@@ -32,6 +32,7 @@ FIRST: dict[str, tuple[str, ...]] = {
 """What people set first, of a command that has many settings; of the others all are shown."""
 
 WIDTH = 110
+VERSION = f"lp_ray {__version__}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def usage(command: str, everything: bool = False) -> str:
 def answer(name: str, typed: Sequence[str]) -> str | None:
     """Return what a command line asks to be told instead of done: help or the version."""
     if "--version" in typed:
-        return f"lp_ray {__version__}"
+        return VERSION
     if {"--help=all", "--help-all"} & set(typed):
         return usage(name, everything=True)
     return usage(name) if {"--help", "-h"} & set(typed) else None
@@ -86,7 +87,7 @@ def _own(text: str) -> Iterator[Shown]:
     """Yield the settings that a command's file declares, with their comments."""
     parent = ""
     for line in _joined(text):
-        chosen = re.fullmatch(r"  - (?!override)(\w+): (\w+) +# (.*)", line)
+        chosen = re.fullmatch(r"  - (\w+): (\w+) +# (.*)", line)
         own = re.fullmatch(r"(  )?(\w+): *([^#]*?)(?: +# *(.*))?", line)
         if chosen:
             yield Shown(*chosen.groups())

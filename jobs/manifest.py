@@ -17,7 +17,8 @@ from lp_ray.contract.media_kinds import IMAGE_SUFFIXES, MEDIA_SUFFIXES, NOT_READ
 from lp_ray.contract.tables import check_writable_name, to_bytes
 from lp_ray.output import own
 
-from .cli import EXIT_DONE, main
+from .cli import main
+from .exit_codes import EXIT_DONE
 from .places import file_to_write
 from .setup import required
 

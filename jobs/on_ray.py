@@ -21,7 +21,7 @@ from lp_ray.plan.devices import Devices
 from lp_ray.plan.settings import Settings
 from lp_ray.runtime.graph import graphs_of
 from lp_ray.runtime.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
-from lp_ray.runtime.ray_executor import RayExecutor
+from lp_ray.runtime.ray_executor import RayExecutor, cluster_totals
 from lp_ray.runtime.ray_private import count_cpus, count_gpus
 from lp_ray.stages.contract import Bench
 
@@ -106,8 +106,7 @@ def _quiet() -> Iterator[None]:
 def _totals(config: DictConfig) -> tuple[float, float]:
     """Return the cluster's CPUs and GPUs; of one that is still to be started here, what Ray is going to find."""
     if ray.is_initialized():
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+        return cluster_totals()
     return float(config.cluster.num_cpus or count_cpus()), count_gpus()
 
 
@@ -119,7 +118,6 @@ def pools_from(config: DictConfig, settings: Settings, devices: Devices) -> Pool
     """
     cpus, gpus = _totals(config)
     phases, overrides = graphs_of(settings).phases, plain(config.pools)
-    _check_numbers(devices)
 
     def derive(cpus: float, gpus: float) -> Pools:
         return derive_pools(phases, cpus, gpus, devices, overrides)
@@ -132,13 +130,6 @@ def pools_from(config: DictConfig, settings: Settings, devices: Devices) -> Pool
     empty = cpus < 1 or (wants_gpus and gpus < 1)
     full = derive(_limit(config, "num_cpus", cpus), _limit(config, "num_gpus", gpus) if wants_gpus else gpus)
     return let_grow(one_of_each(full, fixed) if empty else derive(cpus, gpus), full, fixed)
-
-
-def _check_numbers(devices: Devices) -> None:
-    """Refuse a numbered GPU: Ray gives each actor a GPU of its own choice, which is the actor's number 0."""
-    for part, device in devices.items():
-        if device.number:
-            raise RefusedError(f"{part}={device}: Ray chooses each actor's GPU; use {part}=cuda")
 
 
 def executor_from(config: DictConfig, bench: Bench, devices: Devices, reporter: Reporter) -> RayExecutor:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError, StorageError
 from lp_ray.contract.media_kinds import MEDIA_SUFFIXES, ending_of
+from lp_ray.contract.result_schema import DONE
 from lp_ray.contract.tables import format_of
+from lp_ray.output.results import ResultRow, read_results
 
 
 def folder_to_write(name: str, typed: str) -> str:
@@ -27,6 +29,14 @@ def folder_to_read(name: str, typed: str) -> str:
         what = "is a file, not a folder" if storage.exists(uri) else ""
         raise RefusedError(f"{name}={typed} {what}" if what else f"{name}: {storage.absence(typed)}")
     return uri
+
+
+def finished_rows(output: str) -> list[ResultRow]:
+    """Return the rows of an output's finished pairs. Raises RefusedError if there are none."""
+    done = [row for row in read_results(output).to_pylist() if row["status"] == DONE]
+    if not done:
+        raise RefusedError(f"no finished pairs in {output}: lp-ray animate makes them")
+    return done
 
 
 def _checked(name: str, typed: str, check: Callable[[str], None]) -> str:

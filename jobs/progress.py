@@ -182,10 +182,14 @@ class Remembering:
         return [*self._failures, *more, how]
 
 
+def reason(row: ResultRow) -> str:
+    """Return why a pair was not done: the error's class, if there is one, and its words."""
+    return f"{row['error_class']}: {row['error']}" if row["error_class"] else str(row["error"])
+
+
 def _failure(row: ResultRow) -> str:
     names = " x ".join(storage.name_of(str(row[f"{kind}_uri"] or row[f"{kind}_id"])) for kind in ("source", "driving"))
-    why = f"{row['error_class']}: {row['error']}" if row["error_class"] else row["error"]
-    return f"  {row['status']}: {names}: {row['stage']}: {why}"
+    return f"  {row['status']}: {names}: {row['stage']}: {reason(row)}"
 
 
 def summary_lines(summary: Summary, output: str) -> list[str]:

@@ -24,7 +24,8 @@ from omegaconf import DictConfig
 
 from lp_ray.base.errors import LpRayError, RefusedError
 
-from .cli import EXIT_DONE, main
+from .cli import main
+from .exit_codes import EXIT_DONE
 from .setup import required
 
 SHARD_LABEL = "lp-ray/shard"

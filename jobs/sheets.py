@@ -14,19 +14,19 @@ from omegaconf import DictConfig
 
 from lp_ray import storage
 from lp_ray.base.arrays import Image
-from lp_ray.base.errors import InputError, RefusedError
+from lp_ray.base.errors import InputError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.media_kinds import is_template
-from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.frames_zip import read_frames
 from lp_ray.media.images import write_image
 from lp_ray.output import results
 from lp_ray.report.sheet import contact_sheet, pick_frames, sheet_times
 
-from .cli import EXIT_DONE, main
-from .places import folder_to_read, folder_to_write
+from .cli import main
+from .exit_codes import EXIT_DONE
+from .places import finished_rows, folder_to_read, folder_to_write
 from .setup import required
 
 COLUMNS = 9
@@ -47,9 +47,7 @@ def write_sheets(output: str, folder: str) -> Iterator[str]:
     The first row of a sheet is the driving itself, if it can still be read as a picture or a clip. Raises RefusedError
     if the output has no finished pairs.
     """
-    done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
-    if not done:
-        raise RefusedError(f"no finished pairs in {output}: lp-ray animate makes them")
+    done = finished_rows(output)
     for number, driving_id in enumerate(sorted({row["driving_id"] for row in done})):
         rows = sorted((r for r in done if r["driving_id"] == driving_id), key=lambda r: r["source_id"])
         cells = [*_driving(rows[0]), *((row["source_id"], _result(row)) for row in rows)]

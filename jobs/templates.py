@@ -13,7 +13,8 @@ from lp_ray.plan.inputs import resolve_drivings
 from lp_ray.plan.shard import parse_shard
 from lp_ray.stages.contract import Bench
 
-from .cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from .cli import main
+from .exit_codes import EXIT_DONE, EXIT_SOME_FAILED
 from .places import check_many, folder_to_write
 from .progress import make_reporter
 from .runtime import choose

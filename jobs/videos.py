@@ -9,12 +9,11 @@ from omegaconf import DictConfig
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
-from lp_ray.contract.result_schema import DONE
-from lp_ray.output import results
 from lp_ray.output.by_name import named
 
-from .cli import EXIT_DONE, main
-from .places import folder_to_read, folder_to_write
+from .cli import main
+from .exit_codes import EXIT_DONE
+from .places import finished_rows, folder_to_read, folder_to_write
 from .setup import required
 
 
@@ -24,9 +23,7 @@ def run(config: DictConfig) -> int:
     given = str(config.folder) if config.folder else storage.join(output, "by_name")
     folder = _local("folder", folder_to_write("folder", given))
     _local("output", output)
-    done = [row for row in results.read_results(output).to_pylist() if row["status"] == DONE]
-    if not done:
-        raise RefusedError(f"no finished pairs in {storage.shown(output)}: lp-ray animate makes them")
+    done = finished_rows(output)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {}
     for name, row in named(done):

@@ -20,7 +20,8 @@ from lp_ray.models.store import WeightStore
 from lp_ray.publish.convert import ImportRules, convert_file, import_weights
 from lp_ray.publish.pull import download_official
 
-from .cli import EXIT_DONE, EXIT_SOME_FAILED, main
+from .cli import main
+from .exit_codes import EXIT_DONE, EXIT_SOME_FAILED
 from .setup import plain, required
 
 

@@ -104,6 +104,8 @@ def one_of_each(pools: Pools, fixed: Collection[str] = ()) -> Pools:
 
 def _check_gpus(gpus: float, devices: Devices) -> None:
     for part, device in devices.items():
+        if device.number:  # Ray gives each actor a GPU of its own choice, which is the actor's number 0
+            raise RefusedError(f"{part}={device}: Ray chooses each actor's GPU; use {part}=cuda")
         if device.is_gpu and gpus <= 0:
             setting = "nvenc" if part is Part.ENCODER else device
             raise RefusedError(

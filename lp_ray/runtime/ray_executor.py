@@ -121,6 +121,12 @@ def strategy(pool: Pool) -> ActorPoolStrategy:
     return ActorPoolStrategy(min_size=pool.least or pool.actors, max_size=pool.ceiling, initial_size=pool.actors)
 
 
+def cluster_totals() -> tuple[float, float]:
+    """Return the CPUs and GPUs of the cluster that this process is connected to."""
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return there.get("CPU", 0.0), there.get("GPU", 0.0)
+
+
 def executor_here(bench: Bench, devices: Devices) -> RayExecutor:
     """Return an executor on the cluster that this process is connected to, with pools sized for what it has now.
 
@@ -128,8 +134,7 @@ def executor_here(bench: Bench, devices: Devices) -> RayExecutor:
     """
 
     def pools() -> Pools:
-        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        return derive_pools(graphs_of(bench.settings).phases, there.get("CPU", 0), there.get("GPU", 0), devices)
+        return derive_pools(graphs_of(bench.settings).phases, *cluster_totals(), devices)
 
     return RayExecutor(bench, pools(), pools)
 

@@ -16,7 +16,7 @@ import pytest
 import skimage.data
 import skimage.io
 
-from jobs.cli import EXIT_DONE, EXIT_TERMINATED
+from jobs.exit_codes import EXIT_DONE, EXIT_TERMINATED
 from lp_ray.output.results import read_results
 from tests.cluster.nodes import REPOSITORY, HeadProcess
 from tests.running import Performances, write_manifest

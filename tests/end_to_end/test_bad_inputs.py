@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs.cli import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
+from jobs.exit_codes import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
 from lp_ray.acting.film import film_performance
 from lp_ray.base.limits import Limits
 from lp_ray.media.images import read_image

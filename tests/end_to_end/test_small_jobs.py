@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.cli import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
+from jobs.exit_codes import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
 from tests.generated import Generated
 from tests.running import Performances, RunJob, write_manifest
 

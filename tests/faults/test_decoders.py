@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs.cli import EXIT_SOME_FAILED
+from jobs.exit_codes import EXIT_SOME_FAILED
 from lp_ray.acting.film import film_performance
 from lp_ray.base.arrays import Image
 from lp_ray.media import ffmpeg

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cli import EXIT_DONE, EXIT_REFUSED
+from jobs.exit_codes import EXIT_DONE, EXIT_REFUSED
 from lp_ray import storage
 from lp_ray.output import results
 from lp_ray.output.layout import OutputLayout, TemplateLayout

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from jobs.cli import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED, main, quote
+from jobs.cli import main, quote
+from jobs.exit_codes import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_FAILED
 
 AWKWARD = [
     "照片/a.jpg",

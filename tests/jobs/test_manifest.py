@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.cli import EXIT_DONE, EXIT_REFUSED
+from jobs.exit_codes import EXIT_DONE, EXIT_REFUSED
 from lp_ray import storage
 from lp_ray.contract.manifest import read_manifest
 from lp_ray.contract.media_kinds import MEDIA_SUFFIXES, NOT_READ

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.cli import EXIT_REFUSED
+from jobs.exit_codes import EXIT_REFUSED
 from tests.jobs.conftest import Call
 
 PAIR = "source=photo.jpg driving=clip.mp4"

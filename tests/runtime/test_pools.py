@@ -27,6 +27,13 @@ def derive(cpus: float, gpus: float, engine: str, overrides: Overrides | None = 
     return derive_pools((TEMPLATES, PAIRS), cpus, gpus, devices(engine, **parts), overrides)
 
 
+@pytest.mark.parametrize("parts", [{"engine": "cuda:1"}, {"engine": "cuda", "detector": "cuda:1"}])
+def test_a_numbered_gpu_is_refused_because_ray_chooses(parts: dict[str, str]) -> None:
+    """For jobs and for the library alike: both derive their pools here."""
+    with pytest.raises(RefusedError, match=r"device=cuda:1: Ray chooses each actor's GPU; use \w+\.device=cuda"):
+        derive(8, 2, **parts)
+
+
 @given(st.integers(1, 512), st.integers(1, 64), st.sampled_from(["cpu", "cuda"]))
 def test_derived_pools_fit(cpus: int, gpus: int, device: str) -> None:
     pools = derive(cpus, gpus, device)
