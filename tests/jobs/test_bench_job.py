@@ -40,8 +40,9 @@ def test_the_three_parts_of_the_jobs_benchmark(tmp_path: Path, run_job: RunJob) 
     assert (row["job"]["prepared"], row["loop"]["prepared"]) == (2, 4)
 
     (row,) = report["parts"]["memory"]["rows"]
-    assert {"driver", "actor TrackClips", "actor AnimatePairs", "actor WriteSegments"} <= row["peaks"].keys()
-    assert all(anonymous > 1 << 20 for anonymous, _ in row["peaks"].values())
+    lasting = {"driver", "actor TrackClips", "actor AnimatePairs", "actor WriteSegments"}
+    # Of an ffmpeg that lives for milliseconds a look may see no more than its start.
+    assert all(row["peaks"][role][0] > 1 << 20 for role in lasting), row["peaks"]
 
 
 @pytest.mark.parametrize(
