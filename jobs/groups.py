@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from lp_ray.base.declared import defaults
 from lp_ray.base.limits import Limits
 from lp_ray.base.registry import Registry
+from lp_ray.contract.measuring import Measuring
 from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import ENGINES
 from lp_ray.face.factory import DETECTORS
@@ -29,6 +30,7 @@ def store_groups() -> None:
     stages = [*(stage.name for graph in (TEMPLATES, PAIRS) for stage in graph.stages), *STAGES.names()]
     store.store("default", asdict(PairOptions()), group="options", package="_global_")
     allowed = {"schemes": sorted(DEFAULT_SCHEMES), "prefixes": []}
+    store.store("none", asdict(Measuring()), group="measuring", package="_global_")
     store.store("default", asdict(Limits()) | allowed, group="limits")
     store.store("auto", {stage: dict.fromkeys(KNOBS) for stage in stages}, group="pools")
     _store_plugins(store, "engine", ENGINES)

@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 from lp_ray.base.limits import Limits
 from lp_ray.base.version import __version__
+from lp_ray.contract.measuring import Measuring
 from lp_ray.contract.options import PairOptions
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -26,6 +27,7 @@ FIRST: dict[str, tuple[str, ...]] = {
         *("engine", "detector", "pairing", "runtime", "cluster"),
         *("paste_back", "crop_scale", "flag_do_crop", "driving_multiplier", "animation_region", "driving_option"),
         *("driving_length", "audio", "format", "comparison", "crf", "face", "start_s", "end_s"),
+        *("labels", "metrics"),
         *("retry", "dry_run"),
     )
 }
@@ -55,6 +57,8 @@ def usage(command: str, everything: bool = False) -> str:
     settings = {shown.name: shown for shown in _own(text)}
     if "options: default" in text:
         settings |= {shown.name: shown for shown in _options()}
+    if "measuring: none" in text:
+        settings |= {shown.name: shown for shown in _measuring()}
     if everything and "limits: default" in text:
         settings |= {shown.name: shown for shown in _limits()}
     some = command in FIRST and not everything
@@ -119,6 +123,13 @@ def _options() -> Iterator[Shown]:
         words = get_args(hints[option.name]) or (option.metadata["choices"] or tuple)()
         choices = f" ({' | '.join(words)})" if words else ""
         yield Shown(option.name, _typed(option.default), option.metadata["help"] + choices)
+
+
+def _measuring() -> Iterator[Shown]:
+    hints = get_type_hints(Measuring)
+    for each in fields(Measuring):
+        choices = f" ({' | '.join(words)})" if (words := get_args(hints[each.name])) else ""
+        yield Shown(each.name, _typed(each.default), each.metadata["help"] + choices)
 
 
 def _limits() -> Iterator[Shown]:

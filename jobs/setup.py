@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.limits import Limits
+from lp_ray.contract.measuring import Measuring, make_measuring, measuring_names
 from lp_ray.contract.options import PairOptions, make_options, option_names
 from lp_ray.engine.protocol import EngineSpec
 from lp_ray.face.protocol import LandmarkerSpec
@@ -64,6 +66,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         span_chunks=span,
         stages=_stages(config),
         sidecars=_sidecars(config),
+        **asdict(measuring_from(config)),
     )
 
 
@@ -101,6 +104,11 @@ def _sidecars(config: DictConfig) -> tuple[str, ...]:
     for name in names:
         SIDECARS.get(name)
     return names
+
+
+def measuring_from(config: DictConfig) -> Measuring:
+    """Build the settings of labels and metrics; commands without them measure nothing. Raises RefusedError."""
+    return make_measuring({name: plain(config[name]) for name in measuring_names() if name in config})
 
 
 def policy_from(config: DictConfig) -> storage.Policy:

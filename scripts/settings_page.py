@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lp_ray.base.declared import Declared
 from lp_ray.base.limits import Limits
+from lp_ray.contract.measuring import Measuring
 from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import ENGINES
 from lp_ray.face.factory import DETECTORS
@@ -26,7 +27,7 @@ command, such as manifests and paths, are explained in `conf/<command>.yaml` and
 
 def page() -> str:
     """Return the page as it should be."""
-    return "\n".join([HEAD, *_options(), *_limits(), *_plugins(), *_pools()])
+    return "\n".join([HEAD, *_options(), *_measuring(), *_limits(), *_plugins(), *_pools()])
 
 
 def _table(title: str, text: str, head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Iterator[str]:
@@ -48,6 +49,19 @@ def _options() -> Iterator[str]:
         "for its row. [options.md](options.md) says which flag of the reference each one is, and when it has no effect."
     )
     yield from _table("Options of a pair", text, ("option", "default", "values", "meaning", "for"), rows)
+
+
+def _measuring() -> Iterator[str]:
+    hints = get_type_hints(Measuring)
+    rows = [
+        (f"`{m.name}`", f"`{_typed(m.default)}`", ", ".join(get_args(hints[m.name])) or "true, false", m.metadata["help"])
+        for m in fields(Measuring)
+    ]
+    text = (
+        "What is measured on finished videos ([labels.md](labels.md), [metrics.md](metrics.md)). Pairs that have less "
+        "than a job asks for are made again."
+    )
+    yield from _table("Labels and metrics", text, ("setting", "default", "values", "meaning"), rows)
 
 
 def _values(metadata: Any, hint: Any) -> str:

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
-CacheName = Literal["source", "paste_back", "template", "prepared"]
+CacheName = Literal["source", "paste_back", "template", "prepared", "tracks", "source_view"]
 
 GAUGE_EVERY_S = 0.5
 """Seconds between two updates of a gauge; shorter than Ray's report interval."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from lp_ray.contract.measuring import LABELS_COLUMN, METRICS_COLUMN
+
 FPS_TYPE = pa.struct([("numerator", pa.int64()), ("denominator", pa.int64())])
 SECONDS_TYPE = pa.struct([("template", pa.float64()), ("finalize", pa.float64())])
 """Fields that every row has. The stages of the job's graph come between them (`seconds_type`)."""
@@ -59,9 +61,17 @@ RESULT_SCHEMA = pa.schema(
 original size, before `source_max_dim`. `licences` are the terms of the models behind the result. `options` is JSON,
 without options that have no effect in the pair; `options_without_effect` lists those, with the reasons. `fps` is exact,
 and null for a still. `seconds.template` is null if a stored template was used. `score` is a filter's. `traceback_uri`
-names the file with the traceback of an unexpected error. Columns of sidecars (`<name>_uri`) and `meta_*` columns
-follow.
+names the file with the traceback of an unexpected error. Columns of sidecars (`<name>_uri`), MEASURED columns and
+`meta_*` columns follow, where a job asks for them.
 """
+
+MEASURED: tuple[tuple[str, pa.DataType], ...] = (
+    ("labels_uri", pa.string()),
+    (LABELS_COLUMN, pa.string()),
+    (METRICS_COLUMN, pa.string()),
+)
+"""Columns of pairs with labels or metrics: the file of labels, and which level of each the pair has. The metrics of
+`lp_ray.quality.table` follow, float64."""
 
 DONE, FAILED, FILTERED = "done", "failed", "filtered"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from lp_ray.base.device import Device
 from lp_ray.base.errors import RefusedError, StoppedError
+from lp_ray.contract.formats import AUTO, FORMATS
 from lp_ray.contract.licences import Terms
-from lp_ray.contract.options import check_options
+from lp_ray.contract.options import PairOptions, check_options
 from lp_ray.contract.result_schema import DONE, FAILED, FILTERED
 from lp_ray.coordinator.collector import Unexpected
 from lp_ray.coordinator.pairs import PairsJob
@@ -140,12 +141,29 @@ def prepare(
             continue
         where = "options" if pair_table is None else f"pairs manifest row {rows[0]}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
+    check_measurable(settings, pairs.option_sets)
     identity, engine = identify(settings)
     source_table = fill_subjects(source_table, settings.subject, settings.engine.variant)
     if searched_pairs(source_table, pairs, settings.engine.variant).any():
         identity = _with_animals(identity, settings.animal_detector)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
     return Job(plan, settings, identity, engine)
+
+
+def check_measurable(settings: Settings, option_sets: Sequence[PairOptions]) -> None:
+    """Raise RefusedError for labels or metrics that cannot be had of these pairs."""
+    measuring = settings.measuring
+    if not measuring.reads_videos:
+        return
+    asked = f"labels={measuring.labels} metrics={measuring.metrics}"
+    if settings.engine.variant != "human":
+        raise RefusedError(
+            f"{asked} with engine.variant={settings.engine.variant}: results are measured with a landmarker for human "
+            "faces; use labels=asked metrics=none"
+        )
+    for name in {options.format for options in option_sets} - {AUTO}:
+        if not hasattr(FORMATS.get(name), "pictures"):
+            raise RefusedError(f"{asked} with format={name}: results of this format cannot be read back; use mp4")
 
 
 def _with_animals(identity: Identity, spec: LandmarkerSpec) -> Identity:
@@ -163,7 +181,7 @@ def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True)
     """
     layout = job.settings.output_layout
     with table(layout) if alone else nullcontext():
-        settled = results.settled(layout)
+        settled = results.settled(layout, job.settings.measuring)
     leave_out_settled(job.plan, settled, retry_failed)
 
 

@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.media import ffmpeg
+from lp_ray.media.soundtrack import open_soundtrack
+
 RANGE_DB = 50.0
 """Decibels below full scale that count as silence (loudness 0)."""
+
+
+_SAMPLE_RATE = 16_000
+_TIMEOUT_S = 3600.0
+
+
+def sound_levels(video: Path, fps: Fraction, n_frames: int, folder: Path) -> NDArray[np.float64] | None:
+    """Return the loudness of a local video's frames (`loudness`); None if it has no sound.
+
+    Samples are decoded into a file in `folder`, so that memory does not grow with the clip. Raises InputError if ffmpeg
+    fails.
+    """
+    cut = open_soundtrack(video).cut(0.0, float(n_frames / fps), None)
+    if cut is None:
+        return None
+    samples = folder / "loudness.s16"
+    args = [*cut.opened, "-map", f"0:a:{cut.track}", "-af", cut.filters, "-ac", "1", "-ar", str(_SAMPLE_RATE)]
+    args += ["-f", "s16le", "-y", ffmpeg.file_url(samples), *cut.beside(0)]
+    ffmpeg.run(args, _TIMEOUT_S, f"reading the sound of {video.name}")
+    if not samples.stat().st_size:
+        return np.zeros(n_frames)
+    return loudness(np.memmap(samples, np.int16, "r"), _SAMPLE_RATE, fps, n_frames)
 
 
 def loudness(

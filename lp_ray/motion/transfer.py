@@ -124,6 +124,49 @@ def transfer(
     return x_s + (x_d - x_s) * np.float32(options.driving_multiplier)
 
 
+@dataclass(frozen=True)
+class AskedMotion:
+    """What n frames ask of a source: expression n x 21 x 3, turn n x 3 x 3 and scale n, over the source's own.
+
+    `turn` is a matrix for column vectors, applied after the source's own pose. Its axes are x to the right, y up, z
+    towards the camera, while keypoints have y down and z away from it: compared with angles of keypoints, yaw and roll
+    change their signs, and pitch does not.
+    """
+
+    expression: F32
+    turn: F32
+    scale: F32
+
+
+_AXES = np.array([1, -1, -1], np.float32)
+
+
+def asked_motion(
+    source: SourceMotion,
+    driving: DrivingMotion,
+    reference: DrivingMotion,
+    options: TransferOptions,
+    tracks: MotionTracks | None = None,
+) -> AskedMotion:
+    """Return the motion that `transfer` of the same arguments begins with, before rescaling, heads and the multiplier.
+
+    With relative retargeting, which drops the driving's motion, it is the source's own.
+    """
+    n = frame_count(source, driving)
+    if options.variant == "animal":
+        R = driving.R @ reference.R.transpose(0, 2, 1) @ source.R
+        moved = Placement(source.scale * (driving.scale / reference.scale), R, driving.exp, driving.t)
+    elif options.retargets and options.flag_relative_motion:
+        moved = source.placement
+    else:
+        tracks = carry(source, driving, reference, options) if tracks is None else tracks
+        moved = _driven(source, driving, reference, tracks, options)
+    turn = moved.R.transpose(0, 2, 1) @ source.R  # R is for row vectors
+    turn = turn * _AXES[:, None] * _AXES
+    scale = (moved.scale / source.scale)[:, 0]
+    return AskedMotion(spread(moved.exp, n), spread(turn, n), spread(scale, n))
+
+
 def frame_count(source: SourceMotion, driving: DrivingMotion) -> int:
     """Return n for a source and a driving of n frames or one. Raises ValueError if they do not match."""
     n = max(len(source), len(driving))

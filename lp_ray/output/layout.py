@@ -93,6 +93,11 @@ class OutputLayout:
         return storage.join(self.root, "comparisons")
 
     @property
+    def labels(self) -> str:
+        """Labels: one Parquet file for each pair."""
+        return storage.join(self.root, "labels")
+
+    @property
     def tracebacks(self) -> str:
         """Tracebacks of unexpected errors, one text file for each pair that met one."""
         return storage.join(self.root, "tracebacks")
@@ -107,6 +112,9 @@ class OutputLayout:
     def sidecar(self, name: str, pair_id: str, suffix: str) -> str:
         """A pair's file of the sidecar `name`."""
         return storage.join(self.root, name, pair_id + suffix)
+
+    def labels_of(self, pair_id: str) -> str:
+        return storage.join(self.labels, f"{pair_id}.parquet")
 
     def traceback(self, pair_id: str) -> str:
         return storage.join(self.tracebacks, f"{pair_id}.txt")
@@ -125,6 +133,10 @@ class OutputLayout:
 
     def sidecar_part(self, name: str, pair_id: str, index: int, suffix: str) -> str:
         return storage.join(self.staged(pair_id), f"{index:07d}.{name}{suffix}")
+
+    def asked_part(self, pair_id: str, index: int) -> str:
+        """What a chunk was asked to show, for labels and metrics."""
+        return storage.join(self.staged(pair_id), f"{index:07d}.lp_ray-asked.safetensors")
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,10 @@ class TemplateLayout:
     def faces(self, key: str) -> str:
         """The faces found in a picture of an animal; see stages/animals.py."""
         return storage.join(self.root, "faces", f"{key}.json")
+
+    def tracks(self, key: str) -> str:
+        """What was measured on a driving; see stages/measuring/driving.py."""
+        return storage.join(self.root, "tracks", f"{key}.npz")
 
     def staged(self, key: str) -> str:
         return storage.join(self.own_staging, key)

@@ -103,13 +103,13 @@ def _staged(root: str) -> list[Leftover]:
 
 
 def _begun(layout: OutputLayout) -> list[str]:
-    folders = (layout.videos, layout.comparisons, layout.results, layout.all_rows, layout.compaction, layout.lease)
+    folders = (layout.videos, layout.comparisons, layout.labels, layout.results, layout.all_rows, layout.compaction, layout.lease)
     return [uri for folder in folders for uri in storage.unfinished_writes(folder)]
 
 
 def _uploads(layout: OutputLayout) -> list[Upload]:
     """Find unfinished uploads that jobs on this output began. A template store may share the same root."""
-    own = tuple(f"{folder}/" for folder in (layout.videos, layout.comparisons, layout.results, layout.staging))
+    own = tuple(f"{folder}/" for folder in (layout.videos, layout.comparisons, layout.labels, layout.results, layout.staging))
     return [upload for upload in storage.unfinished_uploads(layout.root) if upload.uri.startswith(own)]
 
 
@@ -118,10 +118,10 @@ def _never_ended(uploads: list[Upload]) -> list[Leftover]:
 
 
 def _media_without_row(layout: OutputLayout) -> Iterator[Leftover]:
-    """Yield the media files of pairs that have no row. A file's name begins with its pair key; the suffix does not
+    """Yield the media files and labels of pairs that have no row. A file's name begins with its pair key; the suffix does not
     matter."""
     done = results.done_pairs(layout)
-    for folder in (layout.videos, layout.comparisons):
+    for folder in (layout.videos, layout.comparisons, layout.labels):
         for page in storage.pages(folder):
             files = [info for info in page if not info.uri.rpartition("/")[2].startswith(".")]
             known = pc.is_in(pa.array([_key(info) for info in files], pa.string()), done).to_pylist()

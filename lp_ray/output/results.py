@@ -17,12 +17,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.contract.result_schema import DONE, FILTERED, RESULT_SCHEMA, seconds_type
+from lp_ray.contract.measuring import LABELS, LABELS_COLUMN, METRICS, METRICS_COLUMN, Measuring, at_least
+from lp_ray.contract.result_schema import DONE, FILTERED, MEASURED, RESULT_SCHEMA, seconds_type
 from lp_ray.output import parts as table_parts
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.parts import append, common_schema, fit, meta_schema, part_uris, read_part
 from lp_ray.output.reconcile import IDENTITY
 from lp_ray.output.relative import resolved, shortened
+from lp_ray.quality.table import NAMES as METRIC_NAMES
 
 __all__ = [
     "ResultRow",
@@ -46,8 +48,11 @@ __all__ = [
 ResultRow = dict[str, Any]
 """Column name -> value. A missing column is null. `meta_*` columns are carried along."""
 
+NOTHING = Measuring()
+"""Neither labels nor metrics."""
+
 _READ_AT_ONCE = 500
-_SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at")
+_SETTLING = ("pair_id", "status", "bytes", "attempts", "finished_at", LABELS_COLUMN, METRICS_COLUMN)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Tab
     values.
     """
     known = {field.name: field.type for field in (*RESULT_SCHEMA, *(meta or ()))}
+    known |= dict(MEASURED) | dict.fromkeys(METRIC_NAMES, pa.float64())
     known["seconds"] = seconds_type(stage for row in rows for stage in row.get("seconds") or ())
     names = dict.fromkeys([*RESULT_SCHEMA.names, *(name for row in rows for name in row)])
     return pa.table({name: pa.array([row.get(name) for row in rows], known.get(name)) for name in names})
@@ -160,17 +166,21 @@ def discard(layout: OutputLayout, pair_ids: Iterable[str] | pa.ChunkedArray | pa
         table_parts.drop_rows(layout, doomed)
 
 
-def settled(layout: OutputLayout) -> Settled:
-    """Return which pairs an output already settles. A video is found by its pair key, whatever its suffix."""
+def settled(layout: OutputLayout, wanted: Measuring = NOTHING) -> Settled:
+    """Return which pairs an output already settles. A video is found by its pair key, whatever its suffix.
+
+    A pair that lacks labels or metrics of those that are `wanted` is in none of them.
+    """
     parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *_merging(layout))]
-    parts += [table.select(_SETTLING) for table in _loose_tables(_loose_rows(layout))]  # only for a dry run
-    schema = pa.schema([RESULT_SCHEMA.field(name) for name in _SETTLING])
+    parts += [table.select([n for n in _SETTLING if n in table.column_names]) for table in _loose_tables(_loose_rows(layout))]  # only for a dry run
+    types = {**dict(MEASURED), **{field.name: field.type for field in RESULT_SCHEMA}}
+    schema = pa.schema([(name, types[name]) for name in _SETTLING])
     table = _latest(pa.concat_tables([schema.empty_table(), *(fit(part, schema) for part in parts)]))
     says_done = pc.fill_null(pc.equal(table["status"], DONE), False).to_numpy()
     whole = np.zeros(len(table), np.bool_)
     if says_done.any():
         stated = pc.binary_join_element_wise(table["pair_id"], table["bytes"].cast(pa.string()), "/")
-        whole = pc.is_in(stated, _videos(layout)).to_numpy()
+        whole = pc.is_in(stated, _videos(layout)).to_numpy() & _is_measured(table, layout, wanted)
     attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
     ids = table["pair_id"].combine_chunks()
     says_filtered = pc.fill_null(pc.equal(table["status"], FILTERED), False).to_numpy()
@@ -200,10 +210,29 @@ def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
     return {stage: spent / n_frames for stage, spent in seconds.items()} if n_frames else {}
 
 
+def _is_measured(table: pa.Table, layout: OutputLayout, wanted: Measuring) -> NDArray[np.bool_]:
+    """Mark the rows whose pairs have the labels and metrics that are wanted."""
+    marks = np.ones(len(table), np.bool_)
+    for level, levels, column in (
+        (wanted.labels, LABELS, LABELS_COLUMN),
+        (wanted.metrics, METRICS, METRICS_COLUMN),
+    ):
+        if level != "none":
+            marks &= pc.is_in(table[column], pa.array(at_least(level, levels))).to_numpy()
+    if wanted.labels != "none":
+        pages = [pa.array([_key(info) for info in page], pa.string()) for page in storage.pages(layout.labels)]
+        marks &= pc.is_in(table["pair_id"], pa.chunked_array(pages, pa.string())).to_numpy()
+    return marks
+
+
+def _key(info: storage.FileInfo) -> str:
+    return info.uri.rpartition("/")[2].partition(".")[0]
+
+
 def _videos(layout: OutputLayout) -> pa.ChunkedArray:
     """Return the key and size of every video, as `key/size`."""
     pages = [
-        pa.array([f"{info.uri.rpartition('/')[2].partition('.')[0]}/{info.size}" for info in page], pa.string())
+        pa.array([f"{_key(info)}/{info.size}" for info in page], pa.string())
         for page in storage.pages(layout.videos)
     ]
     return pa.chunked_array(pages, pa.string())

@@ -62,6 +62,11 @@ def faces_key(source: str, detector_digest: str, max_dim: int, division: int) ->
     return _digest("faces", source, detector_digest, max_dim, division)
 
 
+def tracks_key(driving: str, landmarker_digest: str, version: int) -> str:
+    """Return the key of what metrics need of a driving: its tracks, measured by a version of the code."""
+    return _digest("tracks", driving, landmarker_digest, version)
+
+
 def driving_key(uri: str, version: str, face: str, start_s: float | None, end_s: float | None) -> str:
     """Return the key of a driving row: which clip, which face, which cut."""
     return _digest("driving", uri, version, _given(face=face, start_s=start_s or None, end_s=end_s))

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from lp_ray.base.limits import Limits
+from lp_ray.contract.measuring import Labels, Measuring, Metrics, make_measuring
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.factory import LandmarkerSpec
 from lp_ray.output.layout import OutputLayout, TemplateLayout
@@ -48,6 +49,10 @@ class Settings:
     """Stages added between the built-in ones: filters, and stages from other packages."""
     sidecars: tuple[str, ...] = ()
     """Names of the sidecars that are written beside each result."""
+    labels: Labels = Measuring.labels
+    labels_landmarks: bool = Measuring.labels_landmarks
+    metrics: Metrics = Measuring.metrics
+    """What is measured on finished videos: see `lp_ray.contract.measuring.Measuring`."""
     shard: str = ""
     """Name of the part of the manifest that this run works on; empty: the whole manifest."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -57,6 +62,11 @@ class Settings:
     def parameters(self, stage: str) -> dict[str, object]:
         """Return the parameters of a stage that the job adds."""
         return next((dict(spec.parameters) for spec in self.stages if spec.name == stage), {})
+
+    @property
+    def measuring(self) -> Measuring:
+        """What is measured on finished videos. Raises RefusedError for an unknown value."""
+        return make_measuring(vars(self))
 
     @property
     def output_layout(self) -> OutputLayout:

@@ -26,6 +26,7 @@ from lp_ray.output.sidecars.protocol import SIDECARS
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import PairWork
 from lp_ray.stages.contract import Task
+from lp_ray.stages.measuring.pair import Finished, labels_file, measure_pair
 from lp_ray.stages.rows import ClipFacts
 
 DRIVING, SOURCE = "driving", "source"
@@ -82,9 +83,9 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow, elapsed: C
         storage.delete_prefix(layout.staged(work.pair_id))
         return written
     with TemporaryDirectory(prefix="lp_ray-join-") as folder:
-        finished = _join(settings, layout, work, Path(folder))
+        finished, measuring_s = _join(settings, layout, work, Path(folder), elapsed)
     row = {**row, **finished, "status": DONE, "finished_at": datetime.now(UTC)}
-    row["seconds"] = {**row["seconds"], "finalize": elapsed()}
+    row["seconds"] = {**row["seconds"], **measuring_s, "finalize": elapsed()}
     write_row(layout, row)
     storage.delete_prefix(layout.staged(work.pair_id))
     return row
@@ -134,18 +135,27 @@ def _repeat(work: PairWork, driving: Length) -> Repeat | None:
     return Repeat(resampled_length(driving, work.fps), back=policy == "ping-pong")
 
 
-def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> ResultRow:
+def _join(
+    settings: Settings, layout: OutputLayout, work: PairWork, folder: Path, elapsed: Callable[[], float]
+) -> tuple[ResultRow, dict[str, float]]:
+    """Make the result's files. Return the columns that describe them, and the seconds that measuring took, if any."""
     indices, made = range(work.n_chunks), FORMATS.get(work.format)
     segments = _fetch(folder, [layout.segment(work.pair_id, index, made.segment_suffix) for index in indices])
     output = folder / f"result{made.suffix}"
     with _sound(settings, work) if made.has_sound else nullcontext() as sound:
         facts = made.join(segments, output, work.fps, work.n_frames, sound)
     sidecars = {f"{name}_uri": _join_sidecar(layout, work, name, folder) for name in settings.sidecars}
+    before = elapsed()
+    measured = measure_pair(settings, layout, work, Finished(output, facts, folder))
+    measuring_s = {"measure": elapsed() - before} if measured else {}
     check_holder(layout.lease, settings.run)  # a job that lost its lease must not make results visible
     compared = _join_comparison(settings, layout, work, folder) if work.options.comparison else None
+    if settings.measuring.labels != "none":
+        measured["labels_uri"] = layout.labels_of(work.pair_id)
+        storage.put_file(labels_file(folder), measured["labels_uri"])
     uri = layout.result(work.pair_id, made.suffix)
     storage.put_file(output, uri)
-    return {
+    row = {
         "video_uri": uri,
         "kind": made.kind,
         "comparison_uri": compared,
@@ -158,7 +168,9 @@ def _join(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path
         "bytes": facts.bytes,
         "sha256": facts.sha256,
         **sidecars,
+        **measured,
     }
+    return row, measuring_s
 
 
 def _join_comparison(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> str:

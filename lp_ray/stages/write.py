@@ -27,6 +27,7 @@ from lp_ray.plan.devices import Part
 from lp_ray.plan.framing import source_framing
 from lp_ray.plan.work import PairWork, SourceRef
 from lp_ray.stages.contract import Bench, Share, Stage
+from lp_ray.stages.measuring.asked import write_asked
 from lp_ray.stages.media import OpenClips, Picture, TemplateCache, driving_frames, read_picture
 from lp_ray.stages.rows import AnimatedChunk, StagedSegment
 
@@ -66,6 +67,7 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
         self._limits = settings.limits
         self._layout = settings.output_layout
         self._sidecars = {name: SIDECARS.get(name) for name in settings.sidecars}
+        self._keeps_asked = settings.measuring.keeps_asked
         self._templates = TemplateCache(settings.templates)
         self._clips = OpenClips(settings.limits)
         self._picture = lru_cache(settings.source_cache)(self._read_picture)
@@ -85,6 +87,9 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
         for name, sidecar in self._sidecars.items():
             with _staging(layout.sidecar_part(name, work.pair_id, row.index, sidecar.suffix)) as path:
                 sidecar.write_part(path, facts)
+        if self._keeps_asked:
+            with _staging(layout.asked_part(work.pair_id, row.index)) as path:
+                write_asked(path, row)
         yield StagedSegment(work.pair_id, row.index, row.n_frames, row.facts)
 
     def _pictures(self, job: _Job) -> Iterator[Image]:

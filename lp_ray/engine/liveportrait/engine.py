@@ -23,7 +23,7 @@ from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
 from lp_ray.motion.reference import find_reference, neutral_face
 from lp_ray.motion.template import MotionFrames, TemplateReader
-from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfer
+from lp_ray.motion.transfer import MotionTracks, TransferOptions, asked_motion, carry, transfer
 
 NAME = "liveportrait"
 
@@ -124,7 +124,8 @@ class LivePortraitEngine:
         return Direction(motion, how, reference, source, carry(source, whole, reference, how))
 
     def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[Frames]:
-        """Yield the frames of each chunk of `span`. Their facts are the requested driving keypoints, n x 21 x 3.
+        """Yield the frames of each chunk of `span`. Their facts are the requested driving keypoints, n x 21 x 3, and the
+        motion that they were made of (`lp_ray.motion.transfer.AskedMotion`; `rotation` is its turn).
 
         Raises EngineOutputError for a picture that is black or not finite, UnsupportedError for options that these
         inputs do not support.
@@ -138,7 +139,15 @@ class LivePortraitEngine:
                 raise ValueError("a source video needs the direction of a source video")
             driving = direction.driving(start, stop)
             x_d = transfer(own, driving, direction.reference, self._predictor.heads, direction.options, tracks)
-            yield Frames(self._predictor.frames(features, own.x_s, x_d), {"keypoints": np.asarray(x_d, np.float32)})
+            asked = asked_motion(own, driving, direction.reference, direction.options, tracks)
+            facts = {
+                "keypoints": x_d,
+                "expression": asked.expression,
+                "rotation": asked.turn,
+                "scale": asked.scale,
+            }
+            facts = {name: np.asarray(rows, np.float32) for name, rows in facts.items()}
+            yield Frames(self._predictor.frames(features, own.x_s, x_d), facts)
 
 
 def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:

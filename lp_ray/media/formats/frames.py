@@ -9,7 +9,7 @@ from pathlib import Path
 from lp_ray.base.arrays import Image
 from lp_ray.media.facts import MediaFacts
 from lp_ray.media.formats.protocol import Encoding
-from lp_ray.media.frames_zip import join_frames, write_frames
+from lp_ray.media.frames_zip import join_frames, read_frames, write_frames
 from lp_ray.media.join import AudioCut
 
 
@@ -27,6 +27,9 @@ class FramesZip:
         self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
     ) -> MediaFacts:
         return join_frames(segments, output, n_frames, fps)
+
+    def pictures(self, path: Path) -> Iterator[Image]:
+        return read_frames(path)
 
 
 FORMAT = FramesZip()

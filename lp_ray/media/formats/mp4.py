@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from lp_ray.base.arrays import Image
+from lp_ray.base.limits import OURS
+from lp_ray.media.clip import open_clip
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.facts import MediaFacts
 from lp_ray.media.formats.protocol import Encoding
@@ -27,6 +29,9 @@ class Mp4:
         self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
     ) -> MediaFacts:
         return join_segments(segments, output, fps, n_frames, sound)
+
+    def pictures(self, path: Path) -> Iterator[Image]:
+        return open_clip(path, OURS).frames()
 
 
 FORMAT = Mp4()

@@ -7,11 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from lp_ray.base.arrays import Image
+from lp_ray.base.limits import OURS
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.contract.formats import STILL_KIND
 from lp_ray.media.facts import MediaFacts, still_facts
 from lp_ray.media.formats.protocol import Encoding
-from lp_ray.media.images import write_image
+from lp_ray.media.images import read_image, write_image
 from lp_ray.media.join import AudioCut
 
 
@@ -32,6 +33,9 @@ class Png:
             raise UnsupportedError(f"format=png holds one frame, the pair has {n_frames}: use format=mp4 or frames")
         segments[0].rename(output)
         return still_facts(output)
+
+    def pictures(self, path: Path) -> Iterator[Image]:
+        yield read_image(path, OURS)
 
 
 FORMAT = Png()

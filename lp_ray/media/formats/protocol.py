@@ -52,3 +52,10 @@ class OutputFormat(Protocol):
         Raises EngineOutputError if the segments do not have `n_frames` frames.
         """
         ...
+
+    def pictures(self, path: Path) -> Iterator[Image]:
+        """Stream the pictures of a finished file, H x W x 3 RGB uint8 each: what labels and metrics are measured on.
+
+        A format of another package may lack this method; labels=full and metrics are then refused.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Measure a pair's finished video: its labels, and its metrics. Part of the finalize task; docs/labels.md."""
