@@ -22,7 +22,8 @@ from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.reporting import Progress
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.protocol import LandmarkerSpec
-from lp_ray.output import results
+from lp_ray.labels.file import Labels
+from lp_ray.output import labels, results
 from lp_ray.output.flat import flat
 from lp_ray.output.occupy import occupy
 from lp_ray.output.results import ResultRow
@@ -187,6 +188,15 @@ def read_results(output: str | Path) -> pa.Table:
     Raises StorageError where the output cannot be read.
     """
     return flat(results.read_results(str(output)))
+
+
+def read_labels(output: str | Path, pair_id: str) -> Labels:
+    """Return the labels of a pair (`pair_id` is a column of the results): arrays with one row per frame, by name.
+
+    `labels["head_pose"]` is n_frames x 3; docs/labels.md gives shape and unit of every name, `labels.names` lists those
+    that this pair has. Raises NoLabelsError if the pair has no labels, StorageError if the output cannot be read.
+    """
+    return labels.read_labels(str(output), pair_id)
 
 
 class LivePortraitPipelineAnimal(LivePortraitPipeline):

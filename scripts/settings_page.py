@@ -54,7 +54,12 @@ def _options() -> Iterator[str]:
 def _measuring() -> Iterator[str]:
     hints = get_type_hints(Measuring)
     rows = [
-        (f"`{m.name}`", f"`{_typed(m.default)}`", ", ".join(get_args(hints[m.name])) or "true, false", m.metadata["help"])
+        (
+            f"`{m.name}`",
+            f"`{_typed(m.default)}`",
+            ", ".join(get_args(hints[m.name])) or "true, false",
+            m.metadata["help"],
+        )
         for m in fields(Measuring)
     ]
     text = (

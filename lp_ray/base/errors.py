@@ -76,6 +76,10 @@ class MissingInputError(InputError):
     """There is no file at the URI."""
 
 
+class NoLabelsError(InputError):
+    """A pair has no labels, or their file is damaged."""
+
+
 class SchemeNotAllowedError(InputError):
     """The URI's scheme or prefix is not on the allow-list."""
 

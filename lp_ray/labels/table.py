@@ -48,7 +48,9 @@ _POSE = "yaw, pitch, roll: to the picture's right, down, and leaning to the pict
 COLUMNS: tuple[Column, ...] = (
     Column("face_present", (), "bool", "", "full", "whether the labelled face was found in the frame"),
     Column("face_box", (4,), _F32, "pixels", "full", "bounds of all landmarks: x0, y0, x1, y1"),
-    Column("landmarks", (N_POINTS, 3), "float16", "pixels", "full", "MediaPipe's points: x, y, and z away from the camera"),
+    Column(
+        "landmarks", (N_POINTS, 3), "float16", "pixels", "full", "MediaPipe's points: x, y, and z away from the camera"
+    ),
     Column("head_pose", (3,), _F32, "degrees", "full", _POSE),
     Column(
         "head_translation",
@@ -61,21 +63,56 @@ COLUMNS: tuple[Column, ...] = (
     Column("blendshapes", (52,), _F32, "coefficient", "full", "MediaPipe's, named as ARKit's (names below)"),
     Column("eye_ratios", (2,), _F32, "ratio", "full", "height over width of the eyes, left of the picture first"),
     Column("lip_ratio", (), _F32, "ratio", "full", "inner height over outer width of the lips"),
-    Column("gaze", (2, 2), _F32, "degrees", "full", "yaw and pitch of both eyes relative to the head, left of the picture first"),
-    Column("sharpness", (), _F32, "ratio", "full", "spread of the face's Laplacian over that of its luma, at 256 pixels"),
+    Column(
+        "gaze",
+        (2, 2),
+        _F32,
+        "degrees",
+        "full",
+        "yaw and pitch of both eyes relative to the head, left of the picture first",
+    ),
+    Column(
+        "sharpness", (), _F32, "ratio", "full", "spread of the face's Laplacian over that of its luma, at 256 pixels"
+    ),
     Column("luminance", (), _F32, "grey levels", "full", "mean luma of the face's box, 0 to 255"),
-    Column("crop_to_picture", (2, 3), _F32, "pixels", "asked", "matrix from the 512 x 512 crop of the engine to the video"),
-    Column("driving_frame", (), "int32", "frame", "asked", "the driving's frame, from its cut's first, that was followed"),
-    Column("asked_eye_ratios", (2,), _F32, "ratio", "asked", "the driving's eye ratios in that frame, as its template holds them"),
+    Column(
+        "crop_to_picture", (2, 3), _F32, "pixels", "asked", "matrix from the 512 x 512 crop of the engine to the video"
+    ),
+    Column(
+        "driving_frame", (), "int32", "frame", "asked", "the driving's frame, from its cut's first, that was followed"
+    ),
+    Column(
+        "asked_eye_ratios",
+        (2,),
+        _F32,
+        "ratio",
+        "asked",
+        "the driving's eye ratios in that frame, as its template holds them",
+    ),
     Column("asked_lip_ratio", (), _F32, "ratio", "asked", "the driving's lip ratio in that frame"),
     Column("asked_turn", (3,), _F32, "degrees", "asked", "turn added to the source's own head pose: yaw, pitch, roll"),
     Column("asked_head_pose", (3,), _F32, "degrees", "full", "that turn after the source's measured head pose"),
     Column("asked_blendshapes", (52,), _F32, "coefficient", "full", "the source's, moved as the driving's have moved"),
-    Column("asked_rotation", (3, 3), _F32, "", "asked", "the turn as a matrix in the crop: x right, y up, z towards the camera"),
+    Column(
+        "asked_rotation",
+        (3, 3),
+        _F32,
+        "",
+        "asked",
+        "the turn as a matrix in the crop: x right, y up, z towards the camera",
+    ),
     Column("asked_scale", (), _F32, "ratio", "asked", "size of the head over the source's"),
     Column("asked_shift", (3,), _F32, "crop pixels", "asked", "move of the head in the crop, y up", "preview"),
     Column("asked_expression", (21, 3), _F32, "", "asked", "deformation of the canonical keypoints", "liveportrait"),
-    Column("asked_keypoints", (21, 3), _F32, "", "asked", "driving keypoints, -1 to 1 over the crop, y down", "liveportrait"),
+    Column(
+        "asked_keypoints",
+        (21, 3),
+        _F32,
+        "",
+        "asked",
+        "driving keypoints, -1 to 1 over the crop, y down",
+        "liveportrait",
+    ),
 )
 """The columns of a labels file, in its order. Engines of other packages may add `asked_<name>` for each of their facts."""
 

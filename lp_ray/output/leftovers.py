@@ -103,13 +103,23 @@ def _staged(root: str) -> list[Leftover]:
 
 
 def _begun(layout: OutputLayout) -> list[str]:
-    folders = (layout.videos, layout.comparisons, layout.labels, layout.results, layout.all_rows, layout.compaction, layout.lease)
+    folders = (
+        layout.videos,
+        layout.comparisons,
+        layout.labels,
+        layout.results,
+        layout.all_rows,
+        layout.compaction,
+        layout.lease,
+    )
     return [uri for folder in folders for uri in storage.unfinished_writes(folder)]
 
 
 def _uploads(layout: OutputLayout) -> list[Upload]:
     """Find unfinished uploads that jobs on this output began. A template store may share the same root."""
-    own = tuple(f"{folder}/" for folder in (layout.videos, layout.comparisons, layout.labels, layout.results, layout.staging))
+    own = tuple(
+        f"{folder}/" for folder in (layout.videos, layout.comparisons, layout.labels, layout.results, layout.staging)
+    )
     return [upload for upload in storage.unfinished_uploads(layout.root) if upload.uri.startswith(own)]
 
 

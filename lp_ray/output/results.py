@@ -172,7 +172,9 @@ def settled(layout: OutputLayout, wanted: Measuring = NOTHING) -> Settled:
     A pair that lacks labels or metrics of those that are `wanted` is in none of them.
     """
     parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *_merging(layout))]
-    parts += [table.select([n for n in _SETTLING if n in table.column_names]) for table in _loose_tables(_loose_rows(layout))]  # only for a dry run
+    parts += [
+        table.select([n for n in _SETTLING if n in table.column_names]) for table in _loose_tables(_loose_rows(layout))
+    ]  # only for a dry run
     types = {**dict(MEASURED), **{field.name: field.type for field in RESULT_SCHEMA}}
     schema = pa.schema([(name, types[name]) for name in _SETTLING])
     table = _latest(pa.concat_tables([schema.empty_table(), *(fit(part, schema) for part in parts)]))
@@ -232,8 +234,7 @@ def _key(info: storage.FileInfo) -> str:
 def _videos(layout: OutputLayout) -> pa.ChunkedArray:
     """Return the key and size of every video, as `key/size`."""
     pages = [
-        pa.array([f"{_key(info)}/{info.size}" for info in page], pa.string())
-        for page in storage.pages(layout.videos)
+        pa.array([f"{_key(info)}/{info.size}" for info in page], pa.string()) for page in storage.pages(layout.videos)
     ]
     return pa.chunked_array(pages, pa.string())
 

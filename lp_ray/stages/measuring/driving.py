@@ -81,9 +81,7 @@ def _measure(settings: Settings, driving: DrivingRef, models: Models, place: str
         measured = _of_clip(footage, driving.face, models)
     sink = io.BytesIO()
     small = {name: rows.astype(np.float32) for name, rows in asdict(measured.tracks).items()}
-    np.savez_compressed(
-        sink, allow_pickle=False, **small, blendshapes=measured.blendshapes, repeated=measured.repeated
-    )
+    np.savez_compressed(sink, allow_pickle=False, **small, blendshapes=measured.blendshapes, repeated=measured.repeated)
     storage.put_bytes(place, sink.getvalue())
     return _stored(place) or measured  # as every later reader sees it
 

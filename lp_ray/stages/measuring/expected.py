@@ -49,7 +49,9 @@ class ExpectedRows:
             at = find_reference(self._template, work.options.driving_reference)
             self._reference = self._driving.blendshapes[min(at, len(self._driving.repeated) - 1)]
         wants_sound = measuring.metrics != "none" and made.facts.has_audio and made.facts.fps is not None
-        self._loudness = sound_levels(made.path, made.facts.fps, made.facts.n_frames, made.folder) if wants_sound else None
+        self._loudness = (
+            sound_levels(made.path, made.facts.fps, made.facts.n_frames, made.folder) if wants_sound else None
+        )
 
     def close(self) -> None:
         """Stop the decoder of a source video."""
