@@ -21,13 +21,14 @@ from lp_ray.face.factory import DETECTORS
 from lp_ray.runtime.graph import PAIRS, TEMPLATES
 from lp_ray.runtime.pools import KNOBS
 from lp_ray.stages.added import STAGES
+from lp_ray.stages.finalize import FINALIZE_PAIR
 from lp_ray.storage.policy import DEFAULT_SCHEMES
 
 
 def store_groups() -> None:
     """Add the derived groups to Hydra's store."""
     store = ConfigStore.instance()
-    stages = [*(stage.name for graph in (TEMPLATES, PAIRS) for stage in graph.stages), *STAGES.names()]
+    stages = [*(stage.name for graph in (TEMPLATES, PAIRS) for stage in graph.stages), *STAGES.names(), FINALIZE_PAIR.name]
     store.store("default", asdict(PairOptions()), group="options", package="_global_")
     allowed = {"schemes": sorted(DEFAULT_SCHEMES), "prefixes": []}
     store.store("none", asdict(Measuring()), group="measuring", package="_global_")

@@ -83,7 +83,7 @@ def pool_lines(pools: Pools, settings: Settings) -> list[str]:
     """Return lines on how many actors each stage gets, what each reserves, and which settings change that."""
     lines = ["pools: set pools.<stage>.actors, pools.<stage>.cpus or pools.<stage>.gpus to change them"]
     for graph in graphs_of(settings).phases:
-        lines += [f"{_INDENT}{graph.name}: pools.{stage.name} {_pool(pools[stage.name])}" for stage in graph.stages]
+        lines += [f"{_INDENT}{graph.name}: pools.{name} {_pool(pools[name])}" for name in graph.pools]
     return lines
 
 

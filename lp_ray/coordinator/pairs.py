@@ -33,7 +33,6 @@ from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import ClipRow, PairWork, SourceFacts, SourceRef, SpanRow
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.graph import Graph
-from lp_ray.stages.finalize import FINALIZE_PAIR
 from lp_ray.stages.rows import StagedSegment
 
 FLUSH_ROWS = 5000
@@ -104,7 +103,7 @@ class PairsJob:
             spans = self._spans()
             first = next(spans, None)
             if first is not None:  # with no span, no stage needs to be built
-                finishers = executor.finishers(FINALIZE_PAIR)
+                finishers = executor.finishers(self._graph.finish)
                 collector = Collector[SpanRow, StagedSegment](
                     self._graph, finishers, self, unexpected, self._lease.heed
                 )

@@ -29,7 +29,6 @@ from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import ClipRow
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.graph import graphs_of
-from lp_ray.stages.finalize import FINALIZE_TEMPLATE
 from lp_ray.stages.imported import IMPORT_TEMPLATE
 from lp_ray.stages.rows import StagedMotion
 
@@ -186,7 +185,7 @@ class _Making:
 
     def run(self, executor: Executor, unexpected: Unexpected, lease: Lease) -> None:
         graph = graphs_of(self._settings).templates
-        finishers = executor.finishers(FINALIZE_TEMPLATE)
+        finishers = executor.finishers(graph.finish)
         collector = Collector[ClipRow, StagedMotion](graph, finishers, self, unexpected, lease.heed)
         collector.run(executor, self._clips, self._show)
         if self._progress.failed:

@@ -7,7 +7,6 @@ Landmarks are stored as offsets from the middle of the frame's `face_box`, becau
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path

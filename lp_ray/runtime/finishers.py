@@ -16,12 +16,13 @@ MAX_IN_FLIGHT = 32
 class RayFinishers:
     """Runs one Ray task, with retries, per key. Implements `lp_ray.runtime.executor.Finishers`.
 
-    The tasks reserve no CPU: they copy streams and wait for storage, and the pools already reserve all CPUs.
+    `cpus` is what each task reserves. Tasks that copy streams and wait for storage reserve none, because the pools of
+    actors reserve nearly all CPUs. For tasks that compute, the pools leave room (`lp_ray.runtime.pools`).
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, cpus: float = 0.0) -> None:
         self._task = task
-        self._remote = ray.remote(num_cpus=0, max_retries=3)(finish).options(name=task.run.__name__)
+        self._remote = ray.remote(num_cpus=cpus, max_retries=3)(finish).options(name=task.run.__name__)
         self._running: dict[Any, str] = {}
 
     def start(self, key: str, *arguments: Any) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ name is placed where the stage declares (`lp_ray.stages.added`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lp_ray.contract.rows import Row
@@ -19,8 +19,9 @@ from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import ClipRow, SpanRow
 from lp_ray.stages.added import place_added
 from lp_ray.stages.animate import AnimatePairs
-from lp_ray.stages.contract import Stage
+from lp_ray.stages.contract import Stage, Task
 from lp_ray.stages.extract import ExtractMotion
+from lp_ray.stages.finalize import FINALIZE_PAIR, FINALIZE_TEMPLATE, finalize_task
 from lp_ray.stages.rows import StagedMotion, StagedSegment
 from lp_ray.stages.source import CropSources
 from lp_ray.stages.track import TrackClips
@@ -42,6 +43,8 @@ class Graph:
     stages: tuple[StageType, ...]
     group: Callable[[Any], str]
     block_rows: int
+    finish: Task
+    """What joins the rows that come out, once for each key."""
 
     def __post_init__(self) -> None:
         rows = [self.takes, *(stage.gives for stage in self.stages)]
@@ -52,13 +55,25 @@ class Graph:
             raise TypeError(f"graph {self.name} gives {rows[-1].__name__}, not {self.gives.__name__}")
 
     @property
+    def pools(self) -> tuple[str, ...]:
+        """The names of the pools that it needs together: its stages, and its task if that reserves CPUs."""
+        names = tuple(stage.name for stage in self.stages)
+        return (*names, self.finish.name) if self.finish.share else names
+
+    @property
     def engine_stage(self) -> str:
         """The stage that sets the graph's pace: the last one that uses the engine."""
         return next(stage.name for stage in reversed(self.stages) if Part.ENGINE in stage.uses)
 
 
 TEMPLATES = Graph(
-    "templates", ClipRow, StagedMotion, (TrackClips, ExtractMotion), lambda clip: str(clip.template_key), block_rows=1
+    "templates",
+    ClipRow,
+    StagedMotion,
+    (TrackClips, ExtractMotion),
+    lambda clip: str(clip.template_key),
+    block_rows=1,
+    finish=FINALIZE_TEMPLATE,
 )
 
 PAIRS = Graph(
@@ -68,6 +83,7 @@ PAIRS = Graph(
     (CropSources, AnimatePairs, WriteSegments),
     lambda span: str(span.work.source.key),
     block_rows=64,
+    finish=FINALIZE_PAIR,
 )
 
 
@@ -85,11 +101,14 @@ class Graphs:
 
 
 def graphs_of(settings: Settings) -> Graphs:
-    """Return a job's graphs, including the stages that the job adds. Raises RefusedError for an unknown stage."""
+    """Return a job's graphs, including the stages that the job adds, and the task by which it finishes pairs.
+
+    Raises RefusedError for an unknown stage.
+    """
     added = settings.stages
-    return Graphs(_with(TEMPLATES, added), _with(PAIRS, added))
+    pairs = replace(_with(PAIRS, added), finish=finalize_task(settings))
+    return Graphs(_with(TEMPLATES, added), pairs)
 
 
 def _with(graph: Graph, added: Sequence[Any]) -> Graph:
-    stages = place_added(graph.name, graph.stages, added)
-    return Graph(graph.name, graph.takes, graph.gives, stages, graph.group, graph.block_rows)
+    return replace(graph, stages=place_added(graph.name, graph.stages, added))

@@ -64,6 +64,8 @@ def derive_pools(
 ) -> Pools:
     """Size the pools from the cluster's total CPUs and GPUs and from the stages' declarations.
 
+    A task that reserves CPUs has a pool too: `actors` of its tasks are sure of their room.
+
     On GPUs, each engine stage gets one actor per GPU. On CPUs, the engine stage and the other stages share the cores. A
     stage that runs another part (a detector, an encoder) on a GPU is a guest: it shares a GPU with the engine.
     `overrides[stage]` may set `actors`, `cpus` and `gpus`. Raises RefusedError if a GPU is missing or a phase does not
@@ -73,12 +75,17 @@ def derive_pools(
     pools: Pools = {}
     for phase in phases:
         guests = {stage.name for stage in phase.stages if _is_guest(stage, devices)}
-        counts = {stage.name: _count(stage, cpus, gpus, devices) for stage in phase.stages}
+        left = cpus * (1 - phase.finish.share)
+        counts = {stage.name: _count(stage, left, gpus, devices) for stage in phase.stages}
         counts |= {name: min(counts[name], max(1, MAX_GUESTS // len(guests))) for name in guests}
+        if phase.finish.share:
+            counts[phase.finish.name] = max(1, int(cpus * phase.finish.share))
         share = min(1.0, math.floor(cpus * 0.9 / sum(counts.values()) * RAY_GRAINS) / RAY_GRAINS)
         anywhere = _has_guests(phases, devices)
         for stage in phase.stages:
             pools[stage.name] = Pool(counts[stage.name], share, _gpus(stage, devices, anywhere))
+        if phase.finish.share:
+            pools[phase.finish.name] = Pool(counts[phase.finish.name], share)
     pools = _overridden(pools, overrides or {})
     for phase in phases:
         _check_fit(phase, pools, cpus, gpus)
@@ -156,7 +163,7 @@ def _overridden(pools: Pools, overrides: Overrides) -> Pools:
 
 
 def _check_fit(phase: Graph, pools: Pools, cpus: float, gpus: float) -> None:
-    names = [stage.name for stage in phase.stages]
+    names = phase.pools
     for knob, available in (("cpus", cpus), ("gpus", gpus)):
         needed = sum(pools[name].actors * asdict(pools[name])[knob] for name in names)
         if needed > available + 1e-6:

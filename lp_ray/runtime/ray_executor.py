@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import ray
-from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.data import ActorPoolStrategy, DataContext, Dataset, ExecutionResources
 from ray.data.exceptions import ExecutionTimeoutError
 
 from lp_ray.base.errors import StalledError, error_of
@@ -62,6 +62,7 @@ class RayExecutor:
 
     def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
         self._regroup()
+        keep_free(self._pools[graph.finish.name] if graph.finish.share else None)
         actors = self._pools[graph.engine_stage].ceiling
         data = _dataset(make_blocks(rows, graph, actors))
         for stage in graph.stages:
@@ -81,7 +82,7 @@ class RayExecutor:
             raise StalledError(_advice(standstill)) from standstill
 
     def finishers(self, task: Task) -> Finishers:
-        return RayFinishers(task)
+        return RayFinishers(task, self._pools[task.name].cpus if task.share else 0.0)
 
     def _regroup(self) -> bool:
         """Fit the pools to the nodes that are alive. Return whether any node was lost."""
@@ -114,6 +115,12 @@ def configure_ray_data(stall_s: float = STALL_S) -> None:
     context.enable_progress_bars = False
     context.execution_options.preserve_order = False
     context.max_errored_blocks = 0
+
+
+def keep_free(pool: Pool | None) -> None:
+    """Keep Ray Data, whose pools may grow, out of the CPUs of a pool of tasks."""
+    cpus = 0.0 if pool is None else pool.actors * pool.cpus
+    DataContext.get_current().execution_options.exclude_resources = ExecutionResources(cpu=cpus)
 
 
 def strategy(pool: Pool) -> ActorPoolStrategy:

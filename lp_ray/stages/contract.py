@@ -52,11 +52,14 @@ class Task:
     """Work done once for a key, when all its pieces are there. `run` raises as a stage's `work` does.
 
     If `timed`, `run` gets one more argument, the last: a function that returns the seconds since the task began.
+    `share` is the part of a cluster's CPUs that its tasks may use together. A task that computes must declare it: then
+    the pools leave room, each task reserves its CPU, and the pool `name` gives the numbers. 0: the tasks reserve none.
     """
 
     name: str
     run: Callable[..., Any]
     timed: bool = False
+    share: float = 0.0
 
 
 class Stage(ABC, Generic[In, Out]):

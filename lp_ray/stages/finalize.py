@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,6 +94,18 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow, elapsed: C
 
 FINALIZE_TEMPLATE = Task("finalize", finalize_template)
 FINALIZE_PAIR = Task("finalize", finalize_pair, timed=True)
+
+_MEASURING_SHARE = {"fast": 0.4, "full": 0.5}
+"""Part of the CPUs for tasks that measure, by the higher level: about what measuring takes beside the preview engine."""
+
+
+def finalize_task(settings: Settings) -> Task:
+    """Return the task that finishes the pairs of a job. It reserves CPUs if it decodes and measures videos."""
+    measuring = settings.measuring
+    if not measuring.reads_videos:
+        return FINALIZE_PAIR
+    level = "full" if "full" in (measuring.labels, measuring.metrics) else "fast"
+    return replace(FINALIZE_PAIR, share=_MEASURING_SHARE[level])
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from lp_ray.base.arrays import Image
-from lp_ray.base.limits import OURS
 from lp_ray.base.errors import UnsupportedError
+from lp_ray.base.limits import OURS
 from lp_ray.contract.formats import STILL_KIND
 from lp_ray.media.facts import MediaFacts, still_facts
 from lp_ray.media.formats.protocol import Encoding

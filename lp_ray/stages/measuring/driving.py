@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from lp_ray import storage
 from lp_ray.base.caching import Cache
 from lp_ray.contract.media_kinds import is_template
-from lp_ray.face.mediapipe.blendshapes import NAMES
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.track import track_clip
 from lp_ray.media.clip import Footage, open_footage
