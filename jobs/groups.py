@@ -28,7 +28,8 @@ from lp_ray.storage.policy import DEFAULT_SCHEMES
 def store_groups() -> None:
     """Add the derived groups to Hydra's store."""
     store = ConfigStore.instance()
-    stages = [*(stage.name for graph in (TEMPLATES, PAIRS) for stage in graph.stages), *STAGES.names(), FINALIZE_PAIR.name]
+    stages = [*(stage.name for graph in (TEMPLATES, PAIRS) for stage in graph.stages)]
+    stages += [*STAGES.names(), FINALIZE_PAIR.name]
     store.store("default", asdict(PairOptions()), group="options", package="_global_")
     allowed = {"schemes": sorted(DEFAULT_SCHEMES), "prefixes": []}
     store.store("none", asdict(Measuring()), group="measuring", package="_global_")

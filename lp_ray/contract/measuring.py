@@ -19,10 +19,6 @@ LABELS_COLUMN, METRICS_COLUMN = "labels_level", "metrics_level"
 """Columns of the results that say what a pair has; null for none."""
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass(frozen=True)
 class Measuring:
     """The settings. Raises RefusedError for an unknown value.
@@ -30,9 +26,15 @@ class Measuring:
     They are in no key: if an output has pairs with less than a job asks for, the job makes these pairs again.
     """
 
-    labels: Labels = _setting("none", "one row of labels per pair; asked: the motion asked for; full: measured too")
-    labels_landmarks: bool = _setting(True, "with labels=full: the 478 landmarks of every frame, most of the bytes")
-    metrics: Metrics = _setting("none", "columns of the results that tell how good a video is (docs/metrics.md)")
+    labels: Labels = field(
+        default="none", metadata={"help": "one row of labels per pair; asked: the motion asked for; full: measured too"}
+    )
+    labels_landmarks: bool = field(
+        default=True, metadata={"help": "with labels=full: the 478 landmarks of every frame, most of the bytes"}
+    )
+    metrics: Metrics = field(
+        default="none", metadata={"help": "columns of the results that tell how good a video is (docs/metrics.md)"}
+    )
 
     def __post_init__(self) -> None:
         for name, known in (("labels", LABELS), ("metrics", METRICS)):

@@ -1,8 +1,8 @@
 """What a frame was asked to show, in the axes in which the finished video is measured.
 
 An engine says how it turns the source's head in its crop (`rotation`: a matrix for column vectors, applied after the
-source's own pose; x right, y up, z towards the camera). A crop may be turned in the picture, and the source's own pose is
-measured there.
+source's own pose; x right, y up, z towards the camera). A crop may be turned in the picture, and the source's own pose
+is measured there.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ def angles(rotation: NDArray[np.floating]) -> Array:
 def asked_angles(turns: Array, source: NDArray[np.floating]) -> Array:
     """Return yaw, pitch, roll in degrees (n x 3) of a source whose head is turned.
 
-    `turns` n x 3 x 3 as from `turns_in_picture`; `source` is the pose of the source (n or 1 x 3 x 3), NaN where it is not
-    known.
+    `turns` n x 3 x 3 as from `turns_in_picture`; `source` is the pose of the source (n or 1 x 3 x 3).
     """
     return angles(turns @ source.astype(np.float64))

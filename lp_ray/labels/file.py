@@ -136,7 +136,10 @@ def read_labels_file(file: BinaryIO | Path) -> Labels:
         row["pair_id"],
         row["n_frames"],
         None if rate is None else Fraction(rate, row["fps_denominator"]),
-        *(row[name] for name in ("width", "height", "face", "n_faces")),
+        row["width"],
+        row["height"],
+        row["face"],
+        row["n_faces"],
         {name: value for name, value in about.items() if name not in ("shapes", "units", "fps")},
         arrays,
     )

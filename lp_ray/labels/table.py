@@ -114,7 +114,7 @@ COLUMNS: tuple[Column, ...] = (
         "liveportrait",
     ),
 )
-"""The columns of a labels file, in its order. Engines of other packages may add `asked_<name>` for each of their facts."""
+"""The columns of a labels file, in its order. Engines of other packages add `asked_<name>` for each of their facts."""
 
 BY_NAME = {column.name: column for column in COLUMNS}
 

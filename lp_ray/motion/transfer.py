@@ -155,7 +155,8 @@ def asked_motion(
     n = frame_count(source, driving)
     if options.variant == "animal":
         R = driving.R @ reference.R.transpose(0, 2, 1) @ source.R
-        moved = Placement(source.scale * (driving.scale / reference.scale), R, driving.exp, driving.t)
+        scale = source.scale * (driving.scale / reference.scale)
+        moved = Placement(scale, R.astype(np.float32), driving.exp, driving.t)
     elif options.retargets and options.flag_relative_motion:
         moved = source.placement
     else:

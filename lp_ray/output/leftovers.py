@@ -128,8 +128,8 @@ def _never_ended(uploads: list[Upload]) -> list[Leftover]:
 
 
 def _media_without_row(layout: OutputLayout) -> Iterator[Leftover]:
-    """Yield the media files and labels of pairs that have no row. A file's name begins with its pair key; the suffix does not
-    matter."""
+    """Yield the media files and labels of pairs that have no row. A file's name begins with its pair key; the suffix
+    does not matter."""
     done = results.done_pairs(layout)
     for folder in (layout.videos, layout.comparisons, layout.labels):
         for page in storage.pages(folder):

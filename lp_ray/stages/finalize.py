@@ -96,7 +96,7 @@ FINALIZE_TEMPLATE = Task("finalize", finalize_template)
 FINALIZE_PAIR = Task("finalize", finalize_pair, timed=True)
 
 _MEASURING_SHARE = {"fast": 0.4, "full": 0.5}
-"""Part of the CPUs for tasks that measure, by the higher level: about what measuring takes beside the preview engine."""
+"""Part of the CPUs for tasks that measure, by the higher level: what measuring takes beside the preview engine."""
 
 
 def finalize_task(settings: Settings) -> Task:

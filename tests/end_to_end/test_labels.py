@@ -58,7 +58,7 @@ def test_every_frame_is_labelled(nodding: tuple[Path, Row]) -> None:
 
 
 def test_what_was_asked_for_is_what_is_measured(nodding: tuple[Path, Row], performances: Performances) -> None:
-    """Head poses asked for and measured agree, in the same axes; so do the openings of the lips and the driving's turn."""
+    """Head poses asked for and measured agree, in the same axes, and follow the turns of the driving."""
     output, row = nodding
     labels = lp_ray.read_labels(output, row["pair_id"])
     asked, measured = labels["asked_head_pose"], labels["head_pose"]

@@ -124,8 +124,8 @@ class LivePortraitEngine:
         return Direction(motion, how, reference, source, carry(source, whole, reference, how))
 
     def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[Frames]:
-        """Yield the frames of each chunk of `span`. Their facts are the requested driving keypoints, n x 21 x 3, and the
-        motion that they were made of (`lp_ray.motion.transfer.AskedMotion`; `rotation` is its turn).
+        """Yield the frames of each chunk of `span`. Their facts are the requested driving keypoints, n x 21 x 3, and
+        the motion that they were made of (`lp_ray.motion.transfer.AskedMotion`; `rotation` is its turn).
 
         Raises EngineOutputError for a picture that is black or not finite, UnsupportedError for options that these
         inputs do not support.

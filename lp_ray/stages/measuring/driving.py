@@ -1,12 +1,13 @@
 """What metrics need of a driving: its tracks, blendshapes and repeated frames. Each driving is measured once.
 
-The answer is kept beside the motion templates (`tracks/<key>.npz`, arrays with one row per frame, never pickled), so that
-neither another pair nor another job measures the driving again.
+The answer is kept beside the motion templates (`tracks/<key>.npz`, arrays with one row per frame, never pickled), so
+that neither another pair nor another job measures the driving again.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray import storage
+from lp_ray.base.arrays import Image
 from lp_ray.base.caching import Cache
 from lp_ray.contract.media_kinds import is_template
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
@@ -93,12 +95,12 @@ def _of_clip(footage: Footage, rule: str, models: Models) -> DrivingTracks:
     shapes: list[NDArray[np.float32]] = []
     repeated: list[NDArray[np.bool_]] = []
 
-    def watched() -> object:
+    def watched() -> Iterator[Image]:
         for frame in footage.frames():
             shown.append(luma(frame))
             yield frame
 
-    tracked = track_clip(watched(), models.landmarker, rule)  # type: ignore[arg-type]
+    tracked = track_clip(watched(), models.landmarker, rule)
     while piece := list(islice(tracked, _AT_ONCE)):
         points = np.full((len(piece), models.landmarker.n_points, 3), np.nan)
         for row, frame in zip(points, piece, strict=True):
@@ -110,6 +112,7 @@ def _of_clip(footage: Footage, rule: str, models: Models) -> DrivingTracks:
         boxes = np.concatenate([pieces[-1].boxes[:1], pieces[-1].boxes])[-len(lumas) :]
         again = repeats(lumas, boxes)
         repeated.append(again if kept else np.concatenate([[False], again]))
-        kept, _ = [shown[-1]], shown.clear()
+        kept = [shown[-1]]
+        shown.clear()
     whole = FaceTracks(*(np.concatenate([getattr(p, f.name) for p in pieces]) for f in fields(FaceTracks)))
     return DrivingTracks(whole, np.concatenate(shapes), np.concatenate(repeated))

@@ -1,8 +1,9 @@
-"""What the frames of a finished video are compared with: the motion asked for, the driving, and the source's pictures."""
+"""What a finished video is compared with: the motion asked for, the driving, and the source's pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,10 +82,11 @@ class ExpectedRows:
         followed = self._followed[shown]
         asked = self._tracks(first, shown, source)
         if self._driving is None:
-            return Expected(asked, **self._pictures(shown, source))
+            return replace(self._pictures(shown, source), asked=asked)
         before = int(self._followed[shown[0] - 1]) if first else None
         again = self._driving.repeats(followed, before)
-        return Expected(asked, self._driving.take(followed), again, **self._pictures(shown, source))
+        tracks = self._driving.take(followed)
+        return replace(self._pictures(shown, source), asked=asked, driving=tracks, driving_repeats=again)
 
     def _tracks(self, first: int, shown: NDArray[np.intp], source: SourceView) -> AskedTracks:
         lips, eyes = self._openings(shown)
@@ -136,18 +138,17 @@ class ExpectedRows:
         moved = self._reference + strength * (driving - self._reference)
         return asked_blendshapes(source.blendshapes, moved, self._reference)
 
-    def _pictures(self, shown: NDArray[np.intp], source: SourceView) -> dict[str, NDArray[Any] | None]:
+    def _pictures(self, shown: NDArray[np.intp], source: SourceView) -> Expected:
         """Return the pictures pasted into, with the place of the crop, and the driving's own in self-reenactment."""
-        found: dict[str, NDArray[Any] | None] = {}
-        options = self._work.options
+        options, work = self._work.options, self._work
         if not self._full or not options.paste_back:
-            return found
-        if options.flag_do_crop:
-            found["sources"] = self._pasted_into(len(shown), source)
-            found["crop_to_original"] = self._asked.crop_to_picture(shown)
-        if self._work.source.uri == self._work.driving.uri and self._work.source.version == self._work.driving.version:
-            found["targets"] = self._targets(shown)
-        return found
+            return Expected()
+        itself = (work.source.uri, work.source.version) == (work.driving.uri, work.driving.version)
+        targets = self._targets(shown) if itself else None
+        if not options.flag_do_crop:
+            return Expected(targets=targets)
+        sources, places = self._pasted_into(len(shown), source), self._asked.crop_to_picture(shown)
+        return Expected(targets=targets, sources=sources, crop_to_original=places)
 
     def _pasted_into(self, n: int, source: SourceView) -> NDArray[np.uint8]:
         work = self._work

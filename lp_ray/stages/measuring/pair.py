@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -31,6 +31,7 @@ from lp_ray.plan.work import PairWork
 from lp_ray.quality.identity import frames_to_embed
 from lp_ray.quality.pair import Measured, PairMeter
 from lp_ray.quality.table import NAMES as METRIC_NAMES
+from lp_ray.quality.table import Level
 from lp_ray.stages.measuring.asked import Asked
 from lp_ray.stages.measuring.expected import ExpectedRows
 from lp_ray.stages.measuring.models import models_here
@@ -132,7 +133,7 @@ class _Reading:
         self._measuring, self._work, self._made = settings.measuring, work, made
         self._expected, self._spool, self._models = expected, spool, models_here()
         self._source = source_view(settings, work, asked.to_crop(np.zeros(1, np.intp))[0], self._models)
-        level = "fast" if self._measuring.metrics == "fast" else "full"
+        level: Level = "fast" if self._measuring.metrics == "fast" else "full"
         measures = self._measuring.metrics != "none"
         n = made.facts.n_frames
         self._embedded = set(frames_to_embed(n, level).tolist()) if measures else set()
@@ -173,7 +174,7 @@ class _Reading:
         shapes = self._models.blendshapes_of(points) if self._shapes else None
         if self._meter is not None:
             numbers = range(first, first + len(piece))
-            found = np.isfinite(points).all((1, 2))
+            found = np.asarray(np.isfinite(points).all((1, 2)))
             chosen = [i for i, number in enumerate(numbers) if number in self._embedded and found[i]]
             looked = [piece[i] for i, number in enumerate(numbers) if number in self._looked]
             embeddings = self._models.embed([piece[i] for i in chosen], points[chosen]) if chosen else None
@@ -187,7 +188,7 @@ class _Reading:
             self._spool.add(_stored(self._expected.columns(shown)))
 
 
-def _pictures(work: PairWork, made: Finished) -> Iterator[Image]:
+def _pictures(work: PairWork, made: Finished) -> Generator[Image, None, None]:
     pictures = FORMATS.get(work.format).pictures(made.path)
     try:
         yield from pictures

@@ -42,7 +42,7 @@ class SourceView:
 
 
 def source_view(settings: Settings, work: PairWork, to_crop: Matrix, models: Models) -> SourceView:
-    """Return the view of a pair's source. `to_crop` is the matrix to the crop of the labelled face. Raises InputError."""
+    """Return the view of a pair's source. `to_crop` leads to the crop of the labelled face. Raises InputError."""
     framing, pasted = source_framing(work.options), work.options.paste_back
     key = (work.source.key, framing, pasted, to_crop.tobytes())
     return _KEPT.get(key, lambda: _look(_read(settings, work, framing), framing, to_crop, pasted, models))
