@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lp_ray.contract import edits
+from lp_ray.labels import table as labels
 from lp_ray.quality import table
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -12,6 +13,7 @@ END = "<!-- end of table -->"
 
 TABLES = {
     "metrics.md": ("<!-- table: lp_ray/quality/table.py -->", table.markdown),
+    "labels.md": ("<!-- table: lp_ray/labels/table.py -->", labels.markdown),
     "editing.md": ("<!-- table: lp_ray/contract/edits.py -->", edits.markdown),
 }
 

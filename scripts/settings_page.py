@@ -113,6 +113,7 @@ def _plugins() -> Iterator[str]:
 def _pools() -> Iterator[str]:
     stages = [(graph.name, stage) for graph in (TEMPLATES, PAIRS) for stage in graph.stages]
     rows = [(f"`pools.{stage.name}.*`", phase, (stage.__doc__ or "").splitlines()[0]) for phase, stage in stages]
+    rows.append(("`pools.finalize.*`", "pairs", "Tasks that join pairs, if they also measure (labels=full, metrics)."))
     text = "`actors`, `cpus` and `gpus` of each stage; by default they are derived from the cluster's totals."
     yield from _table("Pools", text, ("setting", "phase", "what an actor makes"), rows)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lp_ray import read_labels
 from tests.faults.drivers import driver
 from tests.faults.material import make_portraits
 from tests.faults.outputs import check_whole, finished, rows, videos
@@ -17,7 +18,7 @@ DEATHS = str(REPOSITORY / "tests" / "faults" / "deaths")
 
 
 def test_a_job_that_dies_in_the_last_steps_of_a_pair(tmp_path: Path, run_job: RunJob) -> None:
-    """The whole job dies once all segments of a pair are staged and not joined; run again, in the middle of putting a
+    """The job dies once all segments of a pair are staged and not joined; run again, in the middle of putting a
     video; run again, with a video in its place and no row.
 
     No row tells of that pair then, and no half video has a result's name. The job run once more leaves exactly one
@@ -25,7 +26,7 @@ def test_a_job_that_dies_in_the_last_steps_of_a_pair(tmp_path: Path, run_job: Ru
     """
     output = tmp_path / "out"
     manifests = make_portraits(tmp_path / "in", n_sources=6, n_drivings=1, n_frames=4)
-    command = (*manifests.arguments(output), "chunk_frames=2")
+    command = (*manifests.arguments(output), "chunk_frames=2", "labels=full", "metrics=fast")
     for step in ("join", "upload", "row"):
         died, before = tmp_path / step, finished(output)
         planted = {"PYTHONPATH": f"{DEATHS}:{REPOSITORY}", "LP_RAY_TEST_DIES_IN": step, "LP_RAY_TEST_DIED": str(died)}
@@ -34,6 +35,7 @@ def test_a_job_that_dies_in_the_last_steps_of_a_pair(tmp_path: Path, run_job: Ru
         key = died.read_text()
         assert key not in {row["pair_id"] for row in rows(output)}
         assert (key in videos(output)) == (step == "row")
+        assert (output / "labels" / f"{key}.parquet").exists() == (step != "join"), "labels are put before the video"
         assert list((output / ".lp_ray" / "staging").rglob(f"{key}/*.mp4")), "the job died later than it was meant to"
         assert step != "upload" or list((output / "videos").glob(".*.tmp"))
         assert {k: file for k, file in finished(output).items() if k in before} == before
@@ -43,3 +45,6 @@ def test_a_job_that_dies_in_the_last_steps_of_a_pair(tmp_path: Path, run_job: Ru
     check_whole(output, manifests.n_pairs)
     now = finished(output)
     assert {key: now[key] for key in before} == before
+    assert {path.stem for path in (output / "labels").iterdir()} == set(now)
+    for row in rows(output):
+        assert read_labels(output, row["pair_id"]).n_frames == row["n_frames"] and row["pose_error"] is not None

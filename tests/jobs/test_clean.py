@@ -104,6 +104,18 @@ def test_a_dry_run_lists_what_cleaning_removes_and_results_stay(place: Place, ca
     assert again.output.count("removed nothing") == 2, again.output
 
 
+def test_labels_go_with_their_pairs(place: Place, call_job: RunJob) -> None:
+    """Labels of a pair with a row stay, others go; a half-written file goes too."""
+    for key in (DONE_KEY, LOOSE_KEY, ORPHAN):
+        storage.put_bytes(place.layout.labels_of(key), b"labels")
+    half = storage.join(place.layout.labels, f".{uuid.uuid4().hex}.tmp")
+    storage.put_bytes(half, b"lab")
+    assert call_job("clean", f"output={place.root}").code == EXIT_DONE
+    left = {info.uri for info in storage.list_files(place.layout.labels)}
+    assert left - {half} == {place.layout.labels_of(DONE_KEY), place.layout.labels_of(LOOSE_KEY)}
+    assert half not in left or not storage.is_local(place.root), "object stores have no half-written files"
+
+
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
 def test_uploads_that_never_ended_are_given_up(place: Place, call_job: RunJob) -> None:
     """A process killed in the middle of an upload in parts leaves them where no listing of files shows them; in a

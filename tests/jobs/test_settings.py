@@ -11,6 +11,7 @@ from jobs.groups import store_groups
 from jobs.help import CONF
 from jobs.setup import options_from, settings_from
 from lp_ray.base.limits import Limits
+from lp_ray.contract.measuring import Measuring
 from lp_ray.contract.options import PairOptions
 from scripts import api_page, settings_page
 
@@ -24,8 +25,9 @@ def test_what_a_command_composes_is_what_is_declared() -> None:
     assert settings.limits == Limits()
     assert (settings.engine.name, settings.engine.precision) == ("liveportrait", "float32")
     assert settings.animal_detector.given() == {"points": 9, "min_score": 0.1}
-    assert set(OmegaConf.to_container(config.pools)) == {"track", "extract", "source", "animate", "write"}
+    assert set(OmegaConf.to_container(config.pools)) == {"track", "extract", "source", "animate", "write", "finalize"}
     assert asdict(settings)["max_unexpected"] == 20
+    assert settings.measuring == Measuring()
 
 
 def test_the_page_of_settings_is_what_is_declared() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -43,6 +44,18 @@ def test_derived_pools_fit(cpus: int, gpus: int, device: str) -> None:
         assert sum(pools[s].actors * pools[s].gpus for s in stages) <= gpus
         assert all(pools[s].actors >= 1 for s in stages)
     assert pools["animate"].gpus == (1.0 if device == "cuda" else 0.0)
+
+
+@given(st.integers(1, 512), st.integers(1, 64), st.sampled_from(["cpu", "cuda"]), st.sampled_from([0.4, 0.5]))
+def test_pools_leave_room_for_tasks_that_compute(cpus: int, gpus: int, device: str, share: float) -> None:
+    """The tasks' pool fits beside the stages', and has about its share; without it nothing is reserved."""
+    pairs = replace(PAIRS, finish=replace(PAIRS.finish, share=share))
+    assert pairs.pools == (*PAIRS.pools, "finalize")
+    pools = derive_pools((TEMPLATES, pairs), cpus, gpus, devices(device))
+    assert sum(pools[name].actors * pools[name].cpus for name in pairs.pools) <= cpus
+    assert pools["finalize"].actors == max(1, int(cpus * share)) and pools["finalize"].cpus > 0
+    assert all(pools[name].actors >= 1 for name in pairs.pools)
+    assert "finalize" not in derive(cpus, gpus, device)
 
 
 def test_a_gpu_device_without_gpus_is_refused() -> None:

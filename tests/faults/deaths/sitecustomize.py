@@ -36,11 +36,11 @@ def plant_in_finalize(module: ModuleType) -> None:
     """Before the segments are joined, or between the video and its row."""
     join, write_row = module._join, module.write_row
 
-    def planted_join(settings: Any, layout: Any, work: Any, folder: Path) -> Any:
+    def planted_join(settings: Any, layout: Any, work: Any, *more: Any) -> Any:
         KEYS.append(work.pair_id)
         if STEP == "join":
             stand_still(work.pair_id)
-        return join(settings, layout, work, folder)
+        return join(settings, layout, work, *more)
 
     def planted_row(layout: Any, row: dict[str, Any]) -> None:
         if STEP == "row":
