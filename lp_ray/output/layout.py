@@ -171,9 +171,13 @@ class TemplateLayout:
         """The faces found in a picture of an animal; see stages/animals.py."""
         return storage.join(self.root, "faces", f"{key}.json")
 
+    @property
+    def all_tracks(self) -> str:
+        """What was measured on drivings; see stages/measuring/driving.py."""
+        return storage.join(self.root, "tracks")
+
     def tracks(self, key: str) -> str:
-        """What was measured on a driving; see stages/measuring/driving.py."""
-        return storage.join(self.root, "tracks", f"{key}.npz")
+        return storage.join(self.all_tracks, f"{key}.npz")
 
     def staged(self, key: str) -> str:
         return storage.join(self.own_staging, key)

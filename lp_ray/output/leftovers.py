@@ -65,7 +65,9 @@ def in_store(layout: TemplateLayout) -> tuple[list[Leftover], list[str]]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         dead = list(pool.map(_is_dead, runs))
     begun = [
-        Leftover("begun and not finished", uri) for uri in storage.unfinished_writes(layout.root, older_than_s=STALE_S)
+        Leftover("begun and not finished", uri)
+        for folder in (layout.root, layout.all_tracks)
+        for uri in storage.unfinished_writes(folder, older_than_s=STALE_S)
     ]
     begun += _never_ended(storage.unfinished_uploads(layout.root, STALE_S))
     found = [run for run, gone in zip(runs, dead, strict=True) if gone]

@@ -178,6 +178,19 @@ def test_a_driving_is_measured_once(tmp_path: Path, generated: Generated) -> Non
     assert [path.stat().st_mtime_ns for path in (store / "tracks").iterdir()] == [before]
 
 
+def test_made_twice_labels_are_one_file(tmp_path: Path, generated: Generated) -> None:
+    """As by a job that died before the row, or by a second writer: the same bytes under the same name."""
+    outputs = [tmp_path / "one", tmp_path / "other"]
+    for output in outputs:
+        for _ in range(2):
+            row = animate(output, generated.portrait, generated.clip, {**PREVIEW, "labels": "full"}, end_s=0.2)
+            (table,) = (output / "results").iterdir()
+            table.unlink()
+        assert [path.stem for path in (output / "labels").iterdir()] == [row["pair_id"]]
+    files = [next((output / "labels").iterdir()).read_bytes() for output in outputs]
+    assert files[0] == files[1]
+
+
 def test_animals_are_refused(tmp_path: Path, generated: Generated) -> None:
     animals = lp_ray.LivePortraitPipelineAnimal(**SEEDED, labels="full")
     with pytest.raises(RefusedError, match=r"variant=animal.*use labels=asked"):

@@ -42,9 +42,11 @@ def reached(output: Path, n_videos: int) -> Callable[[], bool]:
 
 
 def litter(output: Path, store: Path | None = None) -> list[str]:
-    """Return every file that is not a result, a row of the table, a template, a summary, or the last holder's lease."""
-    seen = ("videos", "results", "comparisons", "summaries")
-    homes = {*(output / name for name in seen), store or output / "templates"}
+    """Return every file that is not a result, its labels, a row of the table, a template or tracks of a driving, a
+    summary, or the last holder's lease."""
+    seen = ("videos", "results", "comparisons", "labels", "summaries")
+    templates = store or output / "templates"
+    homes = {*(output / name for name in seen), templates, templates / "tracks"}
     lease = output / ".lp_ray" / "lease"
     files = [path for root in (output, store or output) for path in root.rglob("*") if path.is_file()]
     strays = [p for p in files if p.parent not in homes | {lease} or p.name.startswith(".")]
