@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,9 +69,11 @@ class RayExecutor:
             pool = self._pools[stage.name]
             arguments = (actor_of(stage), (self._bench,), strategy(pool), pool.cpus, pool.gpus, stage.looks_ahead)
             data = map_blocks(data, *arguments)
-        batch: Batch
+        batches: Iterable[Batch] = data.iter_batches(  # type: ignore[assignment,unused-ignore] - of this format
+            batch_size=None, batch_format="numpy", prefetch_batches=0
+        )
         try:
-            for batch in data.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+            for batch in batches:
                 yield from graph.gives.from_batch(batch)
         except ExecutionTimeoutError as standstill:
             # Ray restarts a dead node's actors where there is room, and gives their rows to no other actor.
