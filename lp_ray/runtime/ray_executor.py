@@ -13,7 +13,7 @@ from ray.data.exceptions import ExecutionTimeoutError
 
 from lp_ray.base.errors import StalledError, error_of
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.rows import Batch, Row
+from lp_ray.contract.rows import Row
 from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.plan.devices import Devices, Part
 from lp_ray.runtime.actor import actor_of
@@ -69,9 +69,7 @@ class RayExecutor:
             pool = self._pools[stage.name]
             arguments = (actor_of(stage), (self._bench,), strategy(pool), pool.cpus, pool.gpus, stage.looks_ahead)
             data = map_blocks(data, *arguments)
-        batches: Iterable[Batch] = data.iter_batches(  # type: ignore[assignment,unused-ignore] - of this format
-            batch_size=None, batch_format="numpy", prefetch_batches=0
-        )
+        batches: Iterable[Any] = data.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0)
         try:
             for batch in batches:
                 yield from graph.gives.from_batch(batch)
