@@ -10,10 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lp_ray import storage
+from lp_ray.base.device import Device
 from lp_ray.base.errors import InputError
 from lp_ray.base.limits import OURS
 from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.options import LIVEPORTRAIT
 from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
 from lp_ray.media.join import AudioCut
@@ -96,7 +98,11 @@ FINALIZE_TEMPLATE = Task("finalize", finalize_template)
 FINALIZE_PAIR = Task("finalize", finalize_pair, timed=True)
 
 _MEASURING_SHARE = {"fast": 0.4, "full": 0.5}
-"""Part of the CPUs for tasks that measure, by the higher level: what measuring takes beside the preview engine."""
+"""Part of the CPUs for tasks that measure, by the higher level: 20 and 40 ms a frame (`python -m benchmarks.labels`)
+beside the preview engine's 20, or beside an engine on a GPU."""
+
+_SHARE_BESIDE_NETWORKS = 0.1
+"""The same beside an engine whose networks run on the CPUs, which takes a hundred times as long."""
 
 
 def finalize_task(settings: Settings) -> Task:
@@ -104,6 +110,8 @@ def finalize_task(settings: Settings) -> Task:
     measuring = settings.measuring
     if not measuring.reads_videos:
         return FINALIZE_PAIR
+    if settings.engine.name == LIVEPORTRAIT and not Device(settings.engine.device).is_gpu:
+        return replace(FINALIZE_PAIR, share=_SHARE_BESIDE_NETWORKS)
     level = "full" if "full" in (measuring.labels, measuring.metrics) else "fast"
     return replace(FINALIZE_PAIR, share=_MEASURING_SHARE[level])
 

@@ -26,7 +26,7 @@ def test_a_job_that_dies_in_the_last_steps_of_a_pair(tmp_path: Path, run_job: Ru
     """
     output = tmp_path / "out"
     manifests = make_portraits(tmp_path / "in", n_sources=6, n_drivings=1, n_frames=4)
-    command = (*manifests.arguments(output), "chunk_frames=2", "labels=full", "metrics=fast")
+    command = (*manifests.arguments(output), "chunk_frames=2", "labels=asked")
     for step in ("join", "upload", "row"):
         died, before = tmp_path / step, finished(output)
         planted = {"PYTHONPATH": f"{DEATHS}:{REPOSITORY}", "LP_RAY_TEST_DIES_IN": step, "LP_RAY_TEST_DIED": str(died)}
@@ -47,4 +47,4 @@ def test_a_job_that_dies_in_the_last_steps_of_a_pair(tmp_path: Path, run_job: Ru
     assert {key: now[key] for key in before} == before
     assert {path.stem for path in (output / "labels").iterdir()} == set(now)
     for row in rows(output):
-        assert read_labels(output, row["pair_id"]).n_frames == row["n_frames"] and row["pose_error"] is not None
+        assert read_labels(output, row["pair_id"]).n_frames == row["n_frames"]
