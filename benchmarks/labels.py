@@ -1,8 +1,8 @@
 """What labels and metrics cost: `python -m benchmarks.labels [SOURCE DRIVING [SECONDS]]`.
 
 Makes one pair in this process (engine=preview, without Ray) at each level, warm: models are loaded, the driving is
-tracked and measured. CPU time is that of this process and of its ended children, so ffmpeg counts. By default source and
-driving are made by code.
+tracked and measured. CPU time is that of this process and of its ended children, so ffmpeg counts. By default source
+and driving are made by code.
 """
 
 from __future__ import annotations
@@ -61,10 +61,8 @@ def main(folder: Path, source: Path, driving: Path, end_s: float | None) -> None
     for number, settings in enumerate(LEVELS[1:]):
         spent, _, size = make(settings, str(number))
         name = " ".join(f"{key}={value}" for key, value in settings.items())
-        share = 100 * (spent - plain) / spent
-        print(
-            f"{name:<26} {1000 * (spent - plain) / n:6.1f} ms a frame, {share:3.0f} % of the pair, {size / n:7.0f} bytes"
-        )
+        cost, share = 1000 * (spent - plain) / n, 100 * (spent - plain) / spent
+        print(f"{name:<26} {cost:6.1f} ms a frame, {share:3.0f} % of the pair, {size / n:7.0f} bytes")
 
 
 if __name__ == "__main__":
