@@ -158,6 +158,25 @@ def test_a_source_video(tmp_path: Path, generated: Generated, performances: Perf
     assert row["lip_loudness"] is not None and row["seam"] is not None
 
 
+def test_self_reenactment(tmp_path: Path, generated: Generated) -> None:
+    """A film that drives itself is compared with its own frames; nearly nothing changes."""
+    row = animate(tmp_path, generated.film, generated.film, {**PREVIEW, "metrics": "full"}, end_s=0.4)
+    assert row["psnr"] > 25 and row["ssim"] > 0.8
+
+
+def test_chunks_that_are_no_multiple_of_what_is_measured_at_once(tmp_path: Path, generated: Generated) -> None:
+    """Labels do not depend on how the pair was cut."""
+    made = []
+    for chunk in (5, 32):
+        settings = {**PREVIEW, "labels": "full", "metrics": "fast", "chunk_frames": chunk}
+        row = animate(tmp_path / str(chunk), generated.portrait, generated.clip, settings, end_s=0.5)
+        made.append(lp_ray.read_labels(tmp_path / str(chunk), row["pair_id"]))
+    for name in made[0].names:
+        if name.startswith("asked"):
+            assert np.allclose(made[0][name], made[1][name], atol=1e-5), name
+    assert made[0].n_frames == made[1].n_frames == 15
+
+
 def test_of_several_people_the_largest_face_is_labelled(tmp_path: Path, generated: Generated) -> None:
     settings = {**PREVIEW, "labels": "full", "metrics": "fast"}
     row = animate(tmp_path, GROUP_PHOTO, generated.clip, settings, face="all", end_s=0.2)
