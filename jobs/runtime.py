@@ -84,6 +84,7 @@ def choose(config: DictConfig, n: int) -> Runtime:
 
 
 def _gpus_here() -> int:
+    check_part("liveportrait", "a job on a GPU")
     import torch  # only where a GPU is asked for
 
     return torch.cuda.device_count()
