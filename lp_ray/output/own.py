@@ -10,7 +10,18 @@ from lp_ray.output.sidecars.protocol import SIDECARS
 MARK = ".lp_ray"
 """A folder that exists in every output and nowhere else."""
 
-FOLDERS = ("videos", "comparisons", "results", "history", "templates", "summaries", "tracebacks", "sheets", "by_name")
+FOLDERS = (
+    "videos",
+    "comparisons",
+    "results",
+    "history",
+    "templates",
+    "summaries",
+    "tracebacks",
+    "sheets",
+    "by_name",
+    "arrays",
+)
 """The folders of an output. A user's own files may lie beside them. Sidecars add folders with their own names."""
 
 _STORED = re.compile(r"[0-9a-f]{32}\.npz")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -68,10 +68,9 @@ class RayExecutor:
             pool = self._pools[stage.name]
             arguments = (actor_of(stage), (self._bench,), strategy(pool), pool.cpus, pool.gpus, stage.looks_ahead)
             data = map_blocks(data, *arguments)
-        batch: Batch
         try:
             for batch in data.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
-                yield from graph.gives.from_batch(batch)
+                yield from graph.gives.from_batch(cast(Batch, batch))  # of the formats that Ray has, numpy's
         except ExecutionTimeoutError as standstill:
             # Ray restarts a dead node's actors where there is room, and gives their rows to no other actor.
             # If the remaining nodes have no room for one actor of every stage, the living actors wait forever
