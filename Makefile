@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.ready-for-the-demo
 
 .PHONY: setup demo test check test-cluster lint format clean
 .DELETE_ON_ERROR:
@@ -20,7 +21,15 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --force-reinstall --no-deps onnxruntime-gpu
 	touch $(READY)
 
-demo: setup
+# The demo needs neither torch nor test tools; whoever has set up for tests has all of it already.
+$(DEMO_READY): pyproject.toml constraints.txt
+	@sh scripts/check_system.sh
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	touch $(DEMO_READY)
+
+demo: $(if $(wildcard $(READY)),setup,$(DEMO_READY))
 	$(BIN)/lp-ray demo output=demo_output
 
 # Processes that share the tests out: as many as there are cores; 1: none beside the first.

@@ -1,4 +1,4 @@
-"""Measure speed: `lp-ray bench target=engine|job` (docs/performance.md shows results)."""
+"""Measure speed: `lp-ray bench target=engine|job` (docs/performance_log.md shows results)."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from omegaconf import DictConfig
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.base.extras import check_part
 from lp_ray.coordinator.job import Job
 from lp_ray.coordinator.reporting import Reporter
 from lp_ray.plan.devices import ON_CPU, Devices
@@ -84,6 +85,7 @@ def choose(config: DictConfig, n: int) -> Runtime:
 
 
 def _gpus_here() -> int:
+    check_part("liveportrait", "a job on a GPU")
     import torch  # only where a GPU is asked for
 
     return torch.cuda.device_count()

@@ -9,11 +9,26 @@ from typing import TYPE_CHECKING, Any
 from lp_ray.base.version import __version__
 
 if TYPE_CHECKING:
-    from lp_ray.api import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError, read_labels, read_results
+    from lp_ray.api import (
+        ArrayClip,
+        LivePortraitPipeline,
+        LivePortraitPipelineAnimal,
+        PairFailedError,
+        read_labels,
+        read_results,
+    )
 
-_LIBRARY = ("LivePortraitPipeline", "LivePortraitPipelineAnimal", "PairFailedError", "read_labels", "read_results")
+_LIBRARY = (
+    "ArrayClip",
+    "LivePortraitPipeline",
+    "LivePortraitPipelineAnimal",
+    "PairFailedError",
+    "read_labels",
+    "read_results",
+)
 
 __all__ = [
+    "ArrayClip",
     "LivePortraitPipeline",
     "LivePortraitPipelineAnimal",
     "PairFailedError",

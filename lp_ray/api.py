@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lp_ray import storage
+from lp_ray.base.arrays import Image
 from lp_ray.base.errors import RefusedError
 from lp_ray.contract.given import Rows, as_table
 from lp_ray.contract.manifest import check_manifest
@@ -23,7 +25,11 @@ from lp_ray.coordinator.reporting import Progress
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.protocol import LandmarkerSpec
 from lp_ray.labels.file import Labels
+from lp_ray.media.frames_zip import read_frames
 from lp_ray.output import labels, results
+from lp_ray.output.arrays import ArrayClip as ArrayClip
+from lp_ray.output.arrays import Picture, store_clip, store_picture
+from lp_ray.output.by_name import with_names
 from lp_ray.output.flat import flat
 from lp_ray.output.occupy import occupy
 from lp_ray.output.results import ResultRow
@@ -89,8 +95,8 @@ class LivePortraitPipeline:
 
     def animate(
         self,
-        source: str | Path,
-        driving: str | Path,
+        source: str | Path | Picture | ArrayClip,
+        driving: str | Path | Picture | ArrayClip,
         output: str | Path,
         *,
         templates: str | Path | None = None,
@@ -102,14 +108,18 @@ class LivePortraitPipeline:
     ) -> ResultRow:
         """Animate a source with a driving and return the result row (`lp_ray.contract.result_schema.RESULT_SCHEMA`).
 
-        `output` is a folder or URI. `templates` is the motion template store, by default `<output>/templates`. `face`
-        and `box` choose the source's face, `start_s` and `end_s` cut the driving. `options` are those of a pair
-        (docs/options.md), under our names or the reference's. Raises RefusedError for wrong arguments, PairFailedError
-        if the pair cannot be made.
+        A source or driving is a path or URI, a picture (H x W x 3 uint8 RGB) or an `ArrayClip` of frames; what is no
+        file is kept in `<output>/arrays`. `output` is a folder or URI. `templates` is the motion template store, by
+        default `<output>/templates`. `face` and `box` choose the source's face, `start_s` and `end_s` cut the driving.
+        `options` are those of a pair (docs/options.md), under our names or the reference's. Raises RefusedError for
+        wrong arguments, PairFailedError if the pair cannot be made.
         """
         settings = self._place(str(output), None if templates is None else str(templates))
-        sources = _table("source", uri=str(source), face=None if face is None else str(face), box=box)
-        drivings = _table("driving", uri=str(driving), start_s=start_s, end_s=end_s)
+        source_uri, driving_uri = (
+            _place_of(settings, given, what) for given, what in ((source, "source"), (driving, "driving"))
+        )
+        sources = _table("source", uri=source_uri, face=None if face is None else str(face), box=box)
+        drivings = _table("driving", uri=driving_uri, start_s=start_s, end_s=end_s)
         named = {ALIASES.get(name, name): value for name, value in options.items()}
         pairs = pair_up("zip", 1, 1, make_options(named, "options"))
         job = jobs.prepare(settings, sources, drivings, None, pairs, self._policy)
@@ -118,6 +128,23 @@ class LivePortraitPipeline:
         if row["status"] != DONE:
             raise PairFailedError(row)
         return row
+
+    def frames(
+        self, source: str | Path | Picture | ArrayClip, driving: str | Path | Picture | ArrayClip, **arguments: Any
+    ) -> Iterator[Image]:
+        """Animate a source with a driving and yield the finished frames, H x W x 3 uint8 RGB, exactly as made.
+
+        No output is left behind. `arguments` are those of `animate` other than `output`. The pair is made when the
+        first frame is asked for; frames wait on disk, so that memory does not grow with the clip. Raises as `animate`
+        does, and RefusedError for a `format`.
+        """
+        if "format" in arguments:
+            raise RefusedError("format has no effect on frames that are handed over: leave it out")
+        with TemporaryDirectory(prefix="lp_ray-frames-") as folder:
+            row = self.animate(source, driving, folder, format="frames", **arguments)
+            path = storage.local_path(row["video_uri"])
+            assert path is not None, "the folder is this machine's own"
+            yield from read_frames(Path(path))
 
     def animate_many(
         self,
@@ -153,7 +180,7 @@ class LivePortraitPipeline:
         job = jobs.prepare(settings, source_table, driving_table, pair_table, chosen, self._policy)
         self._run_job(job, retry_failed, on_ray)
         table = results.read_results(settings.output)
-        return flat(table.filter(pc.is_in(table["pair_id"], job.plan.pair_ids)))
+        return with_names(flat(table)).filter(pc.is_in(table["pair_id"], job.plan.pair_ids))
 
     def _run_job(self, job: jobs.Job, retry_failed: bool, on_ray: bool | None) -> None:
         """Make what the output lacks of a job."""
@@ -182,12 +209,12 @@ class LivePortraitPipeline:
 def read_results(output: str | Path) -> pa.Table:
     """Return the results of an output (a folder or URI): one row per pair, as an Arrow table without nested columns.
 
-    `read_results(output).to_pandas()` is a data frame that `drop_duplicates` and `groupby` take. Columns are those of
-    docs/results.md, but that `fps` is `fps_numerator` and `fps_denominator`, `seconds` is `seconds_template`,
-    `seconds_track` and so on, and lists of texts are one text each, with "; " between the entries.
-    Raises StorageError where the output cannot be read.
+    `read_results(output).to_pandas()` is a data frame that `drop_duplicates` and `groupby` take. Columns are `name`,
+    what `lp-ray videos` calls the pair, and those of docs/results.md, but that `fps` is `fps_numerator` and
+    `fps_denominator`, `seconds` is `seconds_template`, `seconds_track` and so on, and lists of texts are one text
+    each, with "; " between the entries. Raises StorageError where the output cannot be read.
     """
-    return flat(results.read_results(str(output)))
+    return with_names(flat(results.read_results(str(output))))
 
 
 def read_labels(output: str | Path, pair_id: str) -> Labels:
@@ -222,6 +249,13 @@ class _Silent:
 
     def settled(self, row: ResultRow) -> None:
         """Do nothing: the caller gets the row."""
+
+
+def _place_of(settings: Settings, given: str | Path | Picture | ArrayClip, what: str) -> str:
+    if isinstance(given, str | Path):
+        return str(given)
+    store: Any = store_clip if isinstance(given, ArrayClip) else store_picture
+    return str(store(settings.output_layout, given, what))
 
 
 def _table(kind: Any, **values: Any) -> pa.Table:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lp_ray import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError
+from lp_ray import ArrayClip, LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError
 from lp_ray.acting.curves import ONSET_S
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import RefusedError
@@ -355,3 +355,39 @@ def test_animals(generated: Generated, tmp_path: Path) -> None:
         pipeline.animate(generated.cat, wink, tmp_path)
     with pytest.raises(RefusedError, match="animation_region='lip' has no effect on animals"):
         pipeline.animate(generated.cat, wink, tmp_path, animation_region="lip")
+
+
+def test_arrays_are_inputs_like_files(
+    preview: LivePortraitPipeline, portrait: Path, silent: Path, tmp_path: Path
+) -> None:
+    """The same frames whether pictures and clips are given as files or as arrays; a second call finds the first."""
+    limits = Limits()
+    picture, clip = read_image(portrait, limits), open_footage(silent, limits)
+    frames = list(itertools.islice(clip.frames(), 4))
+    by_files = preview.animate(portrait, silent, tmp_path / "files", end_s=float(4 / clip.fps), format="frames")
+    given = (picture, ArrayClip(frames, clip.fps))
+    by_arrays = preview.animate(*given, tmp_path / "arrays", format="frames")
+    assert by_arrays["sha256"] == by_files["sha256"]
+    again = preview.animate(*given, tmp_path / "arrays", format="frames")
+    assert again["finished_at"] == by_arrays["finished_at"]
+
+
+def test_frames_are_handed_over(preview: LivePortraitPipeline, portrait: Path, silent: Path, tmp_path: Path) -> None:
+    """The frames of a pair, as they are before any encoder; nothing is left behind."""
+    made = preview.animate(portrait, silent, tmp_path, end_s=0.2, format="frames")
+    with zipfile.ZipFile(made["video_uri"].removeprefix("file://")) as archive:
+        files = [cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), 1) for name in archive.namelist()]
+    handed = preview.frames(portrait, silent, end_s=0.2)
+    frames = list(handed)
+    assert len(frames) == 5
+    assert all(np.array_equal(a, b[..., ::-1]) for a, b in zip(frames, files, strict=True))
+    with pytest.raises(RefusedError, match="format has no effect"):
+        next(preview.frames(portrait, silent, format="gif"))
+    with pytest.raises(PairFailedError):
+        next(preview.frames(np.zeros((64, 64, 3), np.uint8), silent, end_s=0.1))
+
+
+def test_a_picture_drives_and_gives_one_frame(preview: LivePortraitPipeline, portrait: Path) -> None:
+    picture = read_image(portrait, Limits())
+    (frame,) = preview.frames(picture, picture)
+    assert frame.shape == picture.shape

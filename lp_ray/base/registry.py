@@ -14,9 +14,11 @@ import importlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Generic, TypeVar, cast
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.base.extras import check_part
 from lp_ray.base.names import nearest
 
 T = TypeVar("T")
@@ -25,11 +27,15 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """The plugins of one type. A plugin is imported when its name is first asked for."""
 
-    def __init__(self, what: str, group: str, carried: Mapping[str, str]) -> None:
-        """`what` is the setting's name in messages. `carried` maps names to `module:attribute` in this package."""
+    def __init__(
+        self, what: str, group: str, carried: Mapping[str, str], extras: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """`what` is the setting's name in messages. `carried` maps names to `module:attribute` in this package;
+        `extras` names the extra (`lp_ray.base.extras`) that a plugin needs for its work."""
         self.what = what
         self.group = group
         self._carried = dict(carried)
+        self._extras = dict(extras)
         self._loaded: dict[str, T] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -45,6 +51,14 @@ class Registry(Generic[T]):
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
+
+    def get_for_work(self, name: str) -> T:
+        """Return a plugin that is to work, not only to be described. Raises as `get` does, and RefusedError if the
+        extra that it needs is not installed."""
+        plugin = self.get(name)
+        if name in self._extras:
+            check_part(self._extras[name], f"{self.what}={name}")
+        return plugin
 
     def _load(self, name: str) -> T:
         if name in self._carried:

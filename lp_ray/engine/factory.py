@@ -17,6 +17,7 @@ ENGINES: Registry[EnginePlugin] = Registry(
         "preview": "lp_ray.engine.preview.plugin:PLUGIN",
         "liveportrait": "lp_ray.engine.liveportrait.plugin:PLUGIN",
     },
+    extras={"liveportrait": "liveportrait"},
 )
 """Engines by name: the values of the setting `engine`."""
 
@@ -26,13 +27,13 @@ CreateEngine = Callable[[EngineSpec], Engine]
 
 def identify_engine(spec: EngineSpec) -> EngineIdentity:
     """Describe the engine that `create_engine` would build. Raises as `EnginePlugin.identify` does."""
-    plugin = ENGINES.get(spec.name)
+    plugin = ENGINES.get_for_work(spec.name)
     Device.parse(spec.device, "engine.device")
     return plugin.identify(spec)
 
 
 def create_engine(spec: EngineSpec) -> Engine:
     """Build the engine and load its weights. Raises as `EnginePlugin.create` does."""
-    plugin = ENGINES.get(spec.name)
+    plugin = ENGINES.get_for_work(spec.name)
     Device.parse(spec.device, "engine.device")
     return plugin.create(spec)

@@ -16,19 +16,20 @@ DETECTORS: Registry[LandmarkerPlugin] = Registry(
         "insightface": "lp_ray.face.insightface.plugin:PLUGIN",
         "xpose": "lp_ray.face.xpose.plugin:PLUGIN",
     },
+    extras={"insightface": "insightface", "xpose": "liveportrait"},
 )
 """Landmarkers by name: the values of the settings `detector` and, for animals, `xpose`."""
 
 
 def identify_landmarker(spec: LandmarkerSpec) -> LandmarkerIdentity:
     """Describe the landmarker that `create_landmarker` would build. Raises as `LandmarkerPlugin.identify` does."""
-    plugin = DETECTORS.get(spec.name)
+    plugin = DETECTORS.get_for_work(spec.name)
     Device.parse(spec.device, "detector.device")
     return plugin.identify(spec)
 
 
 def create_landmarker(spec: LandmarkerSpec) -> Landmarker:
     """Build the landmarker and load its models. Raises as `LandmarkerPlugin.create` does."""
-    plugin = DETECTORS.get(spec.name)
+    plugin = DETECTORS.get_for_work(spec.name)
     Device.parse(spec.device, "detector.device")
     return plugin.create(spec)

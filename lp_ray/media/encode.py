@@ -70,7 +70,7 @@ def encode_segment(
     width, height = even_size(width, height)
     if min(width, height) < 2:
         raise ValueError(f"frames of {first.shape[1]} x {first.shape[0]} pixels are too small for H.264")
-    args = [*_raw_input(width, height, fps), *_codec(encoder, crf, preset, threads), *_container(fps, path)]
+    args = [*raw_input(width, height, fps), *_codec(encoder, crf, preset, threads), *container(fps, path)]
     n = 0
 
     def raw() -> Iterator[memoryview]:
@@ -100,7 +100,8 @@ def check_encoder(encoder: Encoder) -> None:
             raise RefusedError(f"encoder={encoder} does not work on this machine: {error}") from error
 
 
-def _raw_input(width: int, height: int, fps: Fraction) -> list[str]:
+def raw_input(width: int, height: int, fps: Fraction) -> list[str]:
+    """Return ffmpeg's arguments for RGB frames that come through its standard input."""
     kind = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}"]
     rate = ["-framerate", f"{fps.numerator}/{fps.denominator}"]
     return [*kind, *rate, "-protocol_whitelist", "pipe,file", "-i", "pipe:0"]
@@ -116,7 +117,8 @@ def _codec(encoder: Encoder, crf: int, preset: str, threads: int) -> list[str]:
     return [*colours, "-c:v", "h264_nvenc", "-preset", NVENC_PRESETS[preset], "-tune", "hq", *quality]
 
 
-def _container(fps: Fraction, path: Path) -> list[str]:
+def container(fps: Fraction, path: Path) -> list[str]:
+    """Return ffmpeg's arguments for an mp4 file of an exact rate."""
     timescale = fps.numerator * math.ceil(_MIN_TIMESCALE / fps.numerator)
     exact = ["-fps_mode", "passthrough", "-video_track_timescale", str(timescale)]
     return [*exact, "-f", "mp4", "-y", ffmpeg.file_url(path)]

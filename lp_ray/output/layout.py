@@ -98,6 +98,11 @@ class OutputLayout:
         return storage.join(self.root, "labels")
 
     @property
+    def arrays(self) -> str:
+        """Pictures and clips that a program handed over as arrays, named by their content."""
+        return storage.join(self.root, "arrays")
+
+    @property
     def tracebacks(self) -> str:
         """Tracebacks of unexpected errors, one text file for each pair that met one."""
         return storage.join(self.root, "tracebacks")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from ray.data.exceptions import ExecutionTimeoutError
 
 from lp_ray.base.errors import StalledError, error_of
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.rows import Row
+from lp_ray.contract.rows import Batch, Row
 from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.plan.devices import Devices, Part
 from lp_ray.runtime.actor import actor_of
@@ -69,10 +69,9 @@ class RayExecutor:
             pool = self._pools[stage.name]
             arguments = (actor_of(stage), (self._bench,), strategy(pool), pool.cpus, pool.gpus, stage.looks_ahead)
             data = map_blocks(data, *arguments)
-        batches: Iterable[Any] = data.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0)
         try:
-            for batch in batches:
-                yield from graph.gives.from_batch(batch)
+            for batch in data.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+                yield from graph.gives.from_batch(cast(Batch, batch))  # of the formats that Ray has, numpy's
         except ExecutionTimeoutError as standstill:
             # Ray restarts a dead node's actors where there is room, and gives their rows to no other actor.
             # If the remaining nodes have no room for one actor of every stage, the living actors wait forever

@@ -8,6 +8,7 @@ from typing import Any, cast
 from fsspec.core import url_to_fs
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.base.extras import extra_of, missing_part
 from lp_ray.storage.guard import check_bucket, client_options
 from lp_ray.storage.uri import display, local_path
 from lp_ray.storage.web import public_client
@@ -22,10 +23,17 @@ def filesystem(uri: str) -> tuple[Any, str]:
     try:
         fs, path = url_to_fs(uri, use_listings_cache=False, **options)
     except ImportError as error:
-        raise RefusedError(f"{display(uri)}: no file system for this URI is installed: {error}") from error
+        raise _lacking(uri, error) from error
     if hasattr(fs, "retries"):
         fs.retries = 1  # botocore's retries and ours are enough, see guard.py
     return fs, cast(str, path)
+
+
+def _lacking(uri: str, error: ImportError) -> RefusedError:
+    cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error  # fsspec's own error names no module
+    if cause.name and extra_of(cause.name):
+        return missing_part(cause.name, f"{uri.partition(':')[0]}://")
+    return RefusedError(f"{display(uri)}: no file system for this URI is installed: {error}")
 
 
 def is_file(fs: Any, path: str, uri: str) -> bool:

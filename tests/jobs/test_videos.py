@@ -19,7 +19,7 @@ from lp_ray.output.results import flush
 from tests.jobs.conftest import Call
 
 IDS = [("photos/a.jpg", "talk"), ("../../etc/passwd", "talk"), ("a b", "talk"), ("a/b", "talk"), (".hidden", "-rf")]
-NAMES = ["_.._etc_passwd__talk", "a_b__talk", "a_b__talk-2", "hidden__rf", "photos_a.jpg__talk"]
+NAMES = ["_.._etc_passwd__talk", "a__talk", "a_b__talk", "a_b__talk-2", "hidden__rf"]
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def test_links_have_readable_names_and_lead_to_their_results(output: Path, call:
 def test_a_second_call_mends_and_takes_away_and_leaves_others_files(output: Path, call: Call) -> None:
     folder = output / "by_name"
     call(f"videos output={output}")
-    (folder / "photos_a.jpg__talk.mp4").unlink()
-    (folder / "photos_a.jpg__talk.mp4").symlink_to("nowhere")
+    (folder / "a__talk.mp4").unlink()
+    (folder / "a__talk.mp4").symlink_to("nowhere")
     (folder / "gone__talk.mp4").symlink_to("../videos/gone.mp4")
     (folder / "mine.txt").write_text("mine")
     assert call(f"videos output={output}").code == 0
-    assert (folder / "photos_a.jpg__talk.mp4").read_bytes() == b"video 0"
+    assert (folder / "a__talk.mp4").read_bytes() == b"video 0"
     assert not os.path.lexists(folder / "gone__talk.mp4") and (folder / "mine.txt").exists()
     (folder / "hidden__rf.mp4").unlink()
     (folder / "hidden__rf.mp4").write_text("mine")
@@ -78,5 +78,5 @@ def test_no_id_leads_anywhere(text: str) -> None:
 
 
 def test_names_that_differ_in_case_only_are_told_apart() -> None:
-    rows = [{"source_id": name, "driving_id": "d", "pair_id": name} for name in ("A", "a")]
+    rows = [{"source_id": name, "driving_id": "d", "pair_id": name, "status": "done"} for name in ("A", "a")]
     assert [name for name, _ in named(rows)] == ["A__d", "a__d-2"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 import lp_ray
+from lp_ray.output.by_name import named, with_names
 from lp_ray.output.flat import flat
 
 
@@ -28,4 +29,16 @@ def test_the_results_of_an_output_have_no_column_that_a_data_frame_cannot_compar
     table = lp_ray.read_results(Path(__file__).parent / "data" / "written_by_0_1")
     assert table.num_rows > 0
     assert not any(pa.types.is_nested(column.type) for column in table.columns)
+    assert table.column_names[0] == "name" and len(set(table["name"].to_pylist())) == table.num_rows
     assert {"pair_id", "status", "video_uri", "fps_numerator"} <= set(table.column_names)
+
+
+def test_names_are_those_that_the_links_of_finished_pairs_get() -> None:
+    """A pair that is not done takes no finished pair's name, wherever its row stands."""
+    rows = [("a", "failed"), ("c", "done"), ("b", "done")]
+    table = pa.Table.from_pylist(
+        [{"pair_id": pair, "status": status, "source_id": "x/y", "driving_id": "d"} for pair, status in rows]
+    )
+    assert with_names(table)["name"].to_pylist() == ["x_y__d-3", "x_y__d-2", "x_y__d"]
+    done = [row for row in table.to_pylist() if row["status"] == "done"]
+    assert [(name, row["pair_id"]) for name, row in named(done)] == [("x_y__d", "b"), ("x_y__d-2", "c")]
