@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import skimage.data
 import torch
@@ -44,12 +45,16 @@ from lp_ray.face.xpose.config import TINY
 from lp_ray.face.xpose.runner import XPoseDetector
 from lp_ray.face.xpose.seeded import seeded_checkpoint, seeded_prompts
 from lp_ray.face.xpose.weights import load_xpose
+from lp_ray.labels.file import Labels, write_labels
+from lp_ray.labels.table import BY_NAME
 from lp_ray.media.clip import open_footage
 from lp_ray.media.encode import encode_segment
 from lp_ray.models.store import LockEntry, WeightStore
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
 from lp_ray.plan.settings import Settings
 from lp_ray.report.summary import describe_run
+from lp_ray.stages.measuring.driving import _of_clip
+from lp_ray.stages.measuring.models import models_here
 from tests.face.insightface.drawn import Drawn, draw
 from tests.face.insightface.models import model_files, write_models
 
@@ -271,6 +276,33 @@ def identity_embedding(folder: Path) -> Outputs:
     return list(IdentityNetwork()(np.stack([chip, chip[::-1]])))
 
 
+def tracks_of_a_driving(folder: Path) -> Outputs:
+    """A face that moves through four frames, the third of which repeats the second."""
+    image = skimage.data.astronaut()
+    frames = [np.roll(image, shift, axis=1)[:400] for shift in (0, 6, 6, 12)]
+    encode_segment(folder / "driving.mp4", frames, Fraction(25), 12, "veryfast")
+    found = _of_clip(open_footage(folder / "driving.mp4", Limits()), "large-small", models_here())
+    tracks = found.tracks
+    return [
+        tracks.angles,
+        tracks.eyes,
+        tracks.lips,
+        tracks.rigid,
+        tracks.boxes,
+        found.blendshapes,
+        9.0 * found.repeated,
+    ]
+
+
+def labels_form(folder: Path) -> Outputs:
+    """Types of columns of each kind in a file of labels, and what its metadata tells. A further column is no change."""
+    kinds = ("face_present", "face_box", "landmarks", "gaze", "driving_frame")
+    arrays = {name: np.zeros((2, *BY_NAME[name].shape), BY_NAME[name].numpy) for name in kinds}
+    write_labels(folder / "l.parquet", Labels("0" * 32, 2, Fraction(25), 4, 4, 0, 1, {}, arrays))
+    schema = pq.read_schema(folder / "l.parquet")
+    return json.dumps([str(schema.remove_metadata()), schema.metadata[b"lp_ray.labels"].decode()])
+
+
 OUTPUTS: dict[str, Callable[[Path], Outputs]] = {
     "lp_ray.engine.preview.engine.OUTPUT_VERSION": preview_frames,
     "lp_ray.engine.liveportrait.engine.OUTPUT_VERSION": liveportrait_frames,
@@ -279,8 +311,10 @@ OUTPUTS: dict[str, Callable[[Path], Outputs]] = {
     "lp_ray.face.insightface.identity.CODE_VERSION": insightface_points,
     "lp_ray.face.xpose.identity.CODE_VERSION": xpose_points,
     "lp_ray.face.identity.network.CODE_VERSION": identity_embedding,
+    "lp_ray.stages.measuring.driving.VERSION": tracks_of_a_driving,
     "lp_ray.plan.keys.OUTPUT_VERSION": other_than_the_engine,
     "lp_ray.motion.template.FORMAT_VERSION": template_form,
+    "lp_ray.labels.file.FORMAT_VERSION": labels_form,
     "lp_ray.models.store.FORMAT_VERSION": lock_form,
     "lp_ray.report.summary.FORMAT_VERSION": summary_form,
 }

@@ -54,6 +54,11 @@ PINNED: dict[str, tuple[int, Fingerprint]] = {
             "floats": (4.94573, -1.28249, 0.59542, 0.62145, -0.59542, 1.28207, 1.28249),
         },
     ),
+    "lp_ray.stages.measuring.driving.VERSION": (
+        1,
+        {"floats": (1.39002, 1.15265, 0.97274, 0.90401, 0.48092, -0.07885, -0.07726)},
+    ),
+    "lp_ray.labels.file.FORMAT_VERSION": (1, "db55ed2d477f2bba"),
     "lp_ray.motion.template.FORMAT_VERSION": (1, "7f977124047ff5ec"),
     "lp_ray.models.store.FORMAT_VERSION": (1, "c06b69b1a1f43b4f"),
     "lp_ray.report.summary.FORMAT_VERSION": (1, "b442010af8cca926"),
