@@ -1,0 +1,93 @@
+"""Put into the whole source picture only what an engine has changed in its crop.
+
+For engines that leave pixels as they are where nothing moves (`EngineIdentity.keeps_pixels`). Wherever a frame equals the
+crop that it was made from, the picture keeps its own pixels, which were never resampled: an unmoved face stays as sharp
+as it was, and no seam can show.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_ray.base.arrays import Image, Matrix
+from lp_ray.face.crop import invert
+from lp_ray.face.paste_back import CROP_SIZE, FADE
+
+NOISE = 2
+"""Differences of up to this many levels count as none."""
+
+GROW = 12
+"""How far around changed pixels the frame is taken as it is, crop pixels, so that texture which moved by less than it
+shows is not left behind in islands."""
+
+SOFT = 10
+"""Width of the rim around that, over which frame and picture mix; both are the same there."""
+
+_GROWN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (GROW + SOFT // 2) + 1,) * 2)
+
+
+class PasteChanges:
+    """Writes the changed part of a crop into a picture, always at the same place."""
+
+    def __init__(self, crop: Image, to_crop: Matrix) -> None:
+        """`crop` (CROP_SIZE x CROP_SIZE x 3) is what the engine was given, `to_crop` (2 x 3) maps the picture to it."""
+        if crop.shape != (CROP_SIZE, CROP_SIZE, 3) or crop.dtype != np.uint8:
+            raise ValueError(f"crop of shape {crop.shape}, {crop.dtype}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3")
+        self._crop = crop
+        self._to_picture = invert(to_crop)
+
+    def blend(self, frame: Image, picture: Image) -> None:
+        """Write what `frame` (as large as the crop) changes into `picture` (H x W x 3), in place.
+
+        Raises ValueError for a frame of another shape, or a picture that is not H x W x 3 and writable.
+        """
+        if frame.shape != self._crop.shape or frame.dtype != np.uint8:
+            raise ValueError(f"frame of shape {frame.shape}, {frame.dtype}; paste-back takes {self._crop.shape}")
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.flags.writeable:
+            raise ValueError(f"picture of shape {picture.shape}, {picture.dtype}; expected a writable H x W x 3 of uint8")
+        weights = changed(frame, self._crop)
+        part = cv2.boundingRect(weights)
+        x0, y0, x1, y1 = _window(self._to_picture, part, (picture.shape[0], picture.shape[1]))
+        if part[2] == 0 or x0 >= x1 or y0 >= y1:
+            return
+        matrix, size = self._to_picture.astype(np.float64), (x1 - x0, y1 - y0)
+        matrix[:, 2] -= (x0, y0)
+        front = cv2.warpAffine(frame, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        share = cv2.warpAffine(weights, matrix, size, flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+        back = picture[y0:y1, x0:x1]
+        back[:] = cv2.blendLinear(front, np.ascontiguousarray(back), share, 1 - share)
+
+
+def changed(frame: Image, crop: Image) -> NDArray[np.uint8]:
+    """Return how much of each pixel is to be taken from the frame, CROP_SIZE x CROP_SIZE, 0 to 255.
+
+    255 where it differs from the crop and GROW pixels around, then falling to 0; always 0 at the crop's own border.
+    """
+    differs = (cv2.absdiff(frame, crop).max(2) > NOISE).astype(np.uint8) * 255
+    if not differs.any():
+        return differs
+    weights = cv2.blur(cv2.dilate(differs, _GROWN), (SOFT + 1, SOFT + 1)).astype(np.uint8, copy=False)
+    return np.minimum(weights, _inside())
+
+
+def _inside() -> NDArray[np.uint8]:
+    """Weights that fall to 0 at the crop's border, so that no frame, whatever it holds, ends in a step."""
+    ramp = np.minimum(np.arange(CROP_SIZE), np.arange(CROP_SIZE)[::-1])
+    near = np.minimum(ramp[:, None], ramp[None])
+    weights: NDArray[np.uint8] = np.minimum(near * 255 // FADE, 255).astype(np.uint8)
+    return weights
+
+
+def _window(matrix: Matrix, part: tuple[int, int, int, int], shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the rectangle of picture pixels (x0, y0, x1, y1) that a part (x, y, width, height) of the crop reaches."""
+    x, y, width, height = part
+    ends = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], np.float64) + 0.5 * np.array(
+        [(-3, -3), (1, -3), (1, 1), (-3, 1)]
+    )
+    corners = ends @ matrix[:, :2].T + matrix[:, 2]
+    limit = (shape[1], shape[0])
+    low = np.clip(np.floor(corners.min(0)), 0, limit).astype(int)
+    high = np.clip(np.ceil(corners.max(0)) + 1, 0, limit).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
