@@ -115,4 +115,4 @@ def test_a_crop_past_the_picture_repeats_its_border(landmarker: MediaPipeLandmar
         for framing in (SourceFraming(), FRAMING)
     ]
     black = [(crop.max(2) < 15).mean() for crop in crops]
-    assert black[0] > 0.1 and black[1] == 0
+    assert black[0] > 0.1 and black[1] < 0.001
