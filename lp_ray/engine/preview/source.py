@@ -45,11 +45,11 @@ RING_DEPTH = np.array([0.35, 0.65, 0.85, 1.0, 1.0, 1.0])
 """How far each ring recedes from the oval's depth to that of the head's middle."""
 HEAD_DEPTH = -4.0
 """Canonical z of the middle of the head: hair there turns in place while the face travels."""
-RING_FOLLOWS_TOP = np.array([1.0, 1.0, 0.98, 0.88, 0.55, 0.12])
+RING_FOLLOWS_TOP = np.array([1.0, 1.0, 0.98, 0.86, 0.48, 0.0])
 RING_FOLLOWS_SIDE = np.array([1.0, 0.96, 0.78, 0.45, 0.14, 0.0])
 RING_FOLLOWS_NECK = np.array([0.88, 0.62, 0.34, 0.14, 0.04, 0.0])
 """How much of the rigid motion each ring takes: above the forehead (hair), beside the face, and under the chin
-(shoulders stay). Next to nothing moves beyond the last ring: the background does not swim with the head."""
+(shoulders stay). Nothing moves beyond the last ring: the background does not swim with the head."""
 RING_EXPRESSION = np.array([0.65, 0.30, 0.10, 0.03, 0.0, 0.0])
 """How much of the oval's expression each ring takes."""
 GRAZING = 0.10
