@@ -74,9 +74,9 @@ def smile_field(model: CanonicalMesh) -> Array:
     field = np.zeros((N_POINTS, 3))
     for corner in MOUTH_CORNERS:
         distance = np.linalg.norm((model.vertices - model.vertices[corner])[:, :2], axis=1)
-        share = np.exp(-((distance / 1.6) ** 2))
-        field[:N_VERTICES, 0] += 0.45 * share * np.sign(model.vertices[corner, 0])
-        field[:N_VERTICES, 1] += 0.55 * share
+        share = np.exp(-((distance / 1.8) ** 2))
+        field[:N_VERTICES, 0] += 0.75 * share * np.sign(model.vertices[corner, 0])
+        field[:N_VERTICES, 1] += 0.75 * share
     return field
 
 
@@ -85,7 +85,7 @@ def brow_field(model: CanonicalMesh) -> Array:
     field = np.zeros((N_POINTS, 3))
     for vertex in (vertex for brow in BROWS for vertex in brow):
         distance = np.linalg.norm((model.vertices - model.vertices[vertex])[:, :2], axis=1)
-        field[:N_VERTICES, 1] = np.maximum(field[:N_VERTICES, 1], 0.55 * np.exp(-((distance / 1.1) ** 2)))
+        field[:N_VERTICES, 1] = np.maximum(field[:N_VERTICES, 1], 0.9 * np.exp(-((distance / 1.2) ** 2)))
     for eye in EYES:
         field[list(eye.loop)] = 0
     return field
