@@ -102,7 +102,8 @@ def write_sources(folder: Path) -> None:
     ):
         shutil.copy2(_carried(package, inside), folder / name)  # keeps the time stamp, so that a rerun finds its pairs
     rows = [
-        {"uri": str(folder / sitter.picture), "source_id": name, "face": sitter.face} for name, sitter in SITTERS.items()
+        {"uri": str(folder / sitter.picture), "source_id": name, "face": sitter.face}
+        for name, sitter in SITTERS.items()
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "sources.parquet")
 

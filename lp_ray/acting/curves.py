@@ -103,7 +103,7 @@ def _expressions(t: Curve) -> dict[str, Curve]:
     return {
         "smile": np.maximum(smile, laugh),
         "brow": np.maximum(brow, 0.5 * np.maximum(wide, laugh)),
-        "blink": np.maximum(_blinks(phase, 5.0, 3.2), _blinks(phase, 5.0, 4.6)),
+        "blink": np.maximum(_blinks(phase, 5.0, 3.12), _blinks(phase, 5.0, 4.6)),
         "jaw": np.maximum(wide, 0.55 * laugh),
         "yaw": 6.0 * np.minimum(t, 1) * np.sin(2 * np.pi * t / 5.0),
     }

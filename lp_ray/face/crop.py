@@ -153,9 +153,7 @@ def cut(image: Image, matrix: Matrix, size: int) -> Image:
 
 def cut_bordered(image: Image, matrix: Matrix, size: int) -> Image:
     """Like `cut`, but repeat the border of `image` where it has no pixels, and keep more of its detail (bicubic)."""
-    return _picture(
-        cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    )
+    return _picture(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
 def resize(image: Image, size: int) -> Image:

@@ -1,8 +1,8 @@
 """Put into the whole source picture only what an engine has changed in its crop.
 
-For engines that leave pixels as they are where nothing moves (`EngineIdentity.keeps_pixels`). Wherever a frame equals the
-crop that it was made from, the picture keeps its own pixels, which were never resampled: an unmoved face stays as sharp
-as it was, and no seam can show.
+For engines that leave pixels as they are where nothing moves (`EngineIdentity.keeps_pixels`). Wherever a frame equals
+the crop that it was made from, the picture keeps its own pixels, which were never resampled: an unmoved face stays as
+sharp as it was, and no seam can show.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class PasteChanges:
     def __init__(self, crop: Image, to_crop: Matrix) -> None:
         """`crop` (CROP_SIZE x CROP_SIZE x 3) is what the engine was given, `to_crop` (2 x 3) maps the picture to it."""
         if crop.shape != (CROP_SIZE, CROP_SIZE, 3) or crop.dtype != np.uint8:
-            raise ValueError(f"crop of shape {crop.shape}, {crop.dtype}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3")
+            raise ValueError(
+                f"crop of shape {crop.shape}, {crop.dtype}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3"
+            )
         self._crop = crop
         self._to_picture = invert(to_crop)
 
@@ -46,7 +48,9 @@ class PasteChanges:
         if frame.shape != self._crop.shape or frame.dtype != np.uint8:
             raise ValueError(f"frame of shape {frame.shape}, {frame.dtype}; paste-back takes {self._crop.shape}")
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.flags.writeable:
-            raise ValueError(f"picture of shape {picture.shape}, {picture.dtype}; expected a writable H x W x 3 of uint8")
+            raise ValueError(
+                f"picture of shape {picture.shape}, {picture.dtype}; expected a writable H x W x 3 of uint8"
+            )
         weights = changed(frame, self._crop)
         part = cv2.boundingRect(weights)
         x0, y0, x1, y1 = _window(self._to_picture, part, (picture.shape[0], picture.shape[1]))

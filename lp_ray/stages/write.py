@@ -119,9 +119,7 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
 
     def _paste_of(self, job: _Job, picture: Image, to_crop: Matrix) -> PasteBack | PasteChanges:
         shown = (job.work.source, job.framing) if self._keeps_pixels else picture.shape
-        return self._paste_back.get(
-            (shown, to_crop.tobytes()), lambda: self._paste(job.framing, picture, to_crop)
-        )
+        return self._paste_back.get((shown, to_crop.tobytes()), lambda: self._paste(job.framing, picture, to_crop))
 
     def _paste(self, framing: SourceFraming, picture: Image, to_crop: Matrix) -> PasteBack | PasteChanges:
         """`picture` shows no result yet."""

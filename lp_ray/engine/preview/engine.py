@@ -40,8 +40,8 @@ SMOOTHING_REACH = 2
 class Direction:
     """The motion of a pair, the frame from which it is measured, and its strength.
 
-    `still`: the driving is one picture. Nothing moves in it, so the source takes its pose, and its expression as measured
-    from the same face at rest.
+    `still`: the driving is one picture. Nothing moves in it, so the source takes its pose, and its expression as
+    measured from the same face at rest.
     """
 
     motion: PairMotion

@@ -1,9 +1,9 @@
 """Paint the inside of the mouth, which a portrait with closed lips does not show.
 
-If the source shows the inside of its mouth, that picture goes between the lips. What lies above its bite is fixed to the
-upper lip (the upper teeth are fixed to the skull, and the lower lip uncovers them), what lies below it to the lower lip,
-which moves with the jaw. Between them a cavity opens with a tongue, and with teeth where the source shows none: the upper
-ones under the upper lip, the lower ones behind the lower. All colours are taken from the portrait's own light.
+If the source shows the inside of its mouth, that picture goes between the lips. What lies above its bite is fixed to
+the upper lip (the upper teeth are fixed to the skull, and the lower lip uncovers them), what lies below it to the lower
+lip, which moves with the jaw. Between them a cavity opens with a tongue, and with teeth where the source shows none: the
+upper ones under the upper lip, the lower ones behind the lower. All colours are taken from the portrait's own light.
 """
 
 from __future__ import annotations
@@ -201,7 +201,9 @@ def _cavity(look: MouthLook, canvas: Canvas) -> Plane:
     depth = (1 - canvas.u**2) * (1 - (2 * share - 0.9) ** 2).clip(0, 1)
     dark = look.lip * 0.17 + np.array([12.0, 1.0, 2.0])
     wall = look.lip * np.array([0.46, 0.34, 0.34])
-    colour = _over(np.broadcast_to(dark, (*share.shape, 3)), np.broadcast_to(wall, (*share.shape, 3)), wide * (1 - depth))
+    colour = _over(
+        np.broadcast_to(dark, (*share.shape, 3)), np.broadcast_to(wall, (*share.shape, 3)), wide * (1 - depth)
+    )
     below = share - (0.46 + 0.22 * canvas.u**2)
     light = 0.66 + 0.34 * np.clip(below / 0.3, 0, 1) * (1 - 0.5 * canvas.u**2)
     light = light * (1 - 0.10 * np.exp(-((canvas.u / 0.07) ** 2)))
@@ -262,7 +264,11 @@ def _own_inside(image: Image, look: MouthLook, canvas: Canvas, zoom: float) -> l
         cover = np.clip((reach + 1 - above) * zoom / 2, 0, 1) * shows
         parts.append((_part_of(image, rest, canvas, bottom - np.clip(above, 0, reach + 1)), cover))
     below, reach = canvas.depth / zoom, look.bite * extent
-    cover = np.clip((reach + 3 - below) * zoom / 3, 0, 1) if look.bite == 1 else np.clip((reach + 1 - below) * zoom / 2, 0, 1)
+    cover = (
+        np.clip((reach + 3 - below) * zoom / 3, 0, 1)
+        if look.bite == 1
+        else np.clip((reach + 1 - below) * zoom / 2, 0, 1)
+    )
     parts.append((_part_of(image, rest, canvas, top + np.minimum(below, reach + 3)), cover * shows))
     return parts
 

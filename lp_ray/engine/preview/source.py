@@ -227,7 +227,7 @@ def _lift(flat: Array, depth: Array, scale: float, rotation: Array, translation:
 
 
 def _follow(canonical: Array, rest: Array, rings: Array, border: Array) -> Array:
-    """Share of the motion that each ring vertex takes, R x 36: fades outwards, sooner at the sides and down the neck."""
+    """Share of the motion that each ring vertex takes, R x 36: fades outwards, sooner at the sides and to the neck."""
     oval = list(OVAL)
     above_nose = (canonical[oval, 1] - canonical[NOSE_TIP, 1]) / (canonical[FOREHEAD, 1] - canonical[NOSE_TIP, 1])
     top = _smoothstep((above_nose - 0.35) / 0.5)

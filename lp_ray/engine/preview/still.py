@@ -18,7 +18,7 @@ from lp_ray.face.pose import Array
 OPEN_EYE = 0.30
 """Mean gap of the lids over the eye's width, of an eye that is open at rest."""
 WIDEST_EYE = 1.15
-"""The most that a driving's eyes count as opened, over an eye at rest: wide eyes of a child or a drawing are no fright."""
+"""The most that a driving's eyes count as opened, over an eye at rest: a child's or a drawing's are no fright."""
 LID_MEETING = 0.85
 """Where closing lids meet, from the upper rim (0) to the lower (1)."""
 CREASE_FOLLOWS = 0.45
@@ -26,7 +26,7 @@ CREASE_FOLLOWS = 0.45
 
 
 def neutral_of(frame: DriverFrame, model: CanonicalMesh) -> DriverFrame:
-    """Return the frame from which a single driving picture is measured: the same face with open eyes and closed lips."""
+    """Return the frame from which a driving picture is measured: the same face with open eyes and closed lips."""
     canonical: Array = frame.canonical.copy()
     _rest_mouth(canonical, model)
     for eye in EYES:

@@ -19,7 +19,7 @@ TURNS = {"right": (0, 90, 0), "left": (0, -90, 0), "down": (90, 0, 0), "up": (-9
 
 @pytest.fixture(scope="module")
 def on_ramps(engine: PreviewEngine, astronaut: SourceCrops) -> PreparedSource:
-    """The astronaut's face over a picture whose red is each pixel's column and whose green its row: a level is a pixel."""
+    """The astronaut's face over a picture whose red is each pixel's column, green its row: a level is a pixel."""
     across = np.tile(np.arange(FRAME_SIZE) % 256, (FRAME_SIZE, 1))
     ramps = np.stack([across, across.T, np.zeros_like(across)], 2).astype(np.uint8)
     return engine.prepare(SourceCrops(ramps[None], astronaut.points))[0]
@@ -31,9 +31,7 @@ def _strongest(source: PreparedSource, turn: tuple[float, float, float]) -> Fram
 
 
 @pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS.keys())
-def test_corners_and_what_is_far_from_the_face_stay(
-    on_ramps: PreparedSource, turn: tuple[float, float, float]
-) -> None:
+def test_corners_and_what_is_far_from_the_face_stay(on_ramps: PreparedSource, turn: tuple[float, float, float]) -> None:
     """By less than half a pixel in the corners of the crop and from 1.1 face heights on, in whatever direction."""
     frame = render(on_ramps, _strongest(on_ramps, turn)).astype(float)
     moved = np.abs(frame - on_ramps.image).max(2)

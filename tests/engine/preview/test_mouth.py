@@ -64,7 +64,9 @@ def test_a_wide_mouth_is_no_black_hole(engine: PreviewEngine, closed_mouth: Sour
     frame = render(prepared, motion).astype(float)
     positions, _ = move_vertices(prepared, motion)
     top, bottom = positions[UPPER_LIP[4]], positions[LOWER_LIP[4]]
-    line = [frame[tuple(np.rint(top + share * (bottom - top)).astype(int)[::-1])] for share in np.linspace(0.1, 0.9, 33)]
+    line = [
+        frame[tuple(np.rint(top + share * (bottom - top)).astype(int)[::-1])] for share in np.linspace(0.1, 0.9, 33)
+    ]
     light = np.array(line).mean(1)
     darkest = int(light.argmin())
     assert 4 < darkest < 24
@@ -90,7 +92,7 @@ def _two_rows(prepared: PreparedSource, image: np.ndarray) -> np.ndarray:
 
 
 def test_teeth_stay_on_their_own_jaw(engine: PreviewEngine, astronaut: SourceCrops) -> None:
-    """Of a source that shows both rows, the upper one stays at the upper lip and the lower one goes down with the jaw."""
+    """Of a source that shows both rows, the upper one stays at the upper lip, the lower one goes with the jaw."""
     (as_it_is,) = engine.prepare(astronaut)
     image = _two_rows(as_it_is, astronaut.images[0])
     (prepared,) = engine.prepare(SourceCrops(image[None], astronaut.points))

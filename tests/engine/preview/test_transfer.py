@@ -46,7 +46,12 @@ def test_a_face_in_profile_neither_turns_back_nor_nods(engine: PreviewEngine, pr
     prepared = engine.prepare(profile)[0]
     own = angles_of(prepared.rotation)[1]
     assert abs(own) > 40
-    for turn in ([0.0, -90.0 * np.sign(own), 0.0], [60.0, 0.0, 0.0], [-60.0, 0.0, 0.0], [0.0, 90.0 * np.sign(own), 0.0]):
+    for turn in (
+        [0.0, -90.0 * np.sign(own), 0.0],
+        [60.0, 0.0, 0.0],
+        [-60.0, 0.0, 0.0],
+        [0.0, 90.0 * np.sign(own), 0.0],
+    ):
         assert np.abs(angles_of(limit_turn(prepared, np.array(turn)))).max() <= 3.5
     roll = angles_of(limit_turn(prepared, np.array([0.0, 0.0, 10.0])))[2]
     assert roll == pytest.approx(10.0), "a lean hides and shows nothing"
