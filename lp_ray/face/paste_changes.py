@@ -7,6 +7,8 @@ sharp as it was, and no seam can show.
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +54,8 @@ class PasteChanges:
                 f"picture of shape {picture.shape}, {picture.dtype}; expected a writable H x W x 3 of uint8"
             )
         weights = changed(frame, self._crop)
-        part = cv2.boundingRect(weights)
-        x0, y0, x1, y1 = _window(self._to_picture, part, (picture.shape[0], picture.shape[1]))
-        if part[2] == 0 or x0 >= x1 or y0 >= y1:
+        x0, y0, x1, y1 = _window(self._to_picture, weights, (picture.shape[0], picture.shape[1]))
+        if x0 >= x1 or y0 >= y1:
             return
         matrix, size = self._to_picture.astype(np.float64), (x1 - x0, y1 - y0)
         matrix[:, 2] -= (x0, y0)
@@ -69,27 +70,31 @@ def changed(frame: Image, crop: Image) -> NDArray[np.uint8]:
 
     255 where it differs from the crop and GROW pixels around, then falling to 0; always 0 at the crop's own border.
     """
-    differs = (cv2.absdiff(frame, crop).max(2) > NOISE).astype(np.uint8) * 255
+    differs: NDArray[np.uint8] = (cv2.absdiff(frame, crop).max(2) > NOISE).astype(np.uint8) * 255
     if not differs.any():
         return differs
     weights = cv2.blur(cv2.dilate(differs, _GROWN), (SOFT + 1, SOFT + 1)).astype(np.uint8, copy=False)
-    return np.minimum(weights, _inside())
+    least: NDArray[np.uint8] = np.minimum(weights, _inside())
+    return least
 
 
+@cache
 def _inside() -> NDArray[np.uint8]:
-    """Weights that fall to 0 at the crop's border, so that no frame, whatever it holds, ends in a step."""
+    """Weights that fall to 0 at the crop's border, so that no frame, whatever it holds, ends in a step (read-only)."""
     ramp = np.minimum(np.arange(CROP_SIZE), np.arange(CROP_SIZE)[::-1])
     near = np.minimum(ramp[:, None], ramp[None])
     weights: NDArray[np.uint8] = np.minimum(near * 255 // FADE, 255).astype(np.uint8)
+    weights.setflags(write=False)
     return weights
 
 
-def _window(matrix: Matrix, part: tuple[int, int, int, int], shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the rectangle of picture pixels (x0, y0, x1, y1) that a part (x, y, width, height) of the crop reaches."""
-    x, y, width, height = part
-    ends = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], np.float64) + 0.5 * np.array(
-        [(-3, -3), (1, -3), (1, 1), (-3, 1)]
-    )
+def _window(matrix: Matrix, weights: NDArray[np.uint8], shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the rectangle of picture pixels (x0, y0, x1, y1) that weights of the crop above 0 reach; maybe empty."""
+    x, y, width, height = cv2.boundingRect(weights)
+    if width == 0:
+        return 0, 0, 0, 0
+    left, top, right, bottom = x - 1, y - 1, x + width, y + height
+    ends = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
     corners = ends @ matrix[:, :2].T + matrix[:, 2]
     limit = (shape[1], shape[0])
     low = np.clip(np.floor(corners.min(0)), 0, limit).astype(int)

@@ -2,8 +2,8 @@
 
 If the source shows the inside of its mouth, that picture goes between the lips. What lies above its bite is fixed to
 the upper lip (the upper teeth are fixed to the skull, and the lower lip uncovers them), what lies below it to the lower
-lip, which moves with the jaw. Between them a cavity opens with a tongue, and with teeth where the source shows none: the
-upper ones under the upper lip, the lower ones behind the lower. All colours are taken from the portrait's own light.
+lip, which moves with the jaw. Between them a cavity opens with a tongue, and with teeth where the source shows none:
+the upper ones under the upper lip, the lower ones behind the lower. All colours are taken from the portrait's own light.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def _own_inside(image: Image, look: MouthLook, canvas: Canvas, zoom: float) -> l
     top, bottom = np.interp(canvas.u, *rest.upper.T), np.interp(canvas.u, *rest.lower.T)
     extent = np.maximum(bottom - top, 0)
     shows = np.clip(extent * zoom / 2, 0, 1)
-    parts = []
+    parts: list[tuple[Plane, Plane]] = []
     if look.bite < 1:
         above, reach = (canvas.space - canvas.depth) / zoom, (1 - look.bite) * extent
         cover = np.clip((reach + 1 - above) * zoom / 2, 0, 1) * shows
