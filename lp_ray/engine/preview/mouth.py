@@ -3,7 +3,7 @@
 If the source shows the inside of its mouth, that picture goes between the lips. What lies above its bite is fixed to
 the upper lip (the upper teeth are fixed to the skull, and the lower lip uncovers them), what lies below it to the lower
 lip, which moves with the jaw. Between them a cavity opens with a tongue, and with teeth where the source shows none:
-the upper ones under the upper lip, the lower ones behind the lower. All colours are taken from the portrait's own light.
+the upper ones under the upper lip, the lower ones behind the lower. All colours come from the portrait's own light.
 """
 
 from __future__ import annotations
