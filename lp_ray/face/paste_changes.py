@@ -20,14 +20,18 @@ from lp_ray.face.paste_back import CROP_SIZE, FADE
 NOISE = 2
 """Differences of up to this many levels count as none."""
 
+CELL = 4
+"""Which pixels have changed is found by cells of this many pixels a side."""
+
 GROW = 12
-"""How far around changed pixels the frame is taken as it is, crop pixels, so that texture which moved by less than it
-shows is not left behind in islands."""
+"""At least so far around changed pixels the frame is taken as it is, crop pixels, so that texture which moved by less
+than it shows is not left behind in islands."""
 
-SOFT = 10
-"""Width of the rim around that, over which frame and picture mix; both are the same there."""
+SOFT = 3
+"""Width in cells of the rim around that, over which frame and picture mix; both are the same there."""
 
-_GROWN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (GROW + SOFT // 2) + 1,) * 2)
+_REACH = GROW // CELL + SOFT // 2 + 1
+_GROWN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _REACH + 1,) * 2)
 
 
 class PasteChanges:
@@ -70,12 +74,16 @@ def changed(frame: Image, crop: Image) -> NDArray[np.uint8]:
 
     255 where it differs from the crop and GROW pixels around, then falling to 0; always 0 at the crop's own border.
     """
-    differs: NDArray[np.uint8] = (cv2.absdiff(frame, crop).max(2) > NOISE).astype(np.uint8) * 255
-    if not differs.any():
-        return differs
-    weights = cv2.blur(cv2.dilate(differs, _GROWN), (SOFT + 1, SOFT + 1)).astype(np.uint8, copy=False)
-    least: NDArray[np.uint8] = np.minimum(weights, _inside())
-    return least
+    _, differs = cv2.threshold(cv2.absdiff(frame, crop), NOISE, 255, cv2.THRESH_BINARY)
+    size = (CROP_SIZE // CELL, CROP_SIZE // CELL)
+    cells = cv2.resize(differs, size, interpolation=cv2.INTER_AREA).max(2)
+    if not cells.any():
+        return np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    _, cells = cv2.threshold(cells, 0, 255, cv2.THRESH_BINARY)
+    cells = cv2.blur(cv2.dilate(cells, _GROWN), (SOFT, SOFT))
+    whole = cv2.resize(cells, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
+    weights: NDArray[np.uint8] = np.minimum(whole, _inside())
+    return weights
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from lp_ray.base.arrays import Image
 from lp_ray.face.crop import Rectangle, cut_bordered
 from lp_ray.face.paste_back import CROP_SIZE
-from lp_ray.face.paste_changes import GROW, NOISE, SOFT, PasteChanges
+from lp_ray.face.paste_changes import CELL, GROW, NOISE, SOFT, PasteChanges, changed
 
 HEIGHT, WIDTH = 400, 600
 
@@ -63,7 +63,7 @@ def test_what_the_engine_changed_is_written_and_nothing_further_off(
     painted = (np.abs(u - 204.5) < 53) & (np.abs(v - 249.5) < 48)
     assert painted.any()
     assert np.abs(pasted[painted].astype(int) - (255, 0, 255)).max() <= 1
-    reach = GROW + SOFT + 3 + 2 * place[1] / CROP_SIZE
+    reach = GROW + (SOFT + 3) * CELL + 2 * place[1] / CROP_SIZE
     far = (np.abs(u - 204.5) > 55 + reach) | (np.abs(v - 249.5) > 50 + reach)
     np.testing.assert_array_equal(pasted[far], picture[far])
 
@@ -113,3 +113,16 @@ def test_other_shapes_are_refused() -> None:
     locked.setflags(write=False)
     with pytest.raises(ValueError, match="writable"):
         PasteChanges(crop, to_crop).blend(255 - crop, locked)
+
+
+@pytest.mark.parametrize("place", [(256, 256), (131, 402), (60, 255), (302, 33)])
+def test_one_changed_pixel_takes_its_surroundings_along(place: tuple[int, int]) -> None:
+    """So that texture which moved by less than it shows leaves no islands of the unmoved picture."""
+    crop = np.full((CROP_SIZE, CROP_SIZE, 3), 100, np.uint8)
+    frame = crop.copy()
+    frame[place][1] += NOISE + 1
+    weights = changed(frame, crop)
+    y, x = np.mgrid[0:CROP_SIZE, 0:CROP_SIZE]
+    away = np.hypot(y - place[0], x - place[1])
+    assert weights[away <= GROW].min() == 255
+    assert weights[away > GROW + (SOFT + 3) * CELL].max() == 0
