@@ -30,7 +30,7 @@ than it shows is not left behind in islands."""
 SOFT = 3
 """Width in cells of the rim around that, over which frame and picture mix; both are the same there."""
 
-_REACH = GROW // CELL + SOFT // 2 + 1
+_REACH = GROW // CELL + SOFT // 2 + 2
 _GROWN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _REACH + 1,) * 2)
 
 

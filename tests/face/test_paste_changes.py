@@ -63,7 +63,7 @@ def test_what_the_engine_changed_is_written_and_nothing_further_off(
     painted = (np.abs(u - 204.5) < 53) & (np.abs(v - 249.5) < 48)
     assert painted.any()
     assert np.abs(pasted[painted].astype(int) - (255, 0, 255)).max() <= 1
-    reach = GROW + (SOFT + 3) * CELL + 2 * place[1] / CROP_SIZE
+    reach = GROW + (SOFT + 4) * CELL + 2 * place[1] / CROP_SIZE
     far = (np.abs(u - 204.5) > 55 + reach) | (np.abs(v - 249.5) > 50 + reach)
     np.testing.assert_array_equal(pasted[far], picture[far])
 
@@ -125,4 +125,4 @@ def test_one_changed_pixel_takes_its_surroundings_along(place: tuple[int, int]) 
     y, x = np.mgrid[0:CROP_SIZE, 0:CROP_SIZE]
     away = np.hypot(y - place[0], x - place[1])
     assert weights[away <= GROW].min() == 255
-    assert weights[away > GROW + (SOFT + 3) * CELL].max() == 0
+    assert weights[away > GROW + (SOFT + 4) * CELL].max() == 0
