@@ -13,7 +13,6 @@ from lp_ray.engine.preview.topology import EYES, LOWER_LIP, UPPER_LIP
 from lp_ray.engine.preview.transfer import (
     MAX_PITCH,
     MAX_ROLL,
-    MAX_TOTAL_YAW,
     MAX_YAW,
     DriverFrame,
     Transfer,
@@ -63,7 +62,7 @@ def test_no_turn_ends_far_from_what_the_source_shows(prepared: PreparedSource, o
     turned = replace(prepared, rotation=rotation_from_angles(8.0, own_yaw, 0.0))
     back, away = (float(angles_of(limit_turn(turned, np.array([0.0, yaw, 0.0])))[1]) for yaw in (-90.0, 90.0))
     assert abs(back) <= max(MAX_YAW - 0.9 * own_yaw, 1.0)
-    assert own_yaw + away <= max(MAX_TOTAL_YAW, own_yaw + 1.0)
+    assert own_yaw + away <= max(36.0, own_yaw + 1.0)
 
 
 def test_lids_and_lips_meet_and_do_not_cross(prepared: PreparedSource) -> None:
