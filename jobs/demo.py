@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,13 +26,41 @@ from .places import folder_to_write
 from .setup import required
 from .sheets import write_sheets
 
-N_GROUP_FACES = 6
-PERFORMANCES = {
-    "talk": (Fraction(25), True),
-    "nod_and_shake": (Fraction(30000, 1001), False),
-    "expressions": (Fraction(24), False),
+
+@dataclass(frozen=True)
+class Sitter:
+    """Somebody in a carried picture, by the rule that finds the face there."""
+
+    picture: str
+    face: str
+
+
+SITTERS = {
+    "astronaut": Sitter("astronaut.png", "large-small"),
+    "group-0": Sitter("group.jpg", "0"),
+    "group-2": Sitter("group.jpg", "2"),
+    "group-5": Sitter("group.jpg", "5"),
+    "hard-case-three-quarter-view": Sitter("group.jpg", "1"),
 }
-"""Name of a performance -> its frame rate, and whether it has a sound track."""
+"""The sources, those that look at the camera first. Sheets list them in the order of their names. A warp of one picture
+cannot show what that hides: the last one tells how far it goes, and how it ends."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """Who plays a performance, at what frame rate, and whether it has a sound track."""
+
+    actor: str
+    fps: Fraction
+    sound: bool
+
+
+PERFORMANCES = {
+    "talk": Role("astronaut", Fraction(25), True),
+    "nod_and_shake": Role("group-0", Fraction(30000, 1001), False),
+    "expressions": Role("group-2", Fraction(24), False),
+}
+"""Every actor is a source, too: each drives the others and itself."""
 
 
 def run(config: DictConfig) -> int:
@@ -66,29 +95,29 @@ def _folder(typed: str) -> Path:
 
 
 def write_sources(folder: Path) -> None:
-    """Copy the astronaut (scikit-image) and the group photo (insightface), and list their seven faces."""
+    """Copy the astronaut (scikit-image) and the group photo (insightface), and list the faces of `SITTERS`."""
     for package, inside, name in (
         ("skimage", "data/astronaut.png", "astronaut.png"),
         ("insightface", "data/images/t1.jpg", "group.jpg"),
     ):
         shutil.copy2(_carried(package, inside), folder / name)  # keeps the time stamp, so that a rerun finds its pairs
-    rows = [{"uri": str(folder / "astronaut.png"), "source_id": "astronaut", "face": None}]
-    rows += [
-        {"uri": str(folder / "group.jpg"), "source_id": f"group-{face}", "face": str(face)}
-        for face in range(N_GROUP_FACES)
+    rows = [
+        {"uri": str(folder / sitter.picture), "source_id": name, "face": sitter.face}
+        for name, sitter in SITTERS.items()
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "sources.parquet")
 
 
 def write_drivings(folder: Path, seconds: float) -> None:
-    """Film the performances, with the astronaut as the actor, and list the clips in a manifest."""
-    actor = read_image(folder / "astronaut.png", Limits())
+    """Film the performances, each with its actor, and list the clips in a manifest."""
     rows = []
-    for name, (fps, sound) in PERFORMANCES.items():
-        path = folder / f"{name}-{seconds:g}s.mp4"
+    for name, role in PERFORMANCES.items():
+        actor = SITTERS[role.actor]
+        path = folder / f"{name}-by-{role.actor}-{seconds:g}s.mp4"
         if not path.exists():
-            film_performance(path, name, actor, fps, round(seconds * fps), sound)
-        rows.append({"uri": str(path), "driving_id": name})
+            picture = read_image(folder / actor.picture, Limits())
+            film_performance(path, name, picture, role.fps, round(seconds * role.fps), role.sound, actor.face)
+        rows.append({"uri": str(path), "driving_id": f"{name} (by {role.actor})"})
     pq.write_table(pa.Table.from_pylist(rows), folder / "drivings.parquet")
 
 

@@ -92,15 +92,20 @@ def _nod_and_shake(t: Curve) -> dict[str, Curve]:
 
 
 def _expressions(t: Curve) -> dict[str, Curve]:
-    """Repeat eight seconds: smile, brows, blinks, an open mouth, then all except the blinks together."""
-    phase = t % 8.0
-    together = _window(phase, 6.2, 1.8)
+    """Repeat five seconds: a smile, raised brows, a wide mouth, a blink, then a laugh and a second blink.
+
+    Each is held, so that pictures half a second apart, as on a contact sheet, show them all.
+    """
+    phase = t % 5.0
+    smile, brow, wide, laugh = (
+        _stretch(phase, start, length) for start, length in ((0.0, 1.2), (1.0, 1.1), (1.9, 1.2), (3.45, 1.3))
+    )
     return {
-        "smile": np.maximum(_window(phase, 0.0, 1.8), 0.7 * together),
-        "brow": np.maximum(_window(phase, 1.5, 1.5), together),
-        "blink": np.maximum(_blinks(phase, 8.0, 3.1), _blinks(phase, 8.0, 3.7)),
-        "jaw": np.maximum(_window(phase, 4.3, 1.7), 0.6 * together),
-        "yaw": 4.0 * np.minimum(t, 1) * np.sin(2 * np.pi * t / 4.0),
+        "smile": np.maximum(smile, laugh),
+        "brow": np.maximum(brow, 0.5 * np.maximum(wide, laugh)),
+        "blink": np.maximum(_blinks(phase, 5.0, 3.12), _blinks(phase, 5.0, 4.6)),
+        "jaw": np.maximum(wide, 0.55 * laugh),
+        "yaw": 6.0 * np.minimum(t, 1) * np.sin(2 * np.pi * t / 5.0),
     }
 
 

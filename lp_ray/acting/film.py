@@ -23,13 +23,20 @@ CRF = 14
 
 SAMPLE_RATE = 48000
 
+LARGEST = "large-small"
+"""The rule that chooses the largest face of a picture."""
 
-def film_performance(path: Path, name: str, actor: Image, fps: Fraction, n_frames: int, sound: bool) -> Curves:
-    """Let the largest face in `actor` (H x W x 3) perform. Write the mp4 and return the curves that the face followed.
 
-    Raises NoFaceError if the picture has no face, RefusedError for an unknown performance.
+def film_performance(
+    path: Path, name: str, actor: Image, fps: Fraction, n_frames: int, sound: bool, face: str = LARGEST
+) -> Curves:
+    """Let a face in `actor` (H x W x 3) perform, by default the largest. Write the mp4 and return the curves that the
+    face followed.
+
+    Raises NoFaceError if the picture has no such face, RefusedError for an unknown performance.
     """
-    portrait = crop_portrait(actor, MediaPipeLandmarker(), "large-small", None, SourceFraming(), FRAME_SIZE)
+    framing = SourceFraming(repeat_border=True)
+    portrait = crop_portrait(actor, MediaPipeLandmarker(), face, None, framing, FRAME_SIZE)
     (prepared,) = PreviewEngine().prepare(SourceCrops(portrait.crop[None], portrait.points[None]))
     followed = curves(name, n_frames, fps)
     with TemporaryDirectory(dir=path.parent) as folder:

@@ -23,13 +23,11 @@ from lp_ray.engine.preview.topology import (
     UPPER_LIP_ROWS,
     surrounding,
 )
-from lp_ray.engine.preview.transfer import FrameMotion, limit_turn, settle
+from lp_ray.engine.preview.transfer import FrameMotion, limit_turn, settle, turn_shift
 from lp_ray.engine.preview.warp import render
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.pose import Array
 
-NECK = np.array([0.0, -4.0, -6.0])
-"""Canonical point around which the head turns."""
 JAW_DROP = 1.7
 """How far the lower lip falls, in canonical units, if the jaw is fully open."""
 CHIN = 152
@@ -53,10 +51,7 @@ def perform(prepared: PreparedSource, curves: Curves) -> Iterator[Image]:
 
 def _motion(prepared: PreparedSource, turn: Array, expression: Array) -> FrameMotion:
     rotation = limit_turn(prepared, turn)
-    neck = prepared.scale * (prepared.rotation @ NECK)
-    shift = neck - rotation @ neck
-    shift[2] = 0.0
-    return FrameMotion(1.0, rotation, shift, settle(prepared.canonical, expression))
+    return FrameMotion(1.0, rotation, turn_shift(prepared, rotation), settle(prepared.canonical, expression))
 
 
 def jaw_field(model: CanonicalMesh) -> Array:
@@ -79,9 +74,9 @@ def smile_field(model: CanonicalMesh) -> Array:
     field = np.zeros((N_POINTS, 3))
     for corner in MOUTH_CORNERS:
         distance = np.linalg.norm((model.vertices - model.vertices[corner])[:, :2], axis=1)
-        share = np.exp(-((distance / 1.6) ** 2))
-        field[:N_VERTICES, 0] += 0.45 * share * np.sign(model.vertices[corner, 0])
-        field[:N_VERTICES, 1] += 0.55 * share
+        share = np.exp(-((distance / 1.8) ** 2))
+        field[:N_VERTICES, 0] += 0.75 * share * np.sign(model.vertices[corner, 0])
+        field[:N_VERTICES, 1] += 0.75 * share
     return field
 
 
@@ -90,7 +85,7 @@ def brow_field(model: CanonicalMesh) -> Array:
     field = np.zeros((N_POINTS, 3))
     for vertex in (vertex for brow in BROWS for vertex in brow):
         distance = np.linalg.norm((model.vertices - model.vertices[vertex])[:, :2], axis=1)
-        field[:N_VERTICES, 1] = np.maximum(field[:N_VERTICES, 1], 0.55 * np.exp(-((distance / 1.1) ** 2)))
+        field[:N_VERTICES, 1] = np.maximum(field[:N_VERTICES, 1], 0.9 * np.exp(-((distance / 1.2) ** 2)))
     for eye in EYES:
         field[list(eye.loop)] = 0
     return field

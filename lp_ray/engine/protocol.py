@@ -58,6 +58,10 @@ class EngineIdentity:
     """Number of landmarks of a face that the engine needs; None if any known number works."""
     licences: tuple[str, ...] = ()
     """Licence terms of its weights, if it has any."""
+    keeps_pixels: bool = False
+    """Whether pixels that the motion does not reach leave `animate` as they came. The crops of such an engine repeat
+    the picture's border where they reach past it (those of others are black there, as in the reference), and paste-back
+    writes only what the engine has changed."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ DRIVING_SCALE, DRIVING_VX, DRIVING_VY = 2.2, 0.0, -0.1
 DRIVING_WARP_SIZE = 512
 """Driving crops are cut at this size, then resized to the size that the networks read."""
 
+MOST_AVERAGED = 4
+"""Pixels a side that are averaged at most, where a crop is shrunk."""
+
 _FRAMES_AT_ONCE = 1024
 _SIMILAR = 1e-5
 """Relative difference up to which a matrix's two scales count as equal: stored matrices are float32."""
@@ -149,6 +152,18 @@ def in_proportion(points: NDArray[np.float64], aspect: float) -> NDArray[np.floa
 def cut(image: Image, matrix: Matrix, size: int) -> Image:
     """Return the size x size x 3 picture to which `matrix` maps `image`; black where `image` has no pixels."""
     return _picture(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR))
+
+
+def cut_bordered(image: Image, matrix: Matrix, size: int) -> Image:
+    """Like `cut`, but repeat the border of `image` where it has no pixels, and keep edges smooth and sharp: bicubic,
+    and averaged where the crop is smaller than what it shows."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    times = int(np.clip(np.ceil(0.8 / max(scale, 1e-6)), 1, MOST_AVERAGED))
+    finer = matrix * times
+    finer[:, 2] += (times - 1) / 2
+    side = (size * times, size * times)
+    whole = cv2.warpAffine(image, finer, side, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return shrink(_picture(whole), size) if times > 1 else _picture(whole)
 
 
 def resize(image: Image, size: int) -> Image:

@@ -19,6 +19,7 @@ from lp_ray.face.crop import (
     PointsOfClip,
     Rectangle,
     cut,
+    cut_bordered,
     limit_size,
     resize,
     shrink,
@@ -85,6 +86,8 @@ class SourceFraming:
     scale: float = SOURCE_SCALE
     vx: float = SOURCE_VX
     vy: float = SOURCE_VY
+    repeat_border: bool = False
+    """Crops repeat the picture's border where they reach past it, instead of black. For engines that keep pixels."""
 
     def limit(self, image: Image) -> Image:
         """Shrink a picture to the size in which the pair uses it. Crop matrices refer to this size."""
@@ -120,5 +123,5 @@ class SourceFraming:
         """
         if not self.crop:
             return resize(image, size)
-        whole = cut(image, matrix, full_size)
+        whole = (cut_bordered if self.repeat_border else cut)(image, matrix, full_size)
         return whole if size == full_size else shrink(whole, size)

@@ -6,8 +6,8 @@ from lp_ray.contract.options import PairOptions
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 
 
-def source_framing(options: PairOptions) -> SourceFraming:
-    """Return the source framing that a pair's options ask for."""
+def source_framing(options: PairOptions, repeat_border: bool = False) -> SourceFraming:
+    """Return the source framing that a pair's options ask for, and the border that its engine asks for."""
     return SourceFraming(
         max_dim=options.source_max_dim,
         division=options.source_division,
@@ -16,6 +16,7 @@ def source_framing(options: PairOptions) -> SourceFraming:
         scale=options.crop_scale,
         vx=options.crop_vx,
         vy=options.crop_vy,
+        repeat_border=repeat_border,
     )
 
 

@@ -55,6 +55,7 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
         settings = bench.settings
         self._limits = settings.limits
         self._size = bench.engine.source_size
+        self._repeat_border = bench.engine.keeps_pixels
         self._variant = settings.engine.variant
         self._landmarker = create_landmarker(settings.landmarker)
         self._animal_finder = AnimalFinder(settings)
@@ -67,7 +68,7 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
         return row.work.source.key
 
     def work(self, row: SpanRow) -> Iterator[SourcedSpan]:
-        framing = source_framing(row.work.options)
+        framing = source_framing(row.work.options, self._repeat_border)
         if row.work.source.is_video:
             yield from self._video(row, framing)
             return

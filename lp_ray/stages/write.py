@@ -20,6 +20,7 @@ from lp_ray.face.compare import fit, side_by_side
 from lp_ray.face.crop import invert
 from lp_ray.face.framing import SourceFraming, crop_of
 from lp_ray.face.paste_back import PasteBack
+from lp_ray.face.paste_changes import PasteChanges
 from lp_ray.media.formats.protocol import Encoding
 from lp_ray.media.gather import gather
 from lp_ray.output.sidecars.protocol import SIDECARS, ChunkFacts
@@ -71,10 +72,11 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
         self._templates = TemplateCache(settings.templates)
         self._clips = OpenClips(settings.limits)
         self._picture = lru_cache(settings.source_cache)(self._read_picture)
-        self._paste_back = Cache[PasteBack]("paste_back", 4 * settings.source_cache)
+        self._keeps_pixels = bench.engine.keeps_pixels
+        self._paste_back = Cache[PasteBack | PasteChanges]("paste_back", 4 * settings.source_cache)
 
     def work(self, row: AnimatedChunk) -> Iterator[StagedSegment]:
-        job = _Job(row, source_framing(row.work.options))
+        job = _Job(row, source_framing(row.work.options, self._keeps_pixels))
         work, layout = job.work, self._layout
         made = FORMATS.get(work.format)
         with _staging(layout.segment(work.pair_id, row.index, made.segment_suffix)) as path:
@@ -114,15 +116,21 @@ class WriteSegments(Stage[AnimatedChunk, StagedSegment]):
         for _ in range(n_frames):
             yield picture.copy()
 
-    def _pastes(self, job: _Job, frame: int, picture: Image) -> list[PasteBack]:
+    def _pastes(self, job: _Job, frame: int, picture: Image) -> list[PasteBack | PasteChanges]:
         """Return the paste-back of each face in a frame. For a picture it is the same in all frames."""
-        shape = (picture.shape[0], picture.shape[1])
         if job.work.source.is_video:
-            return [PasteBack(shape, invert(job.chunk.to_crop[frame]))]
-        return [self._paste_of(shape, matrix) for matrix in job.chunk.to_crop]
+            return [self._paste(job.framing, picture, job.chunk.to_crop[frame])]
+        return [self._paste_of(job, picture, matrix) for matrix in job.chunk.to_crop]
 
-    def _paste_of(self, shape: tuple[int, int], to_crop: Matrix) -> PasteBack:
-        return self._paste_back.get((shape, to_crop.tobytes()), lambda: PasteBack(shape, invert(to_crop)))
+    def _paste_of(self, job: _Job, picture: Image, to_crop: Matrix) -> PasteBack | PasteChanges:
+        shown = (job.work.source, job.framing) if self._keeps_pixels else picture.shape
+        return self._paste_back.get((shown, to_crop.tobytes()), lambda: self._paste(job.framing, picture, to_crop))
+
+    def _paste(self, framing: SourceFraming, picture: Image, to_crop: Matrix) -> PasteBack | PasteChanges:
+        """`picture` shows no result yet."""
+        if self._keeps_pixels:
+            return PasteChanges(framing.cut(picture, to_crop, FRAME_SIZE, FRAME_SIZE), to_crop)
+        return PasteBack((picture.shape[0], picture.shape[1]), invert(to_crop))
 
     def _read_picture(self, source: SourceRef, framing: SourceFraming) -> Picture:
         return read_picture(source.uri, framing, self._limits, source.version, source.stated)

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_ray.base.arrays import Image
-from lp_ray.face.crop import DrivingCrop, Rectangle, cut, driving_boxes, invert, limit_size, shrink, transform_points
+from lp_ray.face.crop import (
+    DrivingCrop,
+    Rectangle,
+    cut,
+    cut_bordered,
+    driving_boxes,
+    invert,
+    limit_size,
+    shrink,
+    transform_points,
+)
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import two_points
@@ -115,3 +125,26 @@ def test_shrinking_averages() -> None:
     small = shrink(np.repeat(board[..., None], 3, 2).astype(np.uint8), 256)
     assert small.shape == (256, 256, 3)
     assert np.abs(small.astype(int) - 128).max() <= 1
+
+
+@pytest.mark.parametrize("side", [200, 512, 700, 1500])
+def test_a_bordered_crop_lies_where_the_plain_one_does_and_has_no_black(side: int) -> None:
+    """Of any size: a smooth picture gives the same pixels, and past its edge its border goes on."""
+    y, x = np.mgrid[0:800, 0:1000]
+    smooth = np.stack([60 + x * 0.15, 60 + y * 0.2, 200 - (x + y) * 0.05], 2).astype(np.uint8)
+    inside = Rectangle((500.0, 400.0), min(side, 560), 0.2).to_crop(512)
+    difference = cut_bordered(smooth, inside, 512).astype(int) - cut(smooth, inside, 512)
+    assert np.abs(difference).max() <= 2 and abs(difference.mean()) < 0.3
+    past = Rectangle((900.0, 700.0), float(side), 0.0).to_crop(512)
+    crop = cut_bordered(smooth, past, 512)
+    assert crop.min() >= 59
+    if side > 300:
+        assert np.ptp(crop[-10:, -10:].reshape(-1, 3), axis=0).max() <= 2
+
+
+def test_a_shrunk_bordered_crop_is_an_average_and_not_a_sample() -> None:
+    stripes = np.zeros((1200, 1200, 3), np.uint8)
+    stripes[:, ::2] = 255
+    crop = cut_bordered(stripes, Rectangle((600.0, 600.0), 1100.0).to_crop(512), 512)[100:-100, 100:-100]
+    assert np.abs(crop.astype(int) - 128).max() < 70
+    assert np.ptp(cut(stripes, Rectangle((600.0, 600.0), 1100.0).to_crop(512), 512)) > 200

@@ -122,6 +122,7 @@ def test_defaults_are_pinned() -> None:
     assert asdict(DrivingFraming()) == {"track": True, "crop_square": False, "scale": 2.2, "vx": 0.0, "vy": -0.1}
     assert asdict(SourceFraming()) == {
         **{"max_dim": 1280, "division": 2, "crop": True, "rotate": True, "scale": 2.3, "vx": 0.0, "vy": -0.125},
+        "repeat_border": False,
     }
     assert asdict(PairOptions()) == {
         **{"paste_back": True, "flag_do_crop": True, "flag_do_rot": True, "source_max_dim": 1280, "source_division": 2},

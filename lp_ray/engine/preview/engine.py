@@ -25,7 +25,7 @@ from lp_ray.motion.rates import Indices
 from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
 
-OUTPUT_VERSION = 2
+OUTPUT_VERSION = 3
 """Raise this whenever the same template and source would give other frames."""
 
 MOTION_SHAPES = {"scale": (), "rotation": (3, 3), "translation": (3,), "canonical": (N_POINTS, 3)}
@@ -38,11 +38,16 @@ SMOOTHING_REACH = 2
 
 @dataclass(frozen=True)
 class Direction:
-    """The motion of a pair, the frame from which it is measured, and its strength."""
+    """The motion of a pair, the frame from which it is measured, and its strength.
+
+    `still`: the driving is one picture. Nothing moves in it, so the source takes its pose, and its expression as
+    measured from the same face at rest.
+    """
 
     motion: PairMotion
     rest: DriverFrame
     multiplier: float
+    still: bool
 
 
 class PreviewEngine:
@@ -94,8 +99,9 @@ class PreviewEngine:
         _check_arrays(driving)
         at = find_reference(driving, options.driving_reference)
         (frame,) = _smoothed(driving, np.array([at]))
-        rest = neutral_of(frame, self.model) if len(driving) == 1 else frame
-        return Direction(motion, rest, options.driving_multiplier)
+        still = len(driving) == 1
+        rest = neutral_of(frame, self.model) if still else frame
+        return Direction(motion, rest, options.driving_multiplier, still)
 
     def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[Frames]:
         """Yield the frames of each chunk of `span`. Their facts are what the driving adds (`FrameMotion`).
@@ -107,7 +113,8 @@ class PreviewEngine:
         for start, stop in span.chunks():
             frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
             shown = [transfers[0 if len(transfers) == 1 else i - span.start] for i in range(start, stop)]
-            motions = [t.motion(f) for t, f in zip(shown, frames, strict=True)]
+            take = Transfer.pose if direction.still else Transfer.motion
+            motions = [take(t, f) for t, f in zip(shown, frames, strict=True)]
             yield Frames(_draw([t.source for t in shown], motions), _facts(motions))
 
 

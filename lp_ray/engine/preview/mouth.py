@@ -1,9 +1,9 @@
 """Paint the inside of the mouth, which a portrait with closed lips does not show.
 
-If the source shows the inside of its mouth, that picture goes between the lips, fixed to the upper lip (the upper teeth
-are fixed to the skull, and the lower lip uncovers them). Where it ends, a dark cavity follows with a tongue, lower
-teeth that move with the jaw and, if the source shows none, upper teeth. All colours are taken from the portrait's own
-light.
+If the source shows the inside of its mouth, that picture goes between the lips. What lies above its bite is fixed to
+the upper lip (the upper teeth are fixed to the skull, and the lower lip uncovers them), what lies below it to the lower
+lip, which moves with the jaw. Between them a cavity opens with a tongue, and with teeth where the source shows none:
+the upper ones under the upper lip, the lower ones behind the lower. All colours come from the portrait's own light.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ENAMEL = np.array([232.0, 222.0, 202.0])
 """Teeth under white light."""
 CHEEKS = (50, 101, 118, 36, 280, 330, 347, 266, 151, 9)
 """Vertices on cheeks and forehead whose colour stands for the skin."""
-TEETH_HEIGHT, LOWER_TEETH_HEIGHT = 0.085, 0.06
+TEETH_HEIGHT, LOWER_TEETH_HEIGHT = 0.085, 0.042
 """Visible rows of teeth over the distance between the outer eye corners."""
 ARCH = 0.25
 """Half width of the row of teeth over the same distance."""
@@ -40,14 +40,24 @@ BLEND_OVER = 0.02
 """Change of the lip gap over mouth width after which the painted inside is fully visible; at rest it is invisible."""
 
 
+BITE_CONTRAST = 0.75
+"""A source's bite is a line across its open mouth that is darker than this share of what lies above and below it."""
+BITE_WITHIN = (0.25, 0.85)
+"""Where it may lie, as a share of the way from the upper lip to the lower."""
+
+
 @dataclass(frozen=True)
 class MouthLook:
-    """How the portrait's mouth looks: gap over mouth width, lips at rest, and colours (3, RGB)."""
+    """How the portrait's mouth looks: gap over mouth width, lips at rest, and colours (3, RGB).
+
+    `bite` is the share of the inside that belongs to the upper jaw, from the upper lip down.
+    """
 
     gap: float
     rest: Lips
     lip: Array
     teeth: Array
+    bite: float
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,22 @@ def look_at_mouth(image: Image, rest: Array, points: Points) -> MouthLook:
     """Measure a source crop; `rest` is 468 x 2 in its pixels, `points` its landmarks (478 x 3)."""
     rows = [vertex for row in (*LOWER_LIP_ROWS[1:3], *UPPER_LIP_ROWS[1:3]) for vertex in row]
     lip = np.median(_sample(image, rest[rows]), axis=0)
-    return MouthLook(lip_gap(points), locate_lips(rest), lip, _teeth_colour(image, points))
+    lips = locate_lips(rest)
+    return MouthLook(lip_gap(points), lips, lip, _teeth_colour(image, points), _bite(image, lips))
+
+
+def _bite(image: Image, rest: Lips) -> float:
+    """Return where a source's upper row of teeth ends and the lower begins: see `MouthLook`. 1 if it shows one row."""
+    u, share = np.meshgrid(np.linspace(-0.5, 0.5, 21), np.linspace(0, 1, 41))
+    top, bottom = np.interp(u, *rest.upper.T), np.interp(u, *rest.lower.T)
+    down = top + share * (bottom - top)
+    places = rest.centre + (u * rest.half)[..., None] * rest.across + down[..., None] * rest.down
+    light = _sample(image, places.reshape(-1, 2)).mean(1).reshape(u.shape).mean(1)
+    first, last = (round(edge * (len(light) - 1)) for edge in BITE_WITHIN)
+    at = first + int(light[first : last + 1].argmin())
+    if light[at] > BITE_CONTRAST * min(light[:at].max(), light[at:].max()):
+        return 1.0
+    return at / (len(light) - 1)
 
 
 def _sample(image: Image, positions: Array) -> Array:
@@ -152,15 +177,16 @@ def _canvas(positions: Array, x0: int, y0: int, x1: int, y1: int) -> Canvas:
 def _inside(image: Image, look: MouthLook, canvas: Canvas, opening: Opening) -> Plane:
     """Colour of the mouth's inside, h x w x 3."""
     own = float(np.clip((look.gap - OPEN_FROM) / (OPEN_FULL - OPEN_FROM), 0, 1))
-    picture, extent = _own_inside(image, look.rest, canvas, opening.zoom)
-    cover, edge, shade = _upper_teeth(canvas)
-    bite = edge * (1 - own) + np.maximum(edge, extent) * own + opening.jaw * canvas.unit
-    colour = _over(_cavity(look, canvas), *_lower_teeth(look, canvas, bite))
+    cover, shade = _upper_teeth(canvas)
+    lower, lower_cover = _lower_teeth(look, canvas)
+    colour = _over(_cavity(look, canvas), lower, lower_cover * (1 - own * (look.bite < 1)))
     colour = _over(colour, look.teeth * shade[..., None], cover * (1 - own))
     rim = canvas.ramp(np.minimum(canvas.depth, canvas.space - canvas.depth), 0.03)
     colour = colour * (0.68 + 0.32 * rim)[..., None]
-    own_cover = own * np.clip((extent + 3 - canvas.depth) / 3, 0, 1) * np.clip(extent / 2, 0, 1)
-    return _over(colour, picture, own_cover)
+    if own > 0:
+        for picture, own_cover in _own_inside(image, look, canvas, opening.zoom):
+            colour = _over(colour, picture, own * own_cover)
+    return colour
 
 
 def _over(below: Plane, above: Plane, cover: Plane) -> Plane:
@@ -169,18 +195,25 @@ def _over(below: Plane, above: Plane, cover: Plane) -> Plane:
 
 
 def _cavity(look: MouthLook, canvas: Canvas) -> Plane:
-    """The dark and the tongue."""
-    dark = look.lip * 0.20 + np.array([14.0, 2.0, 3.0])
-    colour = dark * (0.55 + 0.45 * np.clip(canvas.depth / canvas.space, 0, 1))[..., None]
-    tongue = canvas.ramp(canvas.depth - canvas.space * 0.62, 0.10)
-    tongue = tongue * np.clip((canvas.space / canvas.unit - 0.08) * 8, 0, 1)
-    tongue = tongue * 0.75 * np.clip(1.15 - np.abs(canvas.u) * 1.1, 0, 1)
-    flesh = look.lip * 0.66 * np.array([1.0, 0.86, 0.88])
-    return _over(colour, np.broadcast_to(flesh, colour.shape), tongue)
+    """The throat, darkest in its middle and lit towards the lips, and the tongue, which lies on the lower jaw."""
+    wide = np.clip((canvas.space / canvas.unit - 0.04) * 9, 0, 1)
+    share = np.clip(canvas.depth / canvas.space, 0, 1)
+    depth = (1 - canvas.u**2) * (1 - (2 * share - 0.9) ** 2).clip(0, 1)
+    dark = look.lip * 0.17 + np.array([12.0, 1.0, 2.0])
+    wall = look.lip * np.array([0.46, 0.34, 0.34])
+    colour = _over(
+        np.broadcast_to(dark, (*share.shape, 3)), np.broadcast_to(wall, (*share.shape, 3)), wide * (1 - depth)
+    )
+    below = share - (0.46 + 0.22 * canvas.u**2)
+    light = 0.66 + 0.34 * np.clip(below / 0.3, 0, 1) * (1 - 0.5 * canvas.u**2)
+    light = light * (1 - 0.10 * np.exp(-((canvas.u / 0.07) ** 2)))
+    flesh = look.lip * np.array([0.92, 0.72, 0.74])
+    cover = np.clip(below / 0.14, 0, 1) * wide * np.clip(1.4 - np.abs(canvas.u) * 1.4, 0, 1)
+    return _over(colour, flesh * light[..., None], 0.94 * cover)
 
 
-def _upper_teeth(canvas: Canvas) -> tuple[Plane, Plane, Plane]:
-    """Cover (0 to 1), lower edge (px below the lip) and shading of the row of upper teeth.
+def _upper_teeth(canvas: Canvas) -> tuple[Plane, Plane]:
+    """Cover (0 to 1) and shading of the row of upper teeth.
 
     It slides from under the lip as the mouth opens.
     """
@@ -191,17 +224,19 @@ def _upper_teeth(canvas: Canvas) -> tuple[Plane, Plane, Plane]:
     edge = np.maximum(height * np.clip(canvas.spread, 0.55, 1) - hidden, 0) * canvas.unit
     cover = canvas.ramp(edge - canvas.depth + 0.009 * canvas.unit, 0.018) * _corner_fade(canvas.u)
     under_lip = 0.62 + 0.38 * canvas.ramp(canvas.depth + hidden * canvas.unit, 0.05)
-    return cover, edge, under_lip * np.clip(0.66 + openness * 2.4, 0, 1) * _row_shade(canvas, seam)
+    return cover, under_lip * np.clip(0.66 + openness * 2.4, 0, 1) * _row_shade(canvas, seam)
 
 
-def _lower_teeth(look: MouthLook, canvas: Canvas, bite: Plane) -> tuple[Plane, Plane]:
-    """Colour and cover of the row of lower teeth, whose tips stand at `bite` px below the upper lip."""
+def _lower_teeth(look: MouthLook, canvas: Canvas) -> tuple[Plane, Plane]:
+    """Colour and cover of the row of lower teeth. The lower lip hides them until the mouth is well open, and they go
+    down with it."""
     seam = np.abs(canvas.arch[..., None] - LOWER_TOOTH_GAPS).min(-1)
-    row = LOWER_TEETH_HEIGHT * canvas.unit * (1 - 0.4 * canvas.u**2)
-    tips = np.maximum(bite + 0.012 * canvas.unit, canvas.space - row)
+    openness = canvas.space / canvas.unit
+    shown = LOWER_TEETH_HEIGHT * np.clip((openness - 0.10) * 5, 0, 1) * (1 - 0.7 * canvas.u**2)
+    tips = canvas.space - shown * canvas.unit
     cover = canvas.ramp(canvas.depth - tips + 0.009 * canvas.unit, 0.018) * _corner_fade(canvas.u)
     cover = cover * canvas.ramp(canvas.space - tips, 0.02)
-    return look.teeth * (0.92 * _row_shade(canvas, seam))[..., None], cover
+    return look.teeth * (0.80 * _row_shade(canvas, seam))[..., None], cover
 
 
 def _corner_fade(u: Plane) -> Plane:
@@ -216,13 +251,32 @@ def _row_shade(canvas: Canvas, seam: Plane) -> Plane:
     return shade
 
 
-def _own_inside(image: Image, rest: Lips, canvas: Canvas, zoom: float) -> tuple[Plane, Plane]:
-    """Return the source's mouth, fixed to the upper lip (h x w x 3), and how far down it reaches (h x w, px)."""
-    top = np.interp(canvas.u, *rest.upper.T)
-    extent = np.maximum(np.interp(canvas.u, *rest.lower.T) - top, 0)
-    down = top + np.minimum(canvas.depth / zoom, extent + 3)
+def _own_inside(image: Image, look: MouthLook, canvas: Canvas, zoom: float) -> list[tuple[Plane, Plane]]:
+    """Return the parts of the source's mouth, each with its cover: first the one on the lower jaw, if the source shows
+    any, then the one on the upper."""
+    rest = look.rest
+    top, bottom = np.interp(canvas.u, *rest.upper.T), np.interp(canvas.u, *rest.lower.T)
+    extent = np.maximum(bottom - top, 0)
+    shows = np.clip(extent * zoom / 2, 0, 1)
+    parts: list[tuple[Plane, Plane]] = []
+    if look.bite < 1:
+        above, reach = (canvas.space - canvas.depth) / zoom, (1 - look.bite) * extent
+        cover = np.clip((reach + 1 - above) * zoom / 2, 0, 1) * shows
+        parts.append((_part_of(image, rest, canvas, bottom - np.clip(above, 0, reach + 1)), cover))
+    below, reach = canvas.depth / zoom, look.bite * extent
+    cover = (
+        np.clip((reach + 3 - below) * zoom / 3, 0, 1)
+        if look.bite == 1
+        else np.clip((reach + 1 - below) * zoom / 2, 0, 1)
+    )
+    parts.append((_part_of(image, rest, canvas, top + np.minimum(below, reach + 3)), cover * shows))
+    return parts
+
+
+def _part_of(image: Image, rest: Lips, canvas: Canvas, down: Plane) -> Plane:
+    """Sample the source's mouth at `down` px below its centre."""
     x = rest.centre[0] + canvas.u * rest.half * rest.across[0] + down * rest.down[0]
     y = rest.centre[1] + canvas.u * rest.half * rest.across[1] + down * rest.down[1]
     x, y = x.astype(np.float32), y.astype(np.float32)
     picture = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return picture.astype(np.float64), extent * zoom
+    return picture.astype(np.float64)

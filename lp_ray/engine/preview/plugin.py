@@ -18,7 +18,9 @@ class PreviewPlugin:
 
     def identify(self, spec: EngineSpec) -> EngineIdentity:
         engine = self.create(spec)
-        return EngineIdentity(engine.name, engine.digest, engine.needs_crops, engine.source_size, N_POINTS)
+        return EngineIdentity(
+            engine.name, engine.digest, engine.needs_crops, engine.source_size, N_POINTS, keeps_pixels=True
+        )
 
     def create(self, spec: EngineSpec) -> PreviewEngine:
         if spec.device != "cpu":

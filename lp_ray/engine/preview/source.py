@@ -19,6 +19,7 @@ from lp_ray.engine.preview.mouth import MouthLook, look_at_mouth
 from lp_ray.engine.preview.topology import (
     CHIN,
     EYES,
+    FOREHEAD,
     N_FACE,
     N_POINTS,
     N_VERTICES,
@@ -36,7 +37,7 @@ from lp_ray.face.pose import Array, fit_poses, project, to_canonical
 
 N_OVAL = len(OVAL)
 
-RING_REACH = np.array([1.10, 1.24, 1.42, 1.64, 1.90, 2.20])
+RING_REACH = np.array([1.10, 1.24, 1.40, 1.56, 1.73, 1.90])
 """Radius of each ring over that of the oval, seen from the middle of the face."""
 RING_SHARE = np.array([0.14, 0.28, 0.44, 0.60, 0.76, 0.90])
 """The most of the way from the oval to the border that each ring may take."""
@@ -44,9 +45,11 @@ RING_DEPTH = np.array([0.35, 0.65, 0.85, 1.0, 1.0, 1.0])
 """How far each ring recedes from the oval's depth to that of the head's middle."""
 HEAD_DEPTH = -4.0
 """Canonical z of the middle of the head: hair there turns in place while the face travels."""
-RING_FOLLOWS_HEAD = np.array([1.0, 1.0, 0.97, 0.90, 0.74, 0.45])
-RING_FOLLOWS_NECK = np.array([0.88, 0.66, 0.40, 0.20, 0.08, 0.02])
-"""How much of the rigid motion each ring takes, above the mouth and under the chin (shoulders stay)."""
+RING_FOLLOWS_TOP = np.array([1.0, 1.0, 0.98, 0.86, 0.48, 0.0])
+RING_FOLLOWS_SIDE = np.array([1.0, 0.96, 0.78, 0.45, 0.14, 0.0])
+RING_FOLLOWS_NECK = np.array([0.88, 0.62, 0.34, 0.14, 0.04, 0.0])
+"""How much of the rigid motion each ring takes: above the forehead (hair), beside the face, and under the chin
+(shoulders stay). Nothing moves beyond the last ring: the background does not swim with the head."""
 RING_EXPRESSION = np.array([0.65, 0.30, 0.10, 0.03, 0.0, 0.0])
 """How much of the oval's expression each ring takes."""
 GRAZING = 0.10
@@ -224,12 +227,15 @@ def _lift(flat: Array, depth: Array, scale: float, rotation: Array, translation:
 
 
 def _follow(canonical: Array, rest: Array, rings: Array, border: Array) -> Array:
-    """Share of the motion that each ring vertex takes, R x 36: fades down the neck and to the border."""
+    """Share of the motion that each ring vertex takes, R x 36: fades outwards, sooner at the sides and to the neck."""
     oval = list(OVAL)
+    above_nose = (canonical[oval, 1] - canonical[NOSE_TIP, 1]) / (canonical[FOREHEAD, 1] - canonical[NOSE_TIP, 1])
+    top = _smoothstep((above_nose - 0.35) / 0.5)
     below_nose = canonical[NOSE_TIP, 1] - canonical[oval, 1]
     to_chin = canonical[NOSE_TIP, 1] - canonical[CHIN, 1]
     neck = _smoothstep((below_nose / to_chin - 0.33) / 0.67)
-    follow = RING_FOLLOWS_HEAD[:, None] * (1 - neck) + RING_FOLLOWS_NECK[:, None] * neck
+    head = RING_FOLLOWS_SIDE[:, None] * (1 - top) + RING_FOLLOWS_TOP[:, None] * top
+    follow = head * (1 - neck) + RING_FOLLOWS_NECK[:, None] * neck
     space = np.linalg.norm(border - rest[oval], axis=1)
     left = np.linalg.norm(border - rings, axis=2) / np.maximum(space, 1e-6)
     faded: Array = follow * _smoothstep(left / 0.5)

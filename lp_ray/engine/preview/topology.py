@@ -51,6 +51,7 @@ INNER_MOUTH_CORNERS = (78, 308)
 NOSE_TIP = 1
 NOSE_BRIDGE = (1, 4, 5, 195, 197, 6, 168)
 CHIN = 152
+FOREHEAD = 10
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,19 @@ from lp_ray.face.pose import Array, angles_of, rotation_from_angles, soft_limit
 
 MAX_PITCH, MAX_YAW, MAX_ROLL = 15.0, 25.0, 20.0
 """Degrees from the source's pose, for a source that looks at the camera."""
-MAX_TOTAL_YAW = 40.0
+MAX_TOTAL_YAW = 36.0
 """Degrees from the camera up to which a source that is already turned away may turn further."""
-MIN_YAW = 8.0
-TURN_BACK_LOSS = 0.7
-"""A turned source may turn less by this share of its own yaw, because its far cheek is not visible in the picture."""
+LEAST = 1.0
+"""Degrees that every head may turn, so that none is frozen."""
+TURN_BACK_LOSS = 0.95
+"""A turned source may turn back less by this share of its own yaw: its picture does not show what would come into
+view (the far cheek and eye, the other side of the nose)."""
+PITCH_KEPT_TO, PITCH_GONE_AT = 20.0, 55.0
+"""Degrees of the source's own yaw up to which it may nod fully, and from which on it may not: a face in profile hides
+what a nod shows."""
+LEVEL_PITCH = 8.0
+MAX_TOTAL_PITCH = 32.0
+"""The pitch that is measured of a face that looks at the camera, and the farthest from there that any may nod."""
 MAX_LOG_SCALE = 0.22
 MAX_SHIFT = 0.11 * FRAME_SIZE
 """Of the head in the crop: change of size (natural logarithm) and place (px)."""
@@ -48,6 +56,8 @@ MOUTH_ZONE = (2.8, 4.0)
 """Canonical distances from the mouth's middle: full scaling up to the first, none beyond the second."""
 GAZE_LIMIT = 0.22
 """How far an iris may move, in eye widths."""
+NECK = np.array([0.0, -4.0, -6.0])
+"""Canonical point around which a head turns."""
 
 
 @dataclass(frozen=True)
@@ -88,23 +98,45 @@ class Transfer:
         shift = (frame.translation - rest.translation) * (self.source.scale / rest.scale) * self.multiplier
         shift = soft_limit(shift, MAX_SHIFT)
         shift[2] = 0.0
-        expression = (frame.canonical - rest.canonical) * self.gain * self.multiplier
         return FrameMotion(
             scale=float(np.exp(soft_limit(ratio, MAX_LOG_SCALE))),
             rotation=limit_turn(self.source, turn),
             shift=shift,
-            expression=settle(self.source.canonical, expression),
+            expression=self._expression(frame),
         )
+
+    def pose(self, frame: DriverFrame) -> FrameMotion:
+        """Return what turns the source's head as `frame` holds its own, and gives it the same expression.
+
+        For a driving of one picture: `rest` then holds that face at rest. Size and place stay the source's own.
+        """
+        turn = angles_of(frame.rotation @ self.source.rotation.T) * self.multiplier
+        rotation = limit_turn(self.source, turn)
+        return FrameMotion(1.0, rotation, turn_shift(self.source, rotation), self._expression(frame))
+
+    def _expression(self, frame: DriverFrame) -> Array:
+        added = (frame.canonical - self.rest.canonical) * self.gain * self.multiplier
+        return settle(self.source.canonical, added)
 
 
 def limit_turn(source: PreparedSource, turn: Array) -> Array:
     """Rotation (3 x 3) for a turn of pitch, yaw and roll in degrees, limited to what the source can show."""
-    own_yaw = float(angles_of(source.rotation)[1])
+    own_pitch, own_yaw, _ = angles_of(source.rotation)
     away = float(turn[1]) * own_yaw > 0
-    most = MAX_TOTAL_YAW - abs(own_yaw) if away else MAX_YAW - TURN_BACK_LOSS * abs(own_yaw)
-    limits = np.array([MAX_PITCH, np.clip(most, MIN_YAW, MAX_YAW), MAX_ROLL])
+    most_yaw = MAX_TOTAL_YAW - abs(own_yaw) if away else MAX_YAW - TURN_BACK_LOSS * abs(own_yaw)
+    most_pitch = min(MAX_PITCH, MAX_TOTAL_PITCH - max((own_pitch - LEVEL_PITCH) * np.sign(turn[0]), 0.0))
+    most_pitch *= np.clip((PITCH_GONE_AT - abs(own_yaw)) / (PITCH_GONE_AT - PITCH_KEPT_TO), 0, 1)
+    limits = np.array([max(most_pitch, LEAST), np.clip(most_yaw, LEAST, MAX_YAW), MAX_ROLL])
     pitch, yaw, roll = soft_limit(turn, limits)
     return rotation_from_angles(pitch, yaw, roll)
+
+
+def turn_shift(source: PreparedSource, rotation: Array) -> Array:
+    """Return the shift (3, px, y up) of a head that turns around its neck rather than around its middle."""
+    neck = source.scale * (source.rotation @ NECK)
+    shift = neck - rotation @ neck
+    shift[2] = 0.0
+    return np.asarray(soft_limit(shift, MAX_SHIFT))
 
 
 def settle(canonical: Array, expression: Array) -> Array:

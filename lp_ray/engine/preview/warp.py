@@ -43,7 +43,7 @@ def render(source: PreparedSource, motion: FrameMotion) -> Image:
     a, b, c, d, e, f = (column.take(ids) for column in to_source)
     x = a * _COLUMNS + b * _ROWS + c
     y = d * _COLUMNS + e * _ROWS + f
-    sampled = cv2.remap(source.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    sampled = cv2.remap(source.image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     frame = np.asarray(sampled, np.uint8)
     _soften_folds(frame, x, y)
     opening = measure_opening(source.canonical, motion.expression, motion.scale)

@@ -57,6 +57,14 @@ def turned(landmarker: MediaPipeLandmarker) -> SourceCrops:
 
 
 @pytest.fixture(scope="session")
+def profile(landmarker: MediaPipeLandmarker) -> SourceCrops:
+    """The fifth face of the group photo: all but in profile."""
+    image = cv2.cvtColor(cv2.imread(str(GROUP_PHOTO)), cv2.COLOR_BGR2RGB)
+    portrait = crop_portrait(image, landmarker, "4", None, SourceFraming(), FRAME_SIZE)
+    return SourceCrops(portrait.crop[None], portrait.points[None])
+
+
+@pytest.fixture(scope="session")
 def prepared(engine: PreviewEngine, astronaut: SourceCrops) -> PreparedSource:
     return engine.prepare(astronaut)[0]
 

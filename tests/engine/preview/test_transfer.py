@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import EYES, LOWER_LIP, UPPER_LIP
-from lp_ray.engine.preview.transfer import MAX_PITCH, MAX_ROLL, MAX_YAW, DriverFrame, Transfer, limit_turn, settle
+from lp_ray.engine.preview.transfer import (
+    MAX_PITCH,
+    MAX_ROLL,
+    MAX_YAW,
+    DriverFrame,
+    Transfer,
+    limit_turn,
+    settle,
+)
 from lp_ray.engine.protocol import SourceCrops
-from lp_ray.face.pose import angles_of
+from lp_ray.face.pose import angles_of, rotation_from_angles
 
 
 def test_the_turn_is_limited_softly(prepared: PreparedSource) -> None:
@@ -27,7 +37,32 @@ def test_a_turned_source_turns_back_less(engine: PreviewEngine, turned: SourceCr
     own = angles_of(prepared.rotation)[1]
     back = angles_of(limit_turn(prepared, np.array([0.0, -90.0 * np.sign(own), 0.0])))[1]
     away = angles_of(limit_turn(prepared, np.array([0.0, 90.0 * np.sign(own), 0.0])))[1]
-    assert 8 <= abs(back) < abs(away) <= MAX_YAW
+    assert 4 <= abs(back) < abs(away) <= MAX_YAW
+
+
+def test_a_face_in_profile_neither_turns_back_nor_nods(engine: PreviewEngine, profile: SourceCrops) -> None:
+    """Its picture has no far eye and no other side of the nose, so none is made up: a second nose, a doubled eye."""
+    prepared = engine.prepare(profile)[0]
+    own = angles_of(prepared.rotation)[1]
+    assert abs(own) > 40
+    for turn in (
+        [0.0, -90.0 * np.sign(own), 0.0],
+        [60.0, 0.0, 0.0],
+        [-60.0, 0.0, 0.0],
+        [0.0, 90.0 * np.sign(own), 0.0],
+    ):
+        assert np.abs(angles_of(limit_turn(prepared, np.array(turn)))).max() <= 3.5
+    roll = angles_of(limit_turn(prepared, np.array([0.0, 0.0, 10.0])))[2]
+    assert roll == pytest.approx(10.0), "a lean hides and shows nothing"
+
+
+@pytest.mark.parametrize("own_yaw", [0.0, 10.0, 20.0, 30.0, 45.0])
+def test_no_turn_ends_far_from_what_the_source_shows(prepared: PreparedSource, own_yaw: float) -> None:
+    """The more a source is turned, the less it turns back, and none is turned beyond 36 degrees from the camera."""
+    turned = replace(prepared, rotation=rotation_from_angles(8.0, own_yaw, 0.0))
+    back, away = (float(angles_of(limit_turn(turned, np.array([0.0, yaw, 0.0])))[1]) for yaw in (-90.0, 90.0))
+    assert abs(back) <= max(MAX_YAW - 0.9 * own_yaw, 1.0)
+    assert own_yaw + away <= max(36.0, own_yaw + 1.0)
 
 
 def test_lids_and_lips_meet_and_do_not_cross(prepared: PreparedSource) -> None:
