@@ -145,6 +145,7 @@ def test_every_format(tmp_path: Path, generated: Generated, made: str) -> None:
     labels = lp_ray.read_labels(tmp_path, row["pair_id"])
     assert labels.n_frames == row["n_frames"] == len(labels["head_pose"]) and labels["face_present"].all()
     assert labels.n_frames == (1 if made == "png" else 9) and (labels.fps is None) == (made == "png")
+    assert ("asked_blendshapes" in labels) == (made != "png"), "one picture does not tell from what it has moved"
     assert row["pose_error"] < 6 and row["kind"] == {"png": "image"}.get(made, made)
 
 

@@ -46,7 +46,7 @@ class ExpectedRows:
         self._driving = driving_tracks(settings, work.driving, models_here()) if measuring.reads_videos else None
         self._sources: Iterator[Image] | None = None
         self._reference: NDArray[np.float32] | None = None
-        if self._driving is not None and self._moves["expression"]:
+        if self._driving is not None and self._moves["expression"] and len(self._template) > 1:  # a still has no rest
             at = find_reference(self._template, work.options.driving_reference)
             self._reference = self._driving.blendshapes[min(at, len(self._driving.repeated) - 1)]
         wants_sound = measuring.metrics != "none" and made.facts.has_audio and made.facts.fps is not None
