@@ -18,6 +18,8 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
 from lp_ray.contract import effects
 from lp_ray.contract.driving_reference import FIRST, canonical_reference
+from lp_ray.contract.edits import ALIASES as EDIT_ALIASES
+from lp_ray.contract.edits import BY_NAME, CONTROLS, Edits
 from lp_ray.contract.effects import Idle
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.formats import AUTO, FORMATS
@@ -36,6 +38,7 @@ ALIASES = {
     "vx_ratio_crop_driving_video": "driving_crop_vx",
     "vy_ratio_crop_driving_video": "driving_crop_vy",
     "audio_priority": "audio",
+    **EDIT_ALIASES,
 }
 """The reference's flag -> our option, where the names differ."""
 
@@ -58,6 +61,23 @@ def _option(
     """
     declared = {"help": help_text, "low": low, "high": high, "only": only, "humans": humans}
     return field(default=default, metadata=declared | {"idle": idle, "choices": choices})
+
+
+OWN = -1.0
+"""Of a ratio as an option: the source's own, which is its neutral."""
+
+
+def _control(name: str) -> Any:
+    """Declare a control of an edit as an option, from its declaration."""
+    control = BY_NAME[name]
+    unit = "" if control.unit == "-" else f", {control.unit}"
+    neutral, low, own = control.neutral, control.low, ""
+    if neutral is None:
+        neutral, low, own = OWN, OWN, f"; {OWN:g}: the source's own"
+    only = None if control.preview else LIVEPORTRAIT
+    return _option(
+        float(neutral), f"edit: {control.text}{unit}{own}", low, control.high, only, True, effects.MOTIONLESS
+    )
 
 
 def _formats() -> tuple[str, ...]:
@@ -162,6 +182,24 @@ class PairOptions:
         "frame that motion is measured from: first, neutral or its number",
         idle=(*effects.ABSOLUTE, *_DRIVEN_MOTION, *effects.ONLY_ONE_FRAME),
     )
+    head_pitch: float = _control("head_pitch")
+    head_yaw: float = _control("head_yaw")
+    head_roll: float = _control("head_roll")
+    head_x: float = _control("head_x")
+    head_y: float = _control("head_y")
+    head_z: float = _control("head_z")
+    pout: float = _control("pout")
+    purse: float = _control("purse")
+    grin: float = _control("grin")
+    lips_open: float = _control("lips_open")
+    smile: float = _control("smile")
+    wink: float = _control("wink")
+    brow: float = _control("brow")
+    gaze_x: float = _control("gaze_x")
+    gaze_y: float = _control("gaze_y")
+    eye_ratio: float = _control("eye_ratio")
+    lip_ratio: float = _control("lip_ratio")
+    blink: float = _control("blink")
     driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
         "min",
         "what a driving shorter than a source video does",
@@ -185,6 +223,12 @@ class PairOptions:
     preset: Preset = _option("veryfast", "x264 effort", idle=effects.NOT_ENCODED)
 
 
+def edits_of(options: PairOptions) -> Edits:
+    """Return the controls that a pair edits, as `lp_ray.contract.edits.make_edits` does: empty for a neutral edit."""
+    given = {control.name: getattr(options, control.name) for control in CONTROLS}
+    return {c.name: given[c.name] for c in CONTROLS if given[c.name] != (OWN if c.neutral is None else c.neutral)}
+
+
 def option_names() -> tuple[str, ...]:
     """Return the names of all options of a pair, in declared order."""
     return tuple(f.name for f in fields(PairOptions))
@@ -204,6 +248,8 @@ def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
             raise RefusedError(f"{where}: unknown option {name!r}{nearest(name, known)}")
         if value is not None:
             checked[name] = _check(known[name], hints[name], value, where)
+            if name in BY_NAME and BY_NAME[name].neutral is None and OWN < checked[name] < BY_NAME[name].low:
+                raise RefusedError(f"{where}: {name}={value!r} must be {OWN:g} (the source's own), or 0 and more")
     options = PairOptions(**checked)
     try:
         return replace(options, driving_reference=canonical_reference(options.driving_reference))

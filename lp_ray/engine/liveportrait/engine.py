@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import UnsupportedError
-from lp_ray.contract.options import PairOptions
+from lp_ray.contract.options import PairOptions, edits_of
 from lp_ray.contract.variants import Variant
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import choose_device, choose_precision
@@ -20,6 +20,7 @@ from lp_ray.engine.liveportrait.weights.weight_set import WeightIdentity, Weight
 from lp_ray.engine.protocol import CROP_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.crop import in_proportion
 from lp_ray.face.points import eye_ratios, lip_ratio
+from lp_ray.motion.editing import Edit, make_edit
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
 from lp_ray.motion.reference import find_reference, neutral_face
 from lp_ray.motion.template import MotionFrames, TemplateReader
@@ -51,6 +52,7 @@ class Direction:
     reference: DrivingMotion
     source: SourceMotion | None
     tracks: MotionTracks | None
+    edit: Edit | None
 
     def driving(self, start: int, stop: int) -> DrivingMotion:
         """Return the driving's motion for output frames [start, stop)."""
@@ -114,14 +116,14 @@ class LivePortraitEngine:
         reference = _read(driving, at, at + 1)
         if reference.is_still and self._variant == "animal":
             reference = neutral_face(reference)
-        how = transfer_options(options, self._variant)
+        how, edit = transfer_options(options, self._variant), make_edit(edits_of(options))
         if motion.source is None:
-            return Direction(motion, how, reference, None, None)
+            return Direction(motion, how, reference, None, None, edit)
         n = len(motion.driving_frames)
         names = motion.source.names & TAILS.keys()
         source = SourceMotion.from_frames(motion.source.read(0, n, names), is_video=True)
-        whole = Direction(motion, how, reference, source, None).driving(0, n)
-        return Direction(motion, how, reference, source, carry(source, whole, reference, how))
+        whole = Direction(motion, how, reference, source, None, edit).driving(0, n)
+        return Direction(motion, how, reference, source, carry(source, whole, reference, how), edit)
 
     def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[Frames]:
         """Yield the frames of each chunk of `span`. Their facts are the requested driving keypoints, n x 21 x 3.
@@ -137,7 +139,9 @@ class LivePortraitEngine:
             if own is None:
                 raise ValueError("a source video needs the direction of a source video")
             driving = direction.driving(start, stop)
-            x_d = transfer(own, driving, direction.reference, self._predictor.heads, direction.options, tracks)
+            x_d = transfer(
+                own, driving, direction.reference, self._predictor.heads, direction.options, tracks, direction.edit
+            )
             yield Frames(self._predictor.frames(features, own.x_s, x_d), {"keypoints": np.asarray(x_d, np.float32)})
 
 
