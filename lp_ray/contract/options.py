@@ -85,7 +85,8 @@ def _formats() -> tuple[str, ...]:
 
 
 _DRIVING_CROP = (*effects.OF_A_TEMPLATE, *effects.UNCROPPED)
-_DRIVEN_MOTION = (*effects.REPLACED, *effects.MOTIONLESS)
+_MOTION = (*effects.PERFORMED, *effects.MOTIONLESS)
+_DRIVEN_MOTION = (*effects.REPLACED, *_MOTION)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class PairOptions:
         "motion relative to the driving's reference frame",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=effects.MOTIONLESS,
+        idle=_MOTION,
     )
     flag_stitching: bool = _option(True, "keep the shoulders in place", only=LIVEPORTRAIT, idle=effects.MOTIONLESS)
     flag_eye_retargeting: bool = _option(
@@ -154,28 +155,28 @@ class PairOptions:
         "drive the eyes by their opening (relative mode drops the rest)",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=effects.MOTIONLESS,
+        idle=_MOTION,
     )
     flag_lip_retargeting: bool = _option(
         False,
         "drive the lips by their opening (relative mode drops the rest)",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=effects.MOTIONLESS,
+        idle=_MOTION,
     )
     flag_source_video_eye_retargeting: bool = _option(
         False,
         "hold a source video's eyes as open as in its first frame",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=(*effects.OF_A_PICTURE, *effects.RETARGETED, *effects.MOTIONLESS),
+        idle=(*effects.OF_A_PICTURE, *effects.RETARGETED, *_MOTION),
     )
     flag_normalize_lip: bool = _option(
         False,
         "close the source's lips before it moves",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=(*effects.ABSOLUTE, *effects.RETARGETED, *effects.MOTIONLESS),
+        idle=(*effects.ABSOLUTE, *effects.RETARGETED, *_MOTION),
     )
     driving_reference: str = _option(
         FIRST,

@@ -23,7 +23,7 @@ from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.manifest import check_meta_names, meta_columns
-from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.media_kinds import is_performance, is_template
 from lp_ray.contract.normalise import ineffective
 from lp_ray.contract.options import PairOptions, check_faces
 from lp_ray.contract.variants import AUTO
@@ -168,7 +168,8 @@ class Plan:
         if self.asked is None:
             return []
         source, driving = self.source(pair), self.driving(pair)
-        facts = PairFacts(source.is_video, source.box is not None, is_template(driving.uri), self.animal, still, square)
+        kinds = is_template(driving.uri), is_performance(driving.uri)
+        facts = PairFacts(source.is_video, source.box is not None, *kinds, self.animal, still, square)
         return ineffective(self.asked.option_sets[int(self.asked.option_index[pair])], facts)
 
     def source(self, pair: int) -> SourceRef:
@@ -207,8 +208,10 @@ def make_plan(
     sources = resolve_sources(source_table, policy, engine, identity.variant)
     _check_faces(sources, pairs)
     drivings = resolve_drivings(driving_table, policy)
-    asked, templates = pairs, np.array([is_template(uri) for uri in drivings.uris.to_pylist()], np.bool_)
-    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, templates, identity.variant == "animal")
+    asked, uris = pairs, drivings.uris.to_pylist()
+    templates, performed = (np.array([kind(uri) for uri in uris], np.bool_) for kind in (is_template, is_performance))
+    animal = identity.variant == "animal"
+    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, templates, performed, animal)
     texts = [keys.options_json(options) for options in pairs.option_sets]
     digests = [keys.options_digest(options) for options in pairs.option_sets]
     works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
