@@ -49,11 +49,17 @@ def controls_of(template: TemplateReader) -> tuple[str, ...]:
 
 
 def curves_at(template: TemplateReader, frames: Indices) -> dict[str, NDArray[np.float64]]:
-    """Return the values of each control at some frames of a performance's template: name -> n values."""
+    """Return the values of each control at some frames of a performance's template: name -> n values.
+
+    Of a still, what is neutral is left out, so that a neutral still is no edit.
+    """
     first, last = int(frames.min()), int(frames.max())
     names = [PREFIX + name for name in controls_of(template)]
     rows = template.read(first, last + 1, names)
-    return {name.removeprefix(PREFIX): array[frames - first, 0].astype(np.float64) for name, array in rows.items()}
+    curves = {name.removeprefix(PREFIX): array[frames - first, 0].astype(np.float64) for name, array in rows.items()}
+    if len(template) > 1:
+        return curves
+    return {name: curve for name, curve in curves.items() if curve[0] != BY_NAME[name].neutral}
 
 
 def combined(curves: Mapping[str, NDArray[np.float64]], edits: Edits) -> Controls:

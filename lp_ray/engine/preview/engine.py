@@ -108,7 +108,7 @@ class PreviewEngine:
         driving, edits = motion.driving, edits_of(options)
         if is_performed(driving):
             check_shown([*controls_of(driving), *edits])
-            return Direction(motion, None, options.driving_multiplier, False, edits)
+            return Direction(motion, None, options.driving_multiplier, len(driving) == 1, edits)
         check_shown(edits)
         _check_arrays(driving)
         at = find_reference(driving, options.driving_reference)
@@ -124,18 +124,18 @@ class PreviewEngine:
         """
         transfers = self._transfers(source, direction)
         for start, stop in span.chunks():
-            shown = [source[0 if len(source) == 1 else i - span.start] for i in range(start, stop)]
-            controls = direction.controls(start, stop)
+            rows = [0 if len(source) == 1 else i - span.start for i in range(start, stop)]
+            shown, controls = [source[row] for row in rows], direction.controls(start, stop)
             edits = _edits(shown, controls, direction.multiplier)
             if transfers is None:
                 motions = [of_edit(one, edit) for one, edit in zip(shown, edits, strict=True)]
             else:
                 frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
-                of_each = [transfers[0 if len(source) == 1 else i - span.start] for i in range(start, stop)]
                 take = Transfer.pose if direction.still else Transfer.motion
                 given = edits if controls else [None] * len(edits)
-                motions = [take(t, f, edit) for t, f, edit in zip(of_each, frames, given, strict=True)]
-            yield Frames(_draw(shown, motions), {**_facts(motions), **asked(controls, stop - start)})
+                motions = [take(transfers[row], one, edit) for row, one, edit in zip(rows, frames, given, strict=True)]
+            images = _draw(shown, motions, exact=transfers is None and direction.still)
+            yield Frames(images, {**_facts(motions), **asked(controls, stop - start)})
 
     def _transfers(self, source: list[PreparedSource], direction: Direction) -> list[Transfer] | None:
         """Return what carries a driving's motion to each picture of the source; None for a performance."""
@@ -161,11 +161,14 @@ def _facts(motions: Sequence[FrameMotion]) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion]) -> NDArray[np.uint8]:
-    """Return frame i of source i under motion i, n x 512 x 512 x 3. Each is drawn in place, none is held twice."""
+def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion], exact: bool) -> NDArray[np.uint8]:
+    """Return frame i of source i under motion i, n x 512 x 512 x 3. Each is drawn in place, none is held twice.
+
+    If `exact`, what does not move is the source to the bit, not drawn again.
+    """
     frames = empty_pages(len(motions), FRAME_SIZE, FRAME_SIZE, 3)
     for frame, source, motion in zip(frames, sources, motions, strict=True):
-        frame[:] = render(source, motion)
+        frame[:] = source.image if exact and not motion.moves else render(source, motion)
     return frames
 
 

@@ -81,6 +81,12 @@ class FrameMotion:
     shift: Array
     expression: Array
 
+    @property
+    def moves(self) -> bool:
+        """Whether it adds anything."""
+        turns = not np.array_equal(self.rotation, np.eye(3))
+        return self.scale != 1 or turns or bool(self.shift.any() or self.expression.any())
+
 
 class Transfer:
     """Carries the motion of one driving, whose first frame is `rest`, to one source."""
