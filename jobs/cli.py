@@ -30,7 +30,7 @@ from .help import CONF, answer
 
 TEXT_KEYS = frozenset(
     {
-        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook"),
+        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook", "edit"),
         *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }
 )

@@ -11,8 +11,9 @@ import pytest
 from lp_ray import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
-from lp_ray.contract.edits import BY_NAME, CONTROLS
+from lp_ray.contract.edits import BY_NAME, CONTROLS, check_preview
 from lp_ray.contract.options import OWN, edits_of, make_options, option_names
+from lp_ray.contract.presets import preset, preset_names
 from lp_ray.face.mediapipe.head_pose import head_poses
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import eye_ratios, lip_ratio
@@ -194,3 +195,54 @@ def test_animals_have_no_edits(generated: Generated, performance: Path, tmp_path
         animals.animate(generated.cat, generated.silent_clip, tmp_path, box=[0, 0, 100, 100], smile=1)
     with pytest.raises(PairFailedError, match="UnsupportedError: a performance moves people's keypoints"):
         animals.animate(generated.cat, performance, tmp_path, box=[100, 100, 300, 300])
+
+
+def test_regions_are_weighed_and_motion_is_smoothed(people: LivePortraitPipeline, generated: Generated) -> None:
+    """No weight leaves the source's own motion, a half one lies between, and smoothing changes frames but the first."""
+    cut = {"start_s": 0.5, "end_s": 0.8, **CROP}
+
+    def made(**options: float) -> Any:
+        return np.stack(list(people.frames(generated.portrait, generated.silent_clip, **cut, **options))).astype(int)
+
+    plain, half = made(), made(weight_pose=0.5, weight_exp=0.5, weight_eyes=0.5, weight_lip=0.5)
+    none = made(weight_pose=0, weight_exp=0, weight_eyes=0, weight_lip=0)
+    assert np.abs(none - none[:1]).max() <= 1, "nothing moves"
+    assert 0 < np.abs(half - none).mean() < np.abs(plain - none).mean()
+    assert np.abs(made(driving_smooth=1e-3) - plain).mean() > 0
+
+
+def test_a_named_edit_is_its_values(preview: LivePortraitPipeline, generated: Generated, tmp_path: Path) -> None:
+    """A carried one, one of a file, and values beside it, which go first; the pair is the same, however it was typed."""
+    assert make_options({"edit": "smile_left"}, "here") == make_options({"smile": 0.9, "head_yaw": -15}, "here")
+    assert make_options({"edit": "smile_left", "head_yaw": 5}, "here").head_yaw == 5
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("grim: {smile: -0.2, eyebrow: -10}")
+    assert edits_of(make_options({"edit": f"{mine}:grim"}, "here")) == {"smile": -0.2, "brow": -10}
+    typed = preview.animate(generated.portrait, "none", tmp_path / "out", smile=-0.2, brow=-10)
+    named = preview.animate(generated.portrait, "none", tmp_path / "out", edit=f"{mine}:grim")
+    assert (named["pair_id"], named["kind"]) == (typed["pair_id"], "image")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_carried_edits_are_in_range_and_both_engines_have_them(name: str) -> None:
+    check_preview(preset(name, "here"), "here")
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("smlie", r"edit='smlie': there is no edit 'smlie' \(did you mean 'smile'"),
+        ("nowhere.yaml:smile", "edit=nowhere.yaml: No such file"),
+        ("{folder}/list.yaml:a", "must be a table of names"),
+        ("{folder}/wrong.yaml:a", "no control 'colour'"),
+        ("{folder}/wrong.yaml:b", "must be controls with values"),
+        ("{folder}/wrong.yaml:c", "smile=9 must be between"),
+        ("{folder}/evil.yaml:a", "no YAML file"),
+    ],
+)
+def test_what_is_no_named_edit_is_refused(tmp_path: Path, typed: str, reason: str) -> None:
+    (tmp_path / "list.yaml").write_text("- a")
+    (tmp_path / "wrong.yaml").write_text("a: {colour: 1}\nb: 3\nc: {smile: 9}")
+    (tmp_path / "evil.yaml").write_text("a: !!python/object/apply:os.system ['true']")
+    with pytest.raises(RefusedError, match=reason):
+        make_options({"edit": typed.format(folder=tmp_path)}, "options")

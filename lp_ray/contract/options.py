@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
@@ -23,6 +23,7 @@ from lp_ray.contract.edits import BY_NAME, CONTROLS, Edits
 from lp_ray.contract.effects import Idle
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.formats import AUTO, FORMATS
+from lp_ray.contract.presets import preset
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 Region = Literal["all", "exp", "pose", "lip", "eyes"]
@@ -78,6 +79,12 @@ def _control(name: str) -> Any:
     return _option(
         float(neutral), f"edit: {control.text}{unit}{own}", low, control.high, only, True, effects.MOTIONLESS
     )
+
+
+def _weight(what: str) -> Any:
+    """Declare how much of the driving's motion a region takes."""
+    text = f"how much of the driving's motion reaches {what}; 0: the source's, 1: the driving's"
+    return _option(1.0, text, 0.0, 1.5, LIVEPORTRAIT, True, _DRIVEN_MOTION)
 
 
 def _formats() -> tuple[str, ...]:
@@ -183,6 +190,22 @@ class PairOptions:
         "frame that motion is measured from: first, neutral or its number",
         idle=(*effects.ABSOLUTE, *_DRIVEN_MOTION, *effects.ONLY_ONE_FRAME),
     )
+    driving_smooth: float = _option(
+        0.0,
+        "smoothing of a driving's motion for a source picture (variance: 1e-5 two frames, 1e-3 ten); 0: off",
+        0.0,
+        1.0,
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=(*effects.OF_A_VIDEO, *effects.BY_ONE_FRAME, *_MOTION),
+    )
+    weight_pose: float = _weight("turn, place and size of the head")
+    weight_eyes: float = _weight("the eyes")
+    weight_lip: float = _weight("the lips")
+    weight_exp: float = _weight("all other expression")
+    edit: str = _option(
+        "", "a named edit, such as smile, or FILE.yaml:NAME; controls that are given go before its values"
+    )
     head_pitch: float = _control("head_pitch")
     head_yaw: float = _control("head_yaw")
     head_roll: float = _control("head_roll")
@@ -224,6 +247,15 @@ class PairOptions:
     preset: Preset = _option("veryfast", "x264 effort", idle=effects.NOT_ENCODED)
 
 
+def _with_preset(options: PairOptions, where: str) -> PairOptions:
+    """Return options in which a named edit has become the values of its controls."""
+    if not options.edit:
+        return options
+    given = edits_of(options)
+    values = {name: value for name, value in preset(options.edit, where).items() if name not in given}
+    return replace(options, edit="", **cast(dict[str, Any], values))
+
+
 def edits_of(options: PairOptions) -> Edits:
     """Return the controls that a pair edits, as `lp_ray.contract.edits.make_edits` does: empty for a neutral edit."""
     given = {control.name: getattr(options, control.name) for control in CONTROLS}
@@ -251,7 +283,7 @@ def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
             checked[name] = _check(known[name], hints[name], value, where)
             if name in BY_NAME and BY_NAME[name].neutral is None and OWN < checked[name] < BY_NAME[name].low:
                 raise RefusedError(f"{where}: {name}={value!r} must be {OWN:g} (the source's own), or 0 and more")
-    options = PairOptions(**checked)
+    options = _with_preset(PairOptions(**checked), where)
     try:
         return replace(options, driving_reference=canonical_reference(options.driving_reference))
     except RefusedError as error:

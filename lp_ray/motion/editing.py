@@ -142,7 +142,8 @@ def edited(moved: Placement, source: SourceMotion, edit: Edit | None) -> Placeme
         pitch, yaw, roll = (own + edit.turn).astype(np.float32).T
         turned = np.matmul(rotation(pitch, yaw, roll) @ upright, R).astype(np.float32)
         # Frame by frame: rounding must not depend on whether another frame of the range turns.
-        R = np.where(edit.turn.any(1)[:, None, None], turned, R)
+        turns = np.asarray(edit.turn.any(axis=1))
+        R = np.where(turns[:, None, None], turned, R)
     return Placement(moved.scale * edit.zoom, R, moved.exp + edit.exp, moved.t)
 
 

@@ -26,7 +26,9 @@ from lp_ray.motion.keypoints import F32
 from lp_ray.motion.performed import Controls, asked, combined, curves_at, is_performed
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
 from lp_ray.motion.reference import find_reference, neutral_face
+from lp_ray.motion.region_weights import RegionWeights
 from lp_ray.motion.retarget import spread
+from lp_ray.motion.smoothing import smooth_driving
 from lp_ray.motion.template import MotionFrames, TemplateReader
 from lp_ray.motion.transfer import MotionTracks, TransferOptions, carry, transfer
 
@@ -58,10 +60,14 @@ class Direction:
     source: SourceMotion | None
     tracks: MotionTracks | None
     edits: Edits
+    smoothed: DrivingMotion | None = None
+    """The whole driving, if it is smoothed."""
 
     def driving(self, start: int, stop: int) -> DrivingMotion:
         """Return the driving's motion for output frames [start, stop)."""
         reader, frames = self.motion.driving, self.motion.driving_frames[start:stop]
+        if self.smoothed is not None:
+            return self.smoothed.take(frames)
         first = int(frames.min())
         stretch = _read(reader, first, int(frames.max()) + 1)
         return stretch.take(frames - first)
@@ -132,7 +138,9 @@ class LivePortraitEngine:
             reference = neutral_face(reference)
         source = _own_motion(motion)
         if source is None:
-            return Direction(motion, how, reference, None, None, edits)
+            smoothed = _smoothed(driving, options.driving_smooth)
+            reference = reference if smoothed is None else smoothed.take(np.array([at]))
+            return Direction(motion, how, reference, None, None, edits, smoothed)
         whole = Direction(motion, how, reference, source, None, edits).driving(0, len(motion.driving_frames))
         return Direction(motion, how, reference, source, carry(source, whole, reference, how), edits)
 
@@ -180,6 +188,13 @@ class LivePortraitEngine:
         return x_s + (x_d - x_s) * np.float32(options.driving_multiplier)
 
 
+def _smoothed(driving: TemplateReader, observation_variance: float) -> DrivingMotion | None:
+    """Return a whole driving, smoothed; None if it is not to be. Its motion takes half a kilobyte a frame."""
+    if not observation_variance or len(driving) == 1:
+        return None
+    return smooth_driving(_read(driving, 0, len(driving)), observation_variance)
+
+
 def _own_motion(motion: PairMotion) -> SourceMotion | None:
     """Return the motion of a source video's frames, those of the whole pair; None for a picture."""
     if motion.source is None:
@@ -192,7 +207,8 @@ def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:
     """Return the options of a pair that motion transfer uses."""
     names = {field.name for field in fields(TransferOptions)}
     shared = {name: value for name, value in asdict(options).items() if name in names}
-    return TransferOptions(**shared, variant=variant)
+    weights = RegionWeights(options.weight_pose, options.weight_eyes, options.weight_lip, options.weight_exp)
+    return TransferOptions(**shared, region_weights=weights, variant=variant)
 
 
 def _read(template: TemplateReader, start: int, stop: int) -> DrivingMotion:
