@@ -1,4 +1,4 @@
-"""Edits and performances through the library: what was asked for is what is seen, on a picture alone and on a driving."""
+"""Edits and performances through the library: what was asked for is seen, on a picture alone and on a driving."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_control_of_the_preview_engine_does_what_it_is_called(
 def test_what_the_preview_engine_cannot_show_is_refused_by_name(
     preview: LivePortraitPipeline, generated: Generated
 ) -> None:
-    with pytest.raises(RefusedError, match="pout=0.05 has no effect with engine=preview; it needs liveportrait"):
+    with pytest.raises(RefusedError, match=r"pout=0\.05 has no effect with engine=preview; it needs liveportrait"):
         still(preview, generated.portrait, pout=0.05)
 
 
@@ -191,7 +191,7 @@ def test_options_that_a_performance_leaves_without_effect_are_said(
 
 def test_animals_have_no_edits(generated: Generated, performance: Path, tmp_path: Path) -> None:
     animals = LivePortraitPipelineAnimal(weights="seeded", size="tiny")
-    with pytest.raises(RefusedError, match="smile=1.0 has no effect on animals"):
+    with pytest.raises(RefusedError, match=r"smile=1\.0 has no effect on animals"):
         animals.animate(generated.cat, generated.silent_clip, tmp_path, box=[0, 0, 100, 100], smile=1)
     with pytest.raises(PairFailedError, match="UnsupportedError: a performance moves people's keypoints"):
         animals.animate(generated.cat, performance, tmp_path, box=[100, 100, 300, 300])
@@ -212,7 +212,7 @@ def test_regions_are_weighed_and_motion_is_smoothed(people: LivePortraitPipeline
 
 
 def test_a_named_edit_is_its_values(preview: LivePortraitPipeline, generated: Generated, tmp_path: Path) -> None:
-    """A carried one, one of a file, and values beside it, which go first; the pair is the same, however it was typed."""
+    """A carried one, one of a file, and values beside it, which go first; it is the same pair, however typed."""
     assert make_options({"edit": "smile_left"}, "here") == make_options({"smile": 0.9, "head_yaw": -15}, "here")
     assert make_options({"edit": "smile_left", "head_yaw": 5}, "here").head_yaw == 5
     mine = tmp_path / "mine.yaml"
