@@ -24,6 +24,8 @@ from lp_ray.base.names import nearest
 
 MAX_TEXT = 4000
 """Characters of an expression."""
+MAX_DEPTH = 50
+"""Levels of `and`, `or` and `not` in one another."""
 _EXACT = 2**53
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -129,13 +131,15 @@ class _Compiler:
     def refuse(self, node: ast.expr, why: str) -> RefusedError:
         return RefusedError(f"{self._where}: {self.source(node)!r} {why}")
 
-    def truth(self, node: ast.expr) -> Get:
+    def truth(self, node: ast.expr, depth: int = 0) -> Get:
         """Compile a node that must be true or false."""
+        if depth > MAX_DEPTH:
+            raise RecursionError
         if isinstance(node, ast.BoolOp):
             join = pc.and_kleene if isinstance(node.op, ast.And) else pc.or_kleene
-            return _joined(join, [self.truth(part) for part in node.values])
+            return _joined(join, [self.truth(part, depth + 1) for part in node.values])
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            inner = self.truth(node.operand)
+            inner = self.truth(node.operand, depth + 1)
             return lambda table: pc.invert(inner(table))
         if isinstance(node, ast.Compare):
             return self._compared(node)

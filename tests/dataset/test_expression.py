@@ -79,7 +79,7 @@ def test_the_outermost_and_separates_conditions_with_their_text() -> None:
         ("jitter > 1" + "0" * 30, "too large"),
         ("n_frames<1 or " * 400 + "n_frames<1", "at most 4000"),
         ("(" * 300 + "jitter" + ")" * 300 + " < 1", "cannot be read"),
-        ("not " * 900 + "has_audio", "nested too deeply"),
+        ("not " * 60 + "has_audio", "nested too deeply"),
         ("-jitter < 1", "not a part of this language"),
     ],
 )
