@@ -170,7 +170,7 @@ def settled(layout: OutputLayout) -> Settled:
     whole = np.zeros(len(table), np.bool_)
     if says_done.any():
         stated = pc.binary_join_element_wise(table["pair_id"], table["bytes"].cast(pa.string()), "/")
-        whole = pc.is_in(stated, _videos(layout)).to_numpy()
+        whole = pc.is_in(stated, stored_videos(layout)).to_numpy()
     attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
     ids = table["pair_id"].combine_chunks()
     says_filtered = pc.fill_null(pc.equal(table["status"], FILTERED), False).to_numpy()
@@ -200,7 +200,7 @@ def seconds_per_frame(layout: OutputLayout, engine: str) -> dict[str, float]:
     return {stage: spent / n_frames for stage, spent in seconds.items()} if n_frames else {}
 
 
-def _videos(layout: OutputLayout) -> pa.ChunkedArray:
+def stored_videos(layout: OutputLayout) -> pa.ChunkedArray:
     """Return the key and size of every video, as `key/size`."""
     pages = [
         pa.array([f"{info.uri.rpartition('/')[2].partition('.')[0]}/{info.size}" for info in page], pa.string())
