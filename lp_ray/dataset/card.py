@@ -74,14 +74,15 @@ def _files(side: str, path: str) -> dict[str, str]:
 
 
 def _body(plan: Plan, found: Statistics, about: About) -> Iterator[str]:
-    yield "Synthetic talking heads, made with lp_ray: each video is a source portrait that moves as a driving clip does."
+    yield "Synthetic talking heads, made with lp_ray: each video is a portrait that moves as another clip does."
     yield from ("", "## Samples", "", "| split | videos | identities | drivings | frames | hours | GB |")
     yield "|---|---|---|---|---|---|---|"
     for side in found.sides:
         counts = f"{side.samples} | {side.identities} | {side.drivings} | {side.frames}"
         yield f"| {side.name} | {counts} | {side.seconds / 3600:.2f} | {side.bytes / 1e9:.2f} |"
     yield from ("", f"Split: `{plan.request.sides}`, seed {plan.request.seed}, by source identity and by driving: no")
-    yield "face and no motion stands in two splits. An identity is a `subject_id` where the manifest gave one, else a file."
+    yield "face and no motion stands in two splits. A face or motion is known by its `subject_id`, where the manifest"
+    yield "gave one, else by its file."
     yield from ("", f"![distributions]({PLOTS})")
     yield from ("", "## How they were chosen", "")
     yield from (f"- `{condition}`" for condition in plan.conditions)
@@ -114,8 +115,8 @@ def _terms(found: Statistics, about: About) -> Iterator[str]:
         elif column.endswith(("_licence", "_consent")):
             yield f"- {text}: not stated."
     yield from ("", "## Removal", "")
-    yield f"Write to {about.contact or '**(no contact was given: add one before you publish this)**'} to have a"
-    yield "person's videos removed; name the `pair_id`, the `source_id`, or the `source_subject_id`."
+    contact = _inline(about.contact) or "**(no contact was given: add one before you publish this)**"
+    yield f"To have a person's videos removed, write to {contact} and name the `pair_id` or the `source_id`."
 
 
 def _columns(plan: Plan, found: Statistics) -> Iterator[str]:

@@ -18,26 +18,28 @@ from lp_ray.dataset.tables import columns_of
 from lp_ray.dataset.target import File, Finished
 
 NAME = "croissant.json"
-_CONTEXT = {
+_TERMS = (
+    *("arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field", "fileObject"),
+    *("fileProperty", "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5"),
+    *("parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate", "separator"),
+    *("source", "subField", "transform"),
+)
+_CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
     "conformsTo": "dct:conformsTo",
-    "containedIn": "cr:containedIn",
     "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "includes": "cr:includes",
-    "recordSet": "cr:recordSet",
+    "description": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+    "rai": "http://mlcommons.org/croissant/RAI/",
     "sc": "https://schema.org/",
-    "source": "cr:source",
+    **{term: f"cr:{term}" for term in _TERMS},
 }
+"""The context of Croissant 1.1, as its specification writes it."""
 _FORMATS = {"tar": "application/x-tar", "parquet": "application/x-parquet"}
 
 
@@ -54,6 +56,7 @@ def croissant(plan: Plan, found: Statistics, about: About, shards: Sequence[Fini
         "name": about.name,
         "description": f"{found.samples} synthetic talking heads, made with lp_ray. README.md says more.",
         "license": about.licence or "not stated",
+        "version": "1.0.0",
         **_responsible(plan, found, about),
         "distribution": [*(_file(file) for file in tables), *_videos(plan, shards)],
         "recordSet": [_records(plan, side, file) for side, file in zip(sides, tables, strict=True)],

@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
+from lp_ray.dataset.labels import COLUMN
 from lp_ray.dataset.plan import Plan, Request
 from lp_ray.dataset.samples import samples
 from lp_ray.dataset.shards import container
+from lp_ray.dataset.tables import columns_of
 from lp_ray.dataset.target import Finished, Target
 
 
@@ -51,9 +53,19 @@ def write_shard(task: ShardTask) -> Finished:
 
 
 def tasks(plan: Plan, root: str) -> Iterator[ShardTask]:
-    """Yield the tasks of a plan, in its order; the rows of each are read when it is asked for."""
+    """Yield the tasks of a plan, in its order; the rows of each are read when it is asked for.
+
+    Columns without a value in the whole data set are left out, so that all shards have the same columns.
+    """
+    known = plan.rows.schema.names
+    columns = list(dict.fromkeys([*columns_of(plan), *(name for name in _NEEDED if name in known)]))
+    if COLUMN in columns and plan.rows.column(COLUMN).null_count == len(plan.rows):
+        columns.remove(COLUMN)
     for shard in plan.shards:
-        yield ShardTask(root, plan.request, shard.side, shard.number, plan.rows.take(shard.places))
+        yield ShardTask(root, plan.request, shard.side, shard.number, plan.rows.take(shard.places).select(columns))
+
+
+_NEEDED = ("pair_id", "video_uri", "sha256", COLUMN)
 
 
 Run = Callable[[Iterator[ShardTask]], Iterator[Finished]]

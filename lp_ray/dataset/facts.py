@@ -28,11 +28,11 @@ def is_fact(column: str) -> bool:
 
 
 def facts(rows: pa.Table) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each sample, as JSON can hold it, without nulls; `options` is an object."""
+    """Yield the facts of each sample, as JSON can hold them; all have the same keys, and `options` is an object."""
     chosen = rows.select([name for name in rows.column_names if is_fact(name)])
     for first in range(0, chosen.num_rows, _AT_ONCE):
         for row in chosen.slice(first, _AT_ONCE).to_pylist():
-            yield {name: _plain(name, value) for name, value in row.items() if value is not None}
+            yield {name: _plain(name, value) for name, value in row.items()}
 
 
 def as_json(sample: dict[str, Any]) -> bytes:
@@ -41,7 +41,7 @@ def as_json(sample: dict[str, Any]) -> bytes:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name == "options":
+    if name == "options" and value is not None:
         try:
             return json.loads(value)
         except ValueError:  # not written by lp_ray

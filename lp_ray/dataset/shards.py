@@ -109,12 +109,11 @@ class ParquetShards:
                 known = known.append_column(column, rows[column])
             pq.write_table(known, folder / name, compression="zstd")
         else:
-            with pq.ParquetWriter(folder / name, pa.schema([*known.schema, *_MEDIA]), compression="zstd") as writer:
-                for first, media in _groups(found):
-                    group = known.slice(first, media.num_rows)
-                    for column in media.column_names:
-                        group = group.append_column(column, media[column])
-                    writer.write_table(group)
+            media = _MEDIA if COLUMN in rows.column_names else _MEDIA.remove(1)
+            with pq.ParquetWriter(folder / name, pa.schema([*known.schema, *media]), compression="zstd") as writer:
+                for first, group in _groups(found):
+                    columns = [*known.slice(first, group.num_rows).columns, *group.select(media.names).columns]
+                    writer.write_table(pa.table(columns, names=[*known.column_names, *media.names]))
         yield name
 
 

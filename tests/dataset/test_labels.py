@@ -1,0 +1,55 @@
+"""Labels of a pair as arrays: whatever lists a Parquet file holds, without pickles, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lp_ray import storage
+from lp_ray.base.errors import StoppedError
+from lp_ray.dataset.labels import as_arrays, as_npz, read_labels_table
+
+
+def test_lists_become_arrays_with_their_shape_and_type() -> None:
+    points = np.arange(4 * 3 * 2, dtype=np.float16).reshape(4, 3, 2)
+    halves = pa.array([points.tolist()], pa.list_(pa.list_(pa.list_(pa.float16(), 2))))
+    table = pa.table(
+        {
+            "points": halves,
+            "yaw": pa.array([[1.0, None, 3.0, 4.0]], pa.list_(pa.float32())),
+            "present": [[True, False, True, True]],
+            "box": pa.array([[{"x": 1, "y": 2}] * 4]),
+            "faces": [[[1.0], [], [2.0, 3.0], [4.0]]],
+            "names": [["a", "b"]],
+            "fps": [25],
+        }
+    )
+    found = as_arrays(table)
+    assert found["points"].dtype == np.float16 and np.array_equal(found["points"], points)
+    assert found["yaw"].dtype == np.float32 and np.isnan(found["yaw"][1])
+    assert found["present"].dtype == np.bool_ and found["present"].tolist() == [True, False, True, True]
+    assert found["box.x"].tolist() == [1] * 4 and found["box.y"].tolist() == [2] * 4
+    assert found["faces"].tolist() == [1, 2, 3, 4] and found["faces.lengths"].tolist() == [1, 0, 2, 1]
+    assert found["names"].tolist() == ["a", "b"] and found["fps"].tolist() == [25]
+    assert as_npz(table) == as_npz(table)
+    with np.load(io.BytesIO(as_npz(table)), allow_pickle=False) as read:
+        assert all(
+            np.array_equal(read[name], values, equal_nan=values.dtype.kind == "f") for name, values in found.items()
+        )
+
+
+def test_labels_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
+    uri = storage.normalise(str(tmp_path / "a.parquet"))
+    with pytest.raises(StoppedError, match=r"a\.parquet is missing"):
+        read_labels_table(uri)
+    (tmp_path / "a.parquet").write_bytes(b"no table")
+    with pytest.raises(StoppedError, match=r"a\.parquet is damaged"):
+        read_labels_table(uri)
+    pq.write_table(pa.table({"yaw": [[1.0], [2.0]]}), tmp_path / "a.parquet")
+    with pytest.raises(StoppedError, match="has 2 rows"):
+        read_labels_table(uri)
