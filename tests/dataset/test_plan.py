@@ -25,9 +25,8 @@ def plan_of(output: Path, folder: Path, where: str | None = None, size: int = 1_
     ids = pa.chunked_array([chunk for table in scan.batches(["pair_id"]) for chunk in table["pair_id"].chunks])
     stored = pa.chunked_array([[f"{pair_id}/{size}" for pair_id in ids.to_pylist()]], pa.string())
     folder.mkdir(exist_ok=True)
-    return make_plan(
-        REQUEST, judge(scan, conditions_of(scan, where, None), None), scan.schema, None, stored, [], folder
-    )
+    judged = judge(scan, conditions_of(scan, where, None), None)
+    return make_plan(REQUEST, judged, scan.schema, None, stored, [], folder)
 
 
 def test_a_hundred_thousand_rows_are_planned_in_seconds_and_bounded_memory(tmp_path: Path) -> None:
