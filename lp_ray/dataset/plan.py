@@ -21,12 +21,15 @@ from numpy.typing import NDArray
 from lp_ray.base.errors import RefusedError
 from lp_ray.dataset.choose import Judged
 from lp_ray.dataset.facts import is_fact
+from lp_ray.dataset.lookup import Texts
 from lp_ray.dataset.selection import Selection
 from lp_ray.dataset.split import LEFT_OUT, Endpoints, Sides, assign, leaks, who
 from lp_ray.dataset.spool import Spool
 
 LAYOUT = 1
 """Raise this when the same plan gives other files: half-written exports of before are not gone on with."""
+_AT_ONCE = 32_768
+"""Rows held at a time."""
 NOT_CHOSEN, NO_VIDEO, MISSING, REPEATED = "not chosen", "no video", "its video is missing", "the same work again"
 APART = "source and driving on different sides"
 
@@ -89,7 +92,7 @@ def make_plan(
     `pair_id/bytes`. Raises RefusedError if no pair is left, or a side is empty.
     """
     left_out: Counter[str] = Counter()
-    chosen = _chosen(judged, selection, stored, left_out)
+    chosen = _chosen(judged, selection, Texts(stored.chunks), left_out)
     rows = Spool.write(folder / "rows.arrow", schema, chosen)
     first = _first_of_each(rows.column("pair_id"))
     left_out[REPEATED] += len(rows) - len(first)
@@ -109,16 +112,16 @@ _NAMING = ("_subject_id", "source_uri", "driving_uri", "source_id", "driving_id"
 
 
 def _chosen(
-    judged: Iterator[Judged], selection: Selection | None, stored: pa.ChunkedArray, left_out: Counter[str]
+    judged: Iterator[Judged], selection: Selection | None, stored: Texts, left_out: Counter[str]
 ) -> Iterator[pa.Table]:
     for batch in judged:
-        kept = batch.kept if selection is None else batch.kept & selection.has(batch.rows).to_numpy().astype(np.bool_)
+        kept = batch.kept if selection is None else batch.kept & selection.has(batch.rows)
         left_out.update(reason for reason in batch.reasons if reason is not None)
         left_out[NOT_CHOSEN] += int((batch.kept & ~kept).sum())
         videos = pc.fill_null(pc.equal(batch.rows["kind"], "video"), False).to_numpy().astype(np.bool_)
         left_out[NO_VIDEO] += int((kept & ~videos).sum())
         stated = pc.binary_join_element_wise(batch.rows["pair_id"], batch.rows["bytes"].cast(pa.string()), "/")
-        there = pc.fill_null(pc.is_in(stated, stored), False).to_numpy().astype(np.bool_)
+        there = stored.has(stated)
         left_out[MISSING] += int((kept & videos & ~there).sum())
         yield batch.rows.filter(pa.array(kept & videos & there))
 
@@ -156,9 +159,10 @@ def _starts(sizes: NDArray[np.int64], request: Request) -> list[int]:
 
 def _digest(request: Request, rows: Spool, shards: Sequence[Shard], conditions: Sequence[str]) -> str:
     digest = blake2b(json.dumps([LAYOUT, asdict(request), list(conditions)], sort_keys=True).encode(), digest_size=16)
-    for shard in shards:
-        table = rows.take(shard.places)
-        digest.update(f"{shard.side}/{shard.number}\n".encode())
+    digest.update(json.dumps([[shard.side, len(shard.places)] for shard in shards]).encode())
+    places = np.concatenate([shard.places for shard in shards])
+    for first in range(0, len(places), _AT_ONCE):
+        table = rows.take(places[first : first + _AT_ONCE])
         for name in sorted(name for name in table.column_names if is_fact(name) or name == "labels_uri"):
             digest.update(f"{name}\n".encode())
             digest.update(_bytes_of(table[name]))

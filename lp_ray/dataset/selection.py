@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
 from lp_ray.dataset.choose import Judged
+from lp_ray.dataset.lookup import Texts
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.reconcile import IDENTITY
 from lp_ray.storage.guard import guarded
@@ -67,15 +70,15 @@ def write_selection(layout: OutputLayout, name: str, judged: Iterable[Judged], c
 
 @dataclass(frozen=True)
 class Selection:
-    """The pairs that stay: `identities` join pair_id, source_id and driving_id by NUL. `conditions` chose them."""
+    """The pairs that stay, by their `identities`. `conditions` chose them."""
 
     name: str
-    identities: pa.Array
+    pairs: Texts
     conditions: tuple[str, ...]
 
-    def has(self, rows: pa.Table) -> pa.ChunkedArray:
+    def has(self, rows: pa.Table) -> NDArray[np.bool_]:
         """Return whether each row of the results stays."""
-        return pc.is_in(identities(rows), self.identities)
+        return self.pairs.has(identities(rows))
 
 
 def identities(rows: pa.Table) -> pa.ChunkedArray:
@@ -84,7 +87,7 @@ def identities(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def read_selection(layout: OutputLayout, name: str) -> Selection:
-    """Read a selection; 200 bytes of memory for each pair that stays. Raises RefusedError if there is none."""
+    """Read a selection; 16 bytes of memory for each pair that stays. Raises RefusedError if there is none."""
     uri = layout.selection(name)
     if not storage.exists(uri):
         known = [storage.name_of(info.uri).removesuffix(".parquet") for info in storage.list_files(layout.selections)]
@@ -98,6 +101,5 @@ def _read(uri: str, name: str) -> Selection:
         part = pq.ParquetFile(file)
         said = (part.schema_arrow.metadata or {}).get(_CONDITIONS, b"").decode()
         batches = part.iter_batches(65536, columns=[*IDENTITY, "kept"])
-        chosen = [identities(pa.Table.from_batches([batch.filter(batch["kept"])])) for batch in batches]
-    whole = pa.chunked_array([chunk for column in chosen for chunk in column.chunks], pa.string())
-    return Selection(name, whole.combine_chunks(), tuple(said.splitlines()))
+        chosen = Texts(identities(pa.Table.from_batches([batch.filter(batch["kept"])])) for batch in batches)
+    return Selection(name, chosen, tuple(said.splitlines()))

@@ -61,7 +61,7 @@ def test_filter_twice_with_other_thresholds_makes_nothing_again(output: Path, ca
     after = files(output)
     assert after.keys() - before.keys() == {"selections/a.parquet", "selections/b.parquet"}
     assert all(after[name] == data for name, data in before.items())
-    assert len(read_selection(layout_of(output), "b").identities) == 3
+    assert len(read_selection(layout_of(output), "b").pairs) == 3
 
 
 def test_what_is_wrong_is_refused_before_anything_is_written(output: Path, call: Call) -> None:
