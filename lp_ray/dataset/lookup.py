@@ -27,7 +27,8 @@ class Texts:
         wanted = _digests(column)
         places = np.searchsorted(self._sorted, wanted).clip(max=len(self._sorted) - 1)
         found: NDArray[np.bool_] = self._sorted[places] == wanted
-        return found & column.is_valid().to_numpy().astype(np.bool_)
+        valid: NDArray[np.bool_] = column.is_valid().to_numpy().astype(np.bool_)
+        return found & valid
 
 
 def _digests(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bytes_]:
