@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,12 +17,14 @@ from lp_ray.base.errors import StoppedError
 from lp_ray.base.limits import OURS
 
 COLUMN = "labels_uri"
+_ABOUT = b"lp_ray.labels"
+"""Key of what a file of labels says of itself, as JSON."""
 
 
 def read_labels_table(uri: str) -> pa.Table:
     """Read a pair's labels: one row. Raises StoppedError if the file is missing or has another form."""
     try:
-        table = pq.read_table(io.BytesIO(storage.read_bytes(uri, OURS.max_bytes))).replace_schema_metadata(None)
+        table = pq.read_table(io.BytesIO(storage.read_bytes(uri, OURS.max_bytes)))
     except FileNotFoundError as error:
         raise StoppedError(f"{storage.shown(uri)} is missing: run the job again, it makes labels whole") from error
     except pa.ArrowInvalid as error:
@@ -39,6 +42,18 @@ def as_arrays(table: pa.Table) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     for name in table.column_names:
         found.update(_arrays(name, table[name].combine_chunks()))
+    said = (table.schema.metadata or {}).get(_ABOUT)
+    return found if said is None else _whole(found, json.loads(said))
+
+
+def _whole(found: dict[str, NDArray[Any]], about: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    """Give labels the shapes that their file states for a frame, and landmarks their places in the picture."""
+    for name, shape in about.get("shapes", {}).items():
+        found[name] = found[name].reshape(len(found[name]), *shape)
+    if "landmarks" in found and "middle of face_box" in str(about.get("landmarks")):
+        boxes, offsets = found["face_box"], found["landmarks"].astype(np.float32)
+        offsets[..., :2] += ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)[:, None]
+        found["landmarks"] = offsets
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,18 @@ def test_lists_become_arrays_with_their_shape_and_type() -> None:
     with np.load(io.BytesIO(as_npz(table)), allow_pickle=False) as read:
         for name, values in found.items():
             assert np.array_equal(read[name], values, equal_nan=values.dtype.kind == "f")
+
+
+def test_what_a_file_says_of_its_labels_is_heeded() -> None:
+    """Shapes of a frame, and landmarks that are stored from the middle of the face's box: 16 bits hold no far place."""
+    offsets = np.arange(3 * 2 * 3, dtype=np.float16).reshape(3, 2, 3)
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(offsets.reshape(-1)), 6)
+    boxes = pa.array([[[1000.0, 0.0, 3000.0, 50.0]] * 3], pa.list_(pa.list_(pa.float32(), 4)))
+    table = pa.table({"landmarks": pa.ListArray.from_arrays(pa.array([0, 3], pa.int32()), flat), "face_box": boxes})
+    about = {"shapes": {"landmarks": [2, 3], "face_box": [4]}, "landmarks": "offsets from the middle of face_box"}
+    found = as_arrays(table.replace_schema_metadata({b"lp_ray.labels": json.dumps(about)}))
+    assert found["landmarks"].dtype == np.float32 and found["face_box"].shape == (3, 4)
+    assert np.array_equal(found["landmarks"], offsets.astype(np.float32) + np.array([2000, 25, 0]))
 
 
 def test_labels_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
