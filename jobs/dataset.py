@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from lp_ray import storage
 from lp_ray.base.errors import RefusedError
 from lp_ray.dataset.card import About
 from lp_ray.dataset.choose import conditions_of, judge
-from lp_ray.dataset.export import one_by_one, write_shards
+from lp_ray.dataset.export import Run, one_by_one, write_shard, write_shards
 from lp_ray.dataset.finish import finish
 from lp_ray.dataset.plan import Plan, Request, make_plan
 from lp_ray.dataset.selection import read_selection, selection_name
@@ -30,6 +31,7 @@ from .places import folder_to_read, folder_to_write
 from .setup import required
 
 GB = 1e9
+RUNTIMES = ("inline", "ray")
 
 
 def run(config: DictConfig) -> int:
@@ -42,14 +44,37 @@ def run(config: DictConfig) -> int:
         for line in plan_lines(plan):
             print(line, flush=True)
         target = Target(root)
-        shards = write_shards(plan, target, one_by_one, _counter(len(plan.shards)))
+        with runner(config) as run_tasks:
+            shards = write_shards(plan, target, run_tasks, _counter(len(plan.shards)))
         finish(plan, shards, target, about)
     print(f"data set: {storage.shown(root)}")
     return EXIT_DONE
 
 
+@contextmanager
+def runner(config: DictConfig) -> Iterator[Run]:
+    """Yield what runs the tasks of shards. Raises RefusedError if the cluster does not answer."""
+    if config.runtime != "ray":
+        yield one_by_one
+        return
+    import ray  # only where it is asked for
+
+    from lp_ray.runtime.ray_executor import cluster_totals
+    from lp_ray.runtime.spread import spread
+
+    from .on_ray import start_ray
+
+    start_ray(config)
+    try:
+        yield lambda found: spread(write_shard, found, max(1, int(cluster_totals()[0])))
+    finally:
+        ray.shutdown()
+
+
 def request_from(config: DictConfig) -> Request:
     """Read the settings. Raises RefusedError for a value of the wrong kind or range."""
+    if config.runtime not in RUNTIMES:
+        raise RefusedError(f"runtime={config.runtime!r} must be one of {', '.join(RUNTIMES)}")
     gb, seed = config.shard_gb, config.seed
     if isinstance(gb, bool) or not isinstance(gb, int | float) or not 0 < gb <= 1000:
         raise RefusedError(f"shard_gb={gb!r} must be a number above 0, at most 1000")
