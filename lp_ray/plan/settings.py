@@ -48,6 +48,8 @@ class Settings:
     """Stages added between the built-in ones: filters, and stages from other packages."""
     sidecars: tuple[str, ...] = ()
     """Names of the sidecars that are written beside each result."""
+    require_consent: bool = False
+    """Whether inputs whose row states no consent that holds today fail their pairs."""
     shard: str = ""
     """Name of the part of the manifest that this run works on; empty: the whole manifest."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
