@@ -30,11 +30,13 @@ from .help import CONF, answer
 
 TEXT_KEYS = frozenset(
     {
-        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook"),
+        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook", "edit"),
+        *("where", "split", "to"),
         *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }
 )
-"""Settings that hold URIs. Their values are taken literally, whatever they mean in Hydra's grammar."""
+"""Settings that hold URIs, conditions and splits. Their values are taken literally, whatever they mean in Hydra's
+grammar."""
 
 
 def quote(argument: str) -> str:

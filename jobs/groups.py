@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from lp_ray.acting.generate import Ranges
 from lp_ray.base.declared import defaults
 from lp_ray.base.limits import Limits
 from lp_ray.base.registry import Registry
@@ -35,9 +36,14 @@ def store_groups() -> None:
     store.store("none", asdict(Measuring()), group="measuring", package="_global_")
     store.store("default", asdict(Limits()) | allowed, group="limits")
     store.store("auto", {stage: dict.fromkeys(KNOBS) for stage in stages}, group="pools")
+    store.store("natural", {name: _listed(value) for name, value in asdict(Ranges()).items()}, group="ranges")
     _store_plugins(store, "engine", ENGINES)
     _store_plugins(store, "detector", DETECTORS)
     store.store("default", {"name": "xpose", **defaults(DETECTORS.get("xpose").settings)}, group="xpose")
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _store_plugins(store: ConfigStore, group: str, plugins: Registry[Any]) -> None:

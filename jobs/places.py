@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError, StorageError
-from lp_ray.contract.media_kinds import MEDIA_SUFFIXES, ending_of
+from lp_ray.contract.media_kinds import MEDIA_SUFFIXES, ending_of, is_performance
 from lp_ray.contract.result_schema import DONE
 from lp_ray.contract.tables import format_of
 from lp_ray.output.results import ResultRow, read_results
@@ -53,7 +53,7 @@ def _checked(name: str, typed: str, check: Callable[[str], None]) -> str:
 def check_one(kind: str, typed: str) -> None:
     """Raise RefusedError if a pattern or the name of a manifest is given where one source or driving is expected."""
     _check_pattern(kind, kind, typed)
-    if format_of(typed):
+    if format_of(typed) and not is_performance(typed):
         raise RefusedError(f"{kind}={typed} is called like a manifest: give it as {kind}s={typed}")
 
 

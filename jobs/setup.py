@@ -67,6 +67,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         stages=_stages(config),
         sidecars=_sidecars(config),
         **asdict(measuring_from(config)),
+        require_consent=_switch(config, "require_consent"),
     )
 
 
@@ -86,6 +87,13 @@ def _max_unexpected(config: DictConfig) -> int:
     if isinstance(most, bool) or not isinstance(most, int) or most < 0:
         raise RefusedError(f"max_unexpected={most!r} must be a whole number, 0 or more")
     return most
+
+
+def _switch(config: DictConfig, name: str) -> bool:
+    value = config.get(name, False)
+    if not isinstance(value, bool):
+        raise RefusedError(f"{name}={value!r} must be true or false")
+    return value
 
 
 def _stages(config: DictConfig) -> tuple[StageSpec, ...]:

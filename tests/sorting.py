@@ -16,7 +16,7 @@ SLOW = frozenset(
     {
         *("media/test_every_codec.py", "media/test_odd_clips.py", "media/test_sound.py", "media/test_isolated.py"),
         *("media/test_colours.py", "media/test_moving_pictures.py", "media/test_decode.py", "media/test_gather.py"),
-        *("publish/test_pull.py", "contract/test_normalise.py"),
+        *("publish/test_pull.py", "contract/test_normalise.py", "dataset/test_export.py", "dataset/test_plan.py"),
     }
 )
 """Modules that encode clips, wait for leases, or try thousands of cases: too long for `make check`."""

@@ -144,6 +144,10 @@ class WeightsError(RefusedError):
     """A weight file is missing or altered, or has wrong keys or shapes. The message names file and key."""
 
 
+class ConsentError(InputError):
+    """The manifest states no consent for an input, or one that has expired, and the job requires it."""
+
+
 class FilteredError(InputError):
     """A filter leaves a pair out. This is no failure: the pair's row is `filtered`, with the reason and the score."""
 

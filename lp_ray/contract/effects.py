@@ -17,13 +17,15 @@ from typing import Any
 class PairFacts:
     """Facts about a pair. None means not known; then no condition that needs the fact holds.
 
-    The first four are known when pairs get their keys. The last two are known once the driving has been read.
+    The first five are known when pairs get their keys. The last two are known once the driving has been read.
     """
 
     source_video: bool | None = None
     source_box: bool | None = None
     """Whether the manifest gives the source's face as a box."""
     driving_template: bool | None = None
+    driving_performance: bool | None = None
+    """Whether the driving is a table of curves. Then it counts as a template too."""
     animal: bool | None = None
     """Whether the engine's variant is animal."""
     driving_still: bool | None = None
@@ -55,6 +57,7 @@ class Idle:
         return all(getattr(options, name) in wanted for name, wanted in self.options.items())
 
 
+PERFORMED = (Idle("the driving is a performance", facts={"driving_performance": True}),)
 _RELATIVE = {"flag_relative_motion": (True,)}
 _REPLACED = "eye or lip retargeting replaces the driving's motion in relative mode"
 

@@ -22,6 +22,7 @@ from lp_ray.contract.face_rules import ALL_FACES, FACE_RULES
 from lp_ray.contract.media_kinds import MEDIA
 from lp_ray.contract.options import ALIASES, PairOptions, option_names
 from lp_ray.contract.parquet import plain
+from lp_ray.contract.rights import CONSENTS, RIGHTS
 from lp_ray.contract.tables import read_table
 from lp_ray.contract.variants import SUBJECTS
 
@@ -37,6 +38,7 @@ SOURCE_COLUMNS = {
     "subject": pa.string(),
     "media": pa.string(),
     "version": pa.string(),
+    **RIGHTS,
 }
 DRIVING_COLUMNS = {
     "uri": pa.string(),
@@ -45,6 +47,7 @@ DRIVING_COLUMNS = {
     "start_s": pa.float64(),
     "end_s": pa.float64(),
     "version": pa.string(),
+    **RIGHTS,
 }
 PAIR_COLUMNS = {"source_id": pa.string(), "driving_id": pa.string()}
 _COLUMNS: dict[Kind, dict[str, pa.DataType]] = {
@@ -95,6 +98,7 @@ def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
         id_column = f"{kind}_id"
         columns[id_column] = pc.coalesce(columns[id_column], columns["uri"])
         _check_unique(columns[id_column], id_column, where)
+        _check_words(columns["consent"], "consent", CONSENTS, where)
     if kind == "source":
         _check_boxes(columns["box"], where)
         _check_words(columns["subject"], "subject", SUBJECTS, where)

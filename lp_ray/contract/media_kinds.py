@@ -19,7 +19,13 @@ MAY_MOVE = frozenset({".gif", ".webp", ".png", ".apng", ".avif"})
 """Suffixes of pictures that may be animated. For local files, the content tells."""
 TEMPLATE_SUFFIXES = frozenset({".pkl", ".npz"})
 """Motion templates: the reference's, and ours."""
-MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES
+PERFORMANCE_SUFFIXES = frozenset({".perf.parquet", ".perf.csv"})
+"""Performances: tables of curves (docs/performances.md). They are drivings, and count as motion templates."""
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES | PERFORMANCE_SUFFIXES
+
+NO_DRIVING = "none://neutral"
+"""The driving of a source that is only edited, typed `none`: a neutral performance of one frame."""
+NONE = "none"
 
 NOT_READ = {
     **dict.fromkeys((".heic", ".heif", ".hif", ".jp2", ".jxl"), "convert to JPEG"),
@@ -35,8 +41,11 @@ MEDIA = ("image", "video")
 def suffix_of(uri: str) -> str:
     """Return the known suffix of a URI's name in lower case, without a query; empty if it is not known."""
     for name in (uri, uri.partition("?")[0]):
+        suffixes = "".join(PurePosixPath(name).suffixes[-2:]).lower()
+        if suffixes in PERFORMANCE_SUFFIXES:
+            return suffixes
         suffix = PurePosixPath(name).suffix.lower()
-        if suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES:
+        if suffix in MEDIA_SUFFIXES:
             return suffix
     return ""
 
@@ -47,8 +56,13 @@ def ending_of(uri: str) -> str:
 
 
 def is_template(uri: str) -> bool:
-    """Return whether a driving is a motion template file."""
-    return suffix_of(uri) in TEMPLATE_SUFFIXES
+    """Return whether a driving is motion rather than pictures: a motion template file, or a performance."""
+    return suffix_of(uri) in TEMPLATE_SUFFIXES or is_performance(uri)
+
+
+def is_performance(uri: str) -> bool:
+    """Return whether a driving is a performance: a table of curves, or no driving at all."""
+    return uri == NO_DRIVING or suffix_of(uri) in PERFORMANCE_SUFFIXES
 
 
 def may_move(uri: str) -> bool:

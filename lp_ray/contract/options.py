@@ -12,15 +12,18 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
 from lp_ray.contract import effects
 from lp_ray.contract.driving_reference import FIRST, canonical_reference
+from lp_ray.contract.edits import ALIASES as EDIT_ALIASES
+from lp_ray.contract.edits import BY_NAME, CONTROLS, Edits
 from lp_ray.contract.effects import Idle
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.formats import AUTO, FORMATS
+from lp_ray.contract.presets import preset
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 Region = Literal["all", "exp", "pose", "lip", "eyes"]
@@ -36,6 +39,7 @@ ALIASES = {
     "vx_ratio_crop_driving_video": "driving_crop_vx",
     "vy_ratio_crop_driving_video": "driving_crop_vy",
     "audio_priority": "audio",
+    **EDIT_ALIASES,
 }
 """The reference's flag -> our option, where the names differ."""
 
@@ -60,12 +64,36 @@ def _option(
     return field(default=default, metadata=declared | {"idle": idle, "choices": choices})
 
 
+OWN = -1.0
+"""Of a ratio as an option: the source's own, which is its neutral."""
+
+
+def _control(name: str) -> Any:
+    """Declare a control of an edit as an option, from its declaration."""
+    control = BY_NAME[name]
+    unit = "" if control.unit == "-" else f", {control.unit}"
+    neutral, low, own = control.neutral, control.low, ""
+    if neutral is None:
+        neutral, low, own = OWN, OWN, f"; {OWN:g}: the source's own"
+    only = None if control.preview else LIVEPORTRAIT
+    return _option(
+        float(neutral), f"edit: {control.text}{unit}{own}", low, control.high, only, True, effects.MOTIONLESS
+    )
+
+
+def _weight(what: str) -> Any:
+    """Declare how much of the driving's motion a region takes."""
+    text = f"how much of the driving's motion reaches {what}; 0: the source's, 1: the driving's"
+    return _option(1.0, text, 0.0, 1.5, LIVEPORTRAIT, True, _DRIVEN_MOTION)
+
+
 def _formats() -> tuple[str, ...]:
     return AUTO, *FORMATS.names()
 
 
 _DRIVING_CROP = (*effects.OF_A_TEMPLATE, *effects.UNCROPPED)
-_DRIVEN_MOTION = (*effects.REPLACED, *effects.MOTIONLESS)
+_MOTION = (*effects.PERFORMED, *effects.MOTIONLESS)
+_DRIVEN_MOTION = (*effects.REPLACED, *_MOTION)
 
 
 @dataclass(frozen=True)
@@ -126,7 +154,7 @@ class PairOptions:
         "motion relative to the driving's reference frame",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=effects.MOTIONLESS,
+        idle=_MOTION,
     )
     flag_stitching: bool = _option(True, "keep the shoulders in place", only=LIVEPORTRAIT, idle=effects.MOTIONLESS)
     flag_eye_retargeting: bool = _option(
@@ -134,34 +162,68 @@ class PairOptions:
         "drive the eyes by their opening (relative mode drops the rest)",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=effects.MOTIONLESS,
+        idle=_MOTION,
     )
     flag_lip_retargeting: bool = _option(
         False,
         "drive the lips by their opening (relative mode drops the rest)",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=effects.MOTIONLESS,
+        idle=_MOTION,
     )
     flag_source_video_eye_retargeting: bool = _option(
         False,
         "hold a source video's eyes as open as in its first frame",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=(*effects.OF_A_PICTURE, *effects.RETARGETED, *effects.MOTIONLESS),
+        idle=(*effects.OF_A_PICTURE, *effects.RETARGETED, *_MOTION),
     )
     flag_normalize_lip: bool = _option(
         False,
         "close the source's lips before it moves",
         only=LIVEPORTRAIT,
         humans=True,
-        idle=(*effects.ABSOLUTE, *effects.RETARGETED, *effects.MOTIONLESS),
+        idle=(*effects.ABSOLUTE, *effects.RETARGETED, *_MOTION),
     )
     driving_reference: str = _option(
         FIRST,
         "frame that motion is measured from: first, neutral or its number",
         idle=(*effects.ABSOLUTE, *_DRIVEN_MOTION, *effects.ONLY_ONE_FRAME),
     )
+    driving_smooth: float = _option(
+        0.0,
+        "smoothing of a driving's motion for a source picture (variance: 1e-5 two frames, 1e-3 ten); 0: off",
+        0.0,
+        1.0,
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=(*effects.OF_A_VIDEO, *effects.BY_ONE_FRAME, *_MOTION),
+    )
+    weight_pose: float = _weight("turn, place and size of the head")
+    weight_eyes: float = _weight("the eyes")
+    weight_lip: float = _weight("the lips")
+    weight_exp: float = _weight("all other expression")
+    edit: str = _option(
+        "", "a named edit, such as smile, or FILE.yaml:NAME; controls that are given go before its values"
+    )
+    head_pitch: float = _control("head_pitch")
+    head_yaw: float = _control("head_yaw")
+    head_roll: float = _control("head_roll")
+    head_x: float = _control("head_x")
+    head_y: float = _control("head_y")
+    head_z: float = _control("head_z")
+    pout: float = _control("pout")
+    purse: float = _control("purse")
+    grin: float = _control("grin")
+    lips_open: float = _control("lips_open")
+    smile: float = _control("smile")
+    wink: float = _control("wink")
+    brow: float = _control("brow")
+    gaze_x: float = _control("gaze_x")
+    gaze_y: float = _control("gaze_y")
+    eye_ratio: float = _control("eye_ratio")
+    lip_ratio: float = _control("lip_ratio")
+    blink: float = _control("blink")
     driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
         "min",
         "what a driving shorter than a source video does",
@@ -185,6 +247,21 @@ class PairOptions:
     preset: Preset = _option("veryfast", "x264 effort", idle=effects.NOT_ENCODED)
 
 
+def _with_preset(options: PairOptions, where: str) -> PairOptions:
+    """Return options in which a named edit has become the values of its controls."""
+    if not options.edit:
+        return options
+    given = edits_of(options)
+    values = {name: value for name, value in preset(options.edit, where).items() if name not in given}
+    return replace(options, edit="", **cast(dict[str, Any], values))
+
+
+def edits_of(options: PairOptions) -> Edits:
+    """Return the controls that a pair edits, as `lp_ray.contract.edits.make_edits` does: empty for a neutral edit."""
+    given = {control.name: getattr(options, control.name) for control in CONTROLS}
+    return {c.name: given[c.name] for c in CONTROLS if given[c.name] != (OWN if c.neutral is None else c.neutral)}
+
+
 def option_names() -> tuple[str, ...]:
     """Return the names of all options of a pair, in declared order."""
     return tuple(f.name for f in fields(PairOptions))
@@ -204,7 +281,9 @@ def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
             raise RefusedError(f"{where}: unknown option {name!r}{nearest(name, known)}")
         if value is not None:
             checked[name] = _check(known[name], hints[name], value, where)
-    options = PairOptions(**checked)
+            if name in BY_NAME and BY_NAME[name].neutral is None and OWN < checked[name] < BY_NAME[name].low:
+                raise RefusedError(f"{where}: {name}={value!r} must be {OWN:g} (the source's own), or 0 and more")
+    options = _with_preset(PairOptions(**checked), where)
     try:
         return replace(options, driving_reference=canonical_reference(options.driving_reference))
     except RefusedError as error:

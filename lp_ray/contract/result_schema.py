@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from lp_ray.contract.measuring import LABELS_COLUMN, METRICS_COLUMN
+from lp_ray.contract.rights import result_columns
 
 FPS_TYPE = pa.struct([("numerator", pa.int64()), ("denominator", pa.int64())])
 SECONDS_TYPE = pa.struct([("template", pa.float64()), ("finalize", pa.float64())])
@@ -21,6 +22,8 @@ RESULT_SCHEMA = pa.schema(
         ("source_version", pa.string()),
         ("driving_uri", pa.string()),
         ("driving_version", pa.string()),
+        *result_columns("source").items(),
+        *result_columns("driving").items(),
         ("status", pa.string()),
         ("stage", pa.string()),
         ("error_class", pa.string()),
@@ -29,6 +32,7 @@ RESULT_SCHEMA = pa.schema(
         ("traceback_uri", pa.string()),
         ("video_uri", pa.string()),
         ("kind", pa.string()),
+        ("digital_source_type", pa.string()),
         ("comparison_uri", pa.string()),
         ("n_frames", pa.int64()),
         ("fps", FPS_TYPE),
@@ -57,12 +61,14 @@ RESULT_SCHEMA = pa.schema(
 )
 """One row per pair.
 
-`kind` tells what `video_uri` holds: video, gif, frames or image. `source_width` and `source_height` are the source's
+`kind` tells what `video_uri` holds: video, gif, frames or image. `digital_source_type` is what a video's own metadata
+say of its making; null where the format cannot say it. `source_width` and `source_height` are the source's
 original size, before `source_max_dim`. `licences` are the terms of the models behind the result. `options` is JSON,
 without options that have no effect in the pair; `options_without_effect` lists those, with the reasons. `fps` is exact,
 and null for a still. `seconds.template` is null if a stored template was used. `score` is a filter's. `traceback_uri`
-names the file with the traceback of an unexpected error. Columns of sidecars (`<name>_uri`), MEASURED columns and
-`meta_*` columns follow, where a job asks for them.
+names the file with the traceback of an unexpected error. `source_licence`, `driving_consent` and so on are what the
+manifests said (`lp_ray.contract.rights`). Columns of sidecars (`<name>_uri`), MEASURED columns and `meta_*` columns
+follow, where a job asks for them.
 """
 
 MEASURED: tuple[tuple[str, pa.DataType], ...] = (

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ from lp_ray.output import results
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import table
 from lp_ray.output.reconcile import Reconciled, reconcile
+from lp_ray.plan.consent import refuse_without_consent
 from lp_ray.plan.devices import NVENC, Devices, Part
 from lp_ray.plan.pairing import Pairs
 from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan, wanted_rows
@@ -147,6 +149,8 @@ def prepare(
     if searched_pairs(source_table, pairs, settings.engine.variant).any():
         identity = _with_animals(identity, settings.animal_detector)
     plan = make_plan(source_table, driving_table, pair_table, pairs, identity, policy, settings.engine.name)
+    if settings.require_consent:
+        refuse_without_consent(plan, datetime.now(UTC).date())
     return Job(plan, settings, identity, engine)
 
 

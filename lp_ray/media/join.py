@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lp_ray.base.errors import EngineOutputError, UnreadableMediaError
+from lp_ray.contract.origin import SCHEME
 from lp_ray.media import ffmpeg
 from lp_ray.media.facts import VideoFacts, video_facts
 from lp_ray.media.repeat import RAW, SAMPLE_RATE, Repeat, repeat_sound, samples_needed
@@ -40,8 +41,11 @@ def join_segments(
     fps: Fraction,
     n_frames: int,
     audio: AudioCut | None = None,
+    origin: str | None = None,
 ) -> VideoFacts:
     """Join segments of one size and rate, in order, into an mp4 with its index in front; return its facts.
+
+    `origin` is the digital source type that the file's metadata state (`lp_ray.contract.origin`).
 
     `n_frames` is how many frames they must have together. `audio` is encoded as AAC; a file without sound gives a video
     without sound. Raises InputError if ffmpeg fails, UnsupportedError if the sound track does not exist, and
@@ -53,7 +57,7 @@ def join_segments(
         with tempfile.TemporaryDirectory(prefix="lp_ray-join-") as folder:
             opened, taken, beside = _sound_args(audio, n_frames, fps, Path(folder))
             args = [*_picture_args(paths, Path(folder)), *opened, "-map", "0:v:0", *taken, "-c:v", "copy"]
-            args += ["-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.file_url(output), *beside]
+            args += [*_metadata(origin), "-f", "mp4", "-y", ffmpeg.file_url(output), *beside]
             ffmpeg.run(args, _TIMEOUT_S, f"joining {output.name}")
         facts = video_facts(output)
         if (facts.n_frames, facts.fps) != (n_frames, fps):
@@ -65,6 +69,15 @@ def join_segments(
         output.unlink(missing_ok=True)
         raise
     return facts
+
+
+def _metadata(origin: str | None) -> list[str]:
+    """Return arguments that put the index in front, and say that the video is synthetic and what it is."""
+    if origin is None:
+        return ["-movflags", "+faststart"]
+    said = {"DigitalSourceType": f"{SCHEME}{origin}", "comment": "Synthetic media, made with lp_ray"}
+    pairs = [word for key, value in said.items() for word in ("-metadata", f"{key}={value}")]
+    return ["-movflags", "+faststart+use_metadata_tags", *pairs]
 
 
 def _picture_args(paths: Sequence[Path], folder: Path) -> list[str]:

@@ -140,7 +140,10 @@ def edited(moved: Placement, source: SourceMotion, edit: Edit | None) -> Placeme
         upright = source.R.transpose(0, 2, 1)
         own = Rotation.from_matrix(upright.astype(np.float64)).as_euler("xyz", degrees=True)
         pitch, yaw, roll = (own + edit.turn).astype(np.float32).T
-        R = np.matmul(rotation(pitch, yaw, roll) @ upright, R).astype(np.float32)
+        turned = np.matmul(rotation(pitch, yaw, roll) @ upright, R).astype(np.float32)
+        # Frame by frame: rounding must not depend on whether another frame of the range turns.
+        turns = np.asarray(edit.turn.any(axis=1))
+        R = np.where(turns[:, None, None], turned, R)
     return Placement(moved.scale * edit.zoom, R, moved.exp + edit.exp, moved.t)
 
 

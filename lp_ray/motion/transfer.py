@@ -147,6 +147,7 @@ def asked_motion(
     reference: DrivingMotion,
     options: TransferOptions,
     tracks: MotionTracks | None = None,
+    edit: Edit | None = None,
 ) -> AskedMotion:
     """Return the motion that `transfer` of the same arguments begins with, before rescaling, heads and the multiplier.
 
@@ -162,6 +163,11 @@ def asked_motion(
     else:
         tracks = carry(source, driving, reference, options) if tracks is None else tracks
         moved = _driven(source, driving, reference, tracks, options)
+    return asked_of(moved if options.variant == "animal" else edited(moved, source, edit), source, n)
+
+
+def asked_of(moved: Placement, source: SourceMotion, n: int) -> AskedMotion:
+    """Return what placing a source as `moved` (n rows, or 1) asks of n frames."""
     turn = moved.R.transpose(0, 2, 1) @ source.R  # R is for row vectors
     turn = turn * _AXES[:, None] * _AXES
     scale = (moved.scale / source.scale)[:, 0]

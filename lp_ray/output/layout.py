@@ -83,6 +83,14 @@ class OutputLayout:
         return storage.join(self.root, "history")
 
     @property
+    def selections(self) -> str:
+        """Which pairs were chosen for a data set; see lp_ray/dataset/selection.py."""
+        return storage.join(self.root, "selections")
+
+    def selection(self, name: str) -> str:
+        return storage.join(self.selections, f"{name}.parquet")
+
+    @property
     def summary(self) -> str:
         """The summary of a run, as JSON; see report/summary.py."""
         return storage.join(self.root, "summaries", f"{self.run}.json")

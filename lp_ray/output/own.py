@@ -22,6 +22,7 @@ FOLDERS = (
     "sheets",
     "by_name",
     "arrays",
+    "selections",
 )
 """The folders of an output. A user's own files may lie beside them. Sidecars add folders with their own names."""
 

@@ -119,8 +119,8 @@ def read_results(output: str) -> pa.Table:
     rows store relative to it, are URIs here.
     """
     layout = OutputLayout(storage.normalise(output))
-    parts = [read_part(uri) for uri in (*part_uris(layout), *_merging(layout))]
-    tables = [*parts, *_loose_tables(_loose_rows(layout))]
+    parts = [read_part(uri) for uri in (*part_uris(layout), *merging(layout))]
+    tables = [*parts, *loose_tables(loose_rows(layout))]
     schema = common_schema([table.schema for table in tables])
     whole = pa.concat_tables([schema.empty_table(), *(fit(table, schema) for table in tables)])
     return resolved(_latest(whole), layout.root)
@@ -139,9 +139,9 @@ def gather_loose_rows(layout: OutputLayout, meta: pa.Schema | None = None) -> in
     `meta` as in `to_table`. Returns the number of rows added.
     """
     table_parts.finish_merge(layout)
-    uris = _loose_rows(layout)
+    uris = loose_rows(layout)
     if uris:
-        rows = [row for table in _loose_tables(uris) for row in table.to_pylist()]
+        rows = [row for table in loose_tables(uris) for row in table.to_pylist()]
         table = _latest(to_table(rows, meta))
         discard(layout, table["pair_id"])  # a job that stopped between append and delete left the rows twice
         append(layout, table)
@@ -171,9 +171,9 @@ def settled(layout: OutputLayout, wanted: Measuring = NOTHING) -> Settled:
 
     A pair that lacks labels or metrics of those that are `wanted` is in none of them.
     """
-    parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *_merging(layout))]
+    parts = [read_part(uri, _SETTLING) for uri in (*part_uris(layout), *merging(layout))]
     parts += [
-        table.select([n for n in _SETTLING if n in table.column_names]) for table in _loose_tables(_loose_rows(layout))
+        table.select([n for n in _SETTLING if n in table.column_names]) for table in loose_tables(loose_rows(layout))
     ]  # only for a dry run
     types = {**dict(MEASURED), **{field.name: field.type for field in RESULT_SCHEMA}}
     schema = pa.schema([(name, types[name]) for name in _SETTLING])
@@ -182,7 +182,7 @@ def settled(layout: OutputLayout, wanted: Measuring = NOTHING) -> Settled:
     whole = np.zeros(len(table), np.bool_)
     if says_done.any():
         stated = pc.binary_join_element_wise(table["pair_id"], table["bytes"].cast(pa.string()), "/")
-        whole = pc.is_in(stated, _videos(layout)).to_numpy() & _is_measured(table, layout, wanted)
+        whole = pc.is_in(stated, stored_videos(layout)).to_numpy() & _is_measured(table, layout, wanted)
     attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
     ids = table["pair_id"].combine_chunks()
     says_filtered = pc.fill_null(pc.equal(table["status"], FILTERED), False).to_numpy()
@@ -192,8 +192,8 @@ def settled(layout: OutputLayout, wanted: Measuring = NOTHING) -> Settled:
 def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:
     """Return the ids of all pairs with a `done` row, gathered or loose. Does not check whether their videos exist."""
     columns = ("pair_id", "status")
-    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *_merging(layout))]
-    tables += [table.select(columns) for table in _loose_tables(_loose_rows(layout))]
+    tables = [read_part(uri, columns) for uri in (*part_uris(layout), *merging(layout))]
+    tables += [table.select(columns) for table in loose_tables(loose_rows(layout))]
     ids = [chunk for t in tables for chunk in t.filter(pc.equal(t["status"], DONE))["pair_id"].chunks]
     return pa.chunked_array(ids, pa.string())
 
@@ -231,7 +231,7 @@ def _key(info: storage.FileInfo) -> str:
     return info.uri.rpartition("/")[2].partition(".")[0]
 
 
-def _videos(layout: OutputLayout) -> pa.ChunkedArray:
+def stored_videos(layout: OutputLayout) -> pa.ChunkedArray:
     """Return the key and size of every video, as `key/size`."""
     pages = [
         pa.array([f"{_key(info)}/{info.size}" for info in page], pa.string()) for page in storage.pages(layout.videos)
@@ -249,11 +249,12 @@ def flush(layout: OutputLayout, rows: Sequence[ResultRow], meta: pa.Schema | Non
         storage.delete_many(layout.row(str(row["pair_id"])) for row in rows if row["status"] == DONE)
 
 
-def _merging(layout: OutputLayout) -> list[str]:
+def merging(layout: OutputLayout) -> list[str]:
+    """Return merged parts that are not in the table yet."""
     return [uri for uri, _ in table_parts.pending_merges(layout)]
 
 
-def _loose_rows(layout: OutputLayout) -> list[str]:
+def loose_rows(layout: OutputLayout) -> list[str]:
     """Return the URIs of loose rows, except those of shards that may be running at the same time."""
     uris = [info.uri for page in storage.pages(layout.all_rows, deep=True) for info in page]
     folders = {uri: uri.removeprefix(layout.all_rows + "/").rpartition("/")[0] for uri in uris if _is_row(uri)}
@@ -264,7 +265,8 @@ def _is_row(uri: str) -> bool:
     return uri.endswith(".arrow") and not uri.rpartition("/")[2].startswith(".")
 
 
-def _loose_tables(uris: Sequence[str]) -> Iterator[pa.Table]:
+def loose_tables(uris: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the loose rows, a table each."""
     for first in range(0, len(uris), _READ_AT_ONCE):
         yield from map(_parse_row, storage.read_many(uris[first : first + _READ_AT_ONCE]))
 
@@ -278,14 +280,20 @@ def _latest(table: pa.Table) -> pa.Table:
 
     One piece of work may belong to several ids; each of these has its own row.
     """
+    kept = latest_rows(table)
+    return table if kept is None else table.take(kept)
+
+
+def latest_rows(table: pa.Table) -> NDArray[np.int64] | None:
+    """Return the places of the rows that `read_results` keeps; None: all. Needs columns of IDENTITY and finished_at."""
     if table.num_rows < 2:
-        return table
+        return None
     identity = _identities(table)
     codes = identity.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     times = pc.fill_null(table["finished_at"].cast(pa.int64()), 0).to_numpy()
     order = np.lexsort((times, codes))  # stable
     last = order[np.append(np.diff(codes[order]) != 0, True)]
-    return table if len(last) == table.num_rows else table.take(np.sort(last))
+    return None if len(last) == table.num_rows else np.sort(last)
 
 
 def _identities(table: pa.Table) -> pa.ChunkedArray:

@@ -16,12 +16,18 @@ Marks = NDArray[np.bool_]
 
 
 def normalise_pairs(
-    pairs: Pairs, source_videos: Marks, source_boxes: Marks, driving_templates: Marks, animal: bool
+    pairs: Pairs,
+    source_videos: Marks,
+    source_boxes: Marks,
+    driving_templates: Marks,
+    driving_performances: Marks,
+    animal: bool,
 ) -> tuple[Pairs, Counter[str]]:
     """Return the pairs with normalised options, in the same order, and how many pairs lost each option.
 
     The marks are per row of the two manifests: sources that are videos, sources that have a box, drivings that are
-    motion templates. `animal`: the engine's variant is animal. The counter's keys are the lines of `ineffective`.
+    motion templates, and those of them that are performances. `animal`: the engine's variant is animal. The counter's
+    keys are the lines of `ineffective`.
     Options whose effect depends on the content of a driving (one frame, square frames) are kept, because the content is
     not known yet.
     """
@@ -31,14 +37,15 @@ def normalise_pairs(
             source_videos[pairs.source_index],
             source_boxes[pairs.source_index],
             driving_templates[pairs.driving_index],
+            driving_performances[pairs.driving_index],
         ]
     ).astype(np.int64)
     kinds, kind_of_pair, n_pairs = np.unique(columns, axis=1, return_inverse=True, return_counts=True)
     sets: dict[PairOptions, int] = {}
     index = np.zeros(kinds.shape[1], np.int64)
     said: Counter[str] = Counter()
-    for kind, (option, video, box, template) in enumerate(kinds.T.tolist()):
-        facts = PairFacts(bool(video), bool(box), bool(template), animal)
+    for kind, (option, video, box, template, performed) in enumerate(kinds.T.tolist()):
+        facts = PairFacts(bool(video), bool(box), bool(template), bool(performed), animal)
         options = pairs.option_sets[option]
         index[kind] = sets.setdefault(normalise_options(options, facts), len(sets))
         for line in ineffective(options, facts):

@@ -20,9 +20,10 @@ from lp_ray import storage
 from lp_ray.base.errors import InputError, MissingInputError, UnsupportedError
 from lp_ray.contract.face_rules import ALL_FACES, DEFAULT_FACE
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.media_kinds import is_video, may_move
+from lp_ray.contract.media_kinds import NO_DRIVING, NONE, is_video, may_move
 from lp_ray.contract.variants import AUTO
 from lp_ray.media.sniff import moves
+from lp_ray.motion import performed
 from lp_ray.plan import keys
 from lp_ray.plan.work import DrivingRef, SourceRef
 
@@ -132,7 +133,8 @@ def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
 def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
     """Turn driving rows into references with keys. A row that cannot be reached gets a failure."""
     failures: dict[int, Failure] = {}
-    uris = _locate(table["uri"], policy, failures)
+    typed = pc.if_else(pc.equal(table["uri"], NONE), NO_DRIVING, table["uri"])
+    uris = _locate(typed, policy, failures)
     tags = _versions(uris, table, failures)
     faces = _filled(table["face"], DEFAULT_FACE)
     starts, ends = _joined(table["start_s"]), _joined(table["end_s"])
@@ -149,7 +151,8 @@ def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, 
         for offset, uri in enumerate(uris):
             try:
                 uris[offset] = storage.normalise(uri)
-                policy.check(uris[offset])
+                if uris[offset] != NO_DRIVING:
+                    policy.check(uris[offset])
             except InputError as error:
                 failures[first + offset] = Failure.of(STAGE, error)
         pieces.append(pa.array(uris, pa.string()))
@@ -162,6 +165,7 @@ def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> 
     A version in the manifest is trusted. For the other rows, the store is asked.
     """
     given = _joined(table["version"])
+    given = pc.if_else(pc.equal(uris, NO_DRIVING), performed.VERSION, given)
     lacking = pc.fill_null(pc.equal(given, ""), True).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(lacking)
     if not len(rows):

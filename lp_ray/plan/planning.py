@@ -23,9 +23,10 @@ from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.manifest import check_meta_names, meta_columns
-from lp_ray.contract.media_kinds import is_template
+from lp_ray.contract.media_kinds import is_performance, is_template
 from lp_ray.contract.normalise import ineffective
 from lp_ray.contract.options import PairOptions, check_faces
+from lp_ray.contract.rights import ROLES, rights
 from lp_ray.contract.variants import AUTO
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 from lp_ray.output.results import Settled, meta_schema
@@ -142,14 +143,17 @@ class Plan:
         return self.todo[~(bad_source | bad_driving)]
 
     def meta(self, pair: int) -> dict[str, object]:
-        """Return the `meta_*` values of a pair: its source's, its driving's and its own."""
+        """Return what a pair's row has from the manifests: `meta_*` values, and the rights of source and driving."""
         rows = [
             (self.source_table, int(self.pairs.source_index[pair])),
             (self.driving_table, int(self.pairs.driving_index[pair])),
         ]
         if self.pair_table is not None:
             rows.append((self.pair_table, pair))
-        return {name: table[name][row].as_py() for table, row in rows for name in meta_columns(table)}
+        carried = {name: table[name][row].as_py() for table, row in rows for name in meta_columns(table)}
+        for role, (table, row) in zip(ROLES, rows, strict=False):
+            carried |= {name: column[row].as_py() for name, column in rights(table, role).items()}
+        return carried
 
     @property
     def meta_schema(self) -> pa.Schema:
@@ -168,7 +172,8 @@ class Plan:
         if self.asked is None:
             return []
         source, driving = self.source(pair), self.driving(pair)
-        facts = PairFacts(source.is_video, source.box is not None, is_template(driving.uri), self.animal, still, square)
+        kinds = is_template(driving.uri), is_performance(driving.uri)
+        facts = PairFacts(source.is_video, source.box is not None, *kinds, self.animal, still, square)
         return ineffective(self.asked.option_sets[int(self.asked.option_index[pair])], facts)
 
     def source(self, pair: int) -> SourceRef:
@@ -207,8 +212,10 @@ def make_plan(
     sources = resolve_sources(source_table, policy, engine, identity.variant)
     _check_faces(sources, pairs)
     drivings = resolve_drivings(driving_table, policy)
-    asked, templates = pairs, np.array([is_template(uri) for uri in drivings.uris.to_pylist()], np.bool_)
-    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, templates, identity.variant == "animal")
+    asked, uris = pairs, drivings.uris.to_pylist()
+    templates, performed = (np.array([kind(uri) for uri in uris], np.bool_) for kind in (is_template, is_performance))
+    animal = identity.variant == "animal"
+    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, templates, performed, animal)
     texts = [keys.options_json(options) for options in pairs.option_sets]
     digests = [keys.options_digest(options) for options in pairs.option_sets]
     works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
@@ -309,7 +316,7 @@ def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
 
 
 def wanted_rows(plan: Plan, engine: str) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
-    """Return the rows that the results table must have, and their `meta_*` columns; see
+    """Return the rows that the results table must have, and what the manifests add to them; see
     `lp_ray.output.reconcile.reconcile`."""
     pairs = plan.pairs
     source, driving = pa.array(pairs.source_index), pa.array(pairs.driving_index)
@@ -329,7 +336,10 @@ def wanted_rows(plan: Plan, engine: str) -> tuple[pa.Table, dict[str, pa.Chunked
     rows = [(plan.source_table, source), (plan.driving_table, driving)]
     if plan.pair_table is not None:
         rows.append((plan.pair_table, pa.array(np.arange(len(plan)))))
-    return table, {name: of[name].take(index) for of, index in rows for name in meta_columns(of)}
+    carried = {name: of[name].take(index) for of, index in rows for name in meta_columns(of)}
+    for role, (of, index) in zip(ROLES, rows, strict=False):
+        carried |= {name: column.take(index) for name, column in rights(of, role).items()}
+    return table, carried
 
 
 def _shown(uris: pa.Array) -> pa.Array:

@@ -53,6 +53,8 @@ class Settings:
     labels_landmarks: bool = Measuring.labels_landmarks
     metrics: Metrics = Measuring.metrics
     """What is measured on finished videos: see `lp_ray.contract.measuring.Measuring`."""
+    require_consent: bool = False
+    """Whether inputs whose row states no consent that holds today fail their pairs."""
     shard: str = ""
     """Name of the part of the manifest that this run works on; empty: the whole manifest."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from lp_ray import storage
 from lp_ray.base.device import Device
@@ -16,8 +17,10 @@ from lp_ray.base.limits import OURS
 from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.media_kinds import is_template
 from lp_ray.contract.options import LIVEPORTRAIT
+from lp_ray.contract.origin import digital_source_type
 from lp_ray.contract.result_schema import DONE
 from lp_ray.media.clip import open_footage
+from lp_ray.media.formats.protocol import OutputFormat
 from lp_ray.media.join import AudioCut
 from lp_ray.media.repeat import Repeat
 from lp_ray.motion.rates import Length, resampled_length
@@ -164,7 +167,7 @@ def _join(
     segments = _fetch(folder, [layout.segment(work.pair_id, index, made.segment_suffix) for index in indices])
     output = folder / f"result{made.suffix}"
     with _sound(settings, work) if made.has_sound else nullcontext() as sound:
-        facts = made.join(segments, output, work.fps, work.n_frames, sound)
+        facts = made.join(segments, output, work.fps, work.n_frames, sound, **_origin(settings, work, made))
     sidecars = {f"{name}_uri": _join_sidecar(layout, work, name, folder) for name in settings.sidecars}
     before = elapsed()
     measured = measure_pair(settings, layout, work, Finished(output, facts, folder))
@@ -179,6 +182,7 @@ def _join(
     row = {
         "video_uri": uri,
         "kind": made.kind,
+        "digital_source_type": _origin(settings, work, made).get("origin"),
         "comparison_uri": compared,
         "n_frames": facts.n_frames,
         "fps": facts.fps and {"numerator": facts.fps.numerator, "denominator": facts.fps.denominator},
@@ -194,13 +198,20 @@ def _join(
     return row, measuring_s
 
 
+def _origin(settings: Settings, work: PairWork, made: OutputFormat) -> dict[str, Any]:
+    """Return the argument that says what the result is, for formats whose files can say it."""
+    if not getattr(made, "states_origin", False):  # plugins need not have the attribute
+        return {}
+    return {"origin": digital_source_type(settings.engine.name, work.options.paste_back)}
+
+
 def _join_comparison(settings: Settings, layout: OutputLayout, work: PairWork, folder: Path) -> str:
     """Write the comparison: a still if the result is a still, else a video with the pair's sound."""
     shown = FORMATS.get(work.comparison_format)
     parts = [layout.compared_segment(work.pair_id, index, shown.segment_suffix) for index in range(work.n_chunks)]
     output, uri = folder / f"comparison{shown.suffix}", layout.comparison(work.pair_id, shown.suffix)
     with _sound(settings, work) if shown.has_sound else nullcontext() as sound:
-        shown.join(_fetch(folder, parts), output, work.fps, work.n_frames, sound)
+        shown.join(_fetch(folder, parts), output, work.fps, work.n_frames, sound, **_origin(settings, work, shown))
     storage.put_file(output, uri)
     return uri
 

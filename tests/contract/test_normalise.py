@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lp_ray.contract.edits import CONTROLS
 from lp_ray.contract.effects import Idle, PairFacts
 from lp_ray.contract.normalise import ineffective, normalise_options
 from lp_ray.contract.options import PairOptions, make_options, option_names
@@ -48,6 +49,10 @@ OTHER: dict[str, Any] = {
     "encoder": "nvenc",
     "crf": 30,
     "preset": "medium",
+    "driving_smooth": 1e-4,
+    **dict.fromkeys(("weight_pose", "weight_eyes", "weight_lip", "weight_exp"), 0.5),
+    "edit": "smile",
+    **{control.name: (control.high + control.low) / 3 + 0.1 for control in CONTROLS},
 }
 """A value other than the default for every option."""
 
@@ -56,7 +61,11 @@ TEMPLATE, STILL, SQUARE = {"driving_template": True}, {"driving_still": True}, {
 ANIMAL = {"animal": True}
 WHOLE = {"flag_do_crop": False, "paste_back": False}
 DRIVING_CROP = ("driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
-MOTION = ("animation_region", "driving_option", "driving_smooth_observation_variance", "driving_reference")
+PERFORMANCE = {"driving_template": True, "driving_performance": True}
+WEIGHTS = ("weight_pose", "weight_eyes", "weight_lip", "weight_exp")
+MOTION = ("animation_region", "driving_option", "driving_smooth_observation_variance", "driving_reference", *WEIGHTS)
+RETARGETING = ("flag_eye_retargeting", "flag_lip_retargeting")
+CORRECTIONS = ("flag_source_video_eye_retargeting", "flag_normalize_lip")
 CODED = ("encoder", "crf", "preset")
 
 # Option, the facts and the other options that take its effect; the values it goes for where it is not all of them.
@@ -77,6 +86,12 @@ WITHOUT_EFFECT: list[Row] = [
         (name, {}, {"driving_multiplier": 0.0}, ())
         for name in ("flag_source_video_eye_retargeting", "flag_normalize_lip")
     ),
+    *((control.name, {}, {"driving_multiplier": 0.0}, ()) for control in CONTROLS),
+    *((name, PERFORMANCE, {}, ()) for name in (*MOTION, *RETARGETING, *CORRECTIONS, "flag_relative_motion")),
+    ("driving_smooth", PERFORMANCE, {}, ()),
+    ("driving_smooth", VIDEO, {}, ()),
+    ("driving_smooth", STILL, {}, ()),
+    ("driving_smooth", {}, {"driving_multiplier": 0.0}, ()),
     *((name, {}, {"flag_relative_motion": False}, ()) for name in ("driving_option", "driving_reference")),
     ("flag_normalize_lip", {}, {"flag_relative_motion": False}, ()),
     *(
@@ -186,7 +201,10 @@ def test_what_is_not_known_takes_nothing_away() -> None:
 
 def test_a_pair_normalised_twice_is_the_same_as_once_whatever_its_facts() -> None:
     every = PairOptions(**{**OTHER, "flag_do_crop": True})
-    mixes = [every, *(replace(every, **{name: getattr(PairOptions(), name)}) for name in OTHER)]
+    one_of_each = {tuple(map(id, declared(name))): name for name in OTHER if declared(name)}
+    named = {other for name in OTHER for idle in declared(name) for other in idle.options}
+    chosen = sorted({*one_of_each.values(), *named})
+    mixes = [every, *(replace(every, **{name: getattr(PairOptions(), name)}) for name in chosen)]
     mixes += [replace(mix, driving_multiplier=0.0) for mix in mixes]
     for known in product((None, False, True), repeat=len(fields(PairFacts))):
         facts = PairFacts(*known)

@@ -14,6 +14,7 @@ from lp_ray import LivePortraitPipelineAnimal, PairFailedError
 from lp_ray.acting.curves import ONSET_S
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
+from lp_ray.contract.edits import CONTROLS
 from lp_ray.contract.options import LIVEPORTRAIT, PairOptions, check_options, make_options, option_names
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import crop_face
@@ -35,6 +36,10 @@ REFUSED: dict[str, Any] = {
     "flag_lip_retargeting": True,
     "flag_normalize_lip": True,
     "flag_source_video_eye_retargeting": True,
+    "driving_smooth": 1e-3,
+    **dict.fromkeys(("weight_pose", "weight_eyes", "weight_lip", "weight_exp"), 0.5),
+    **{control.name: control.low if control.low != control.neutral else control.high for control in CONTROLS},
+    "edit": "smile",
 }
 """Option -> a value that an animal job refuses."""
 
@@ -98,9 +103,10 @@ def test_the_table_names_every_option_and_its_animals_column_is_true() -> None:
 def test_refused(option: str) -> None:
     default = {field.name: field.default for field in fields(PairOptions)}[option]
     assert REFUSED[option] != default
+    named = "smile" if option == "edit" else option  # it has become the values of its controls
     options = make_options({option: REFUSED[option]}, "row 7")
     check_options(options, LIVEPORTRAIT, "human", "row 7")
-    with pytest.raises(RefusedError, match=rf"row 7: {option}=.* has no effect on animals"):
+    with pytest.raises(RefusedError, match=rf"row 7: {named}=.* has no effect on animals"):
         check_options(options, LIVEPORTRAIT, "animal", "row 7")
 
 

@@ -92,6 +92,7 @@ def test_every_pair_has_one_whole_row(output: Output) -> None:
         data = video.read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (row["bytes"], row["sha256"])
         assert row["started_at"] <= row["finished_at"]
+        assert row["digital_source_type"] == "algorithmicallyEnhanced" and row["digital_source_type"].encode() in data
         assert all(row["seconds"][stage] > 0 for stage in ("template", "source", "animate", "write", "finalize"))
     assert rows["../smiles", "nod"]["meta_set"] == "a" and rows["../smiles", "nod"]["meta_take"] == 2
     assert json.loads(rows["../smiles", "nod"]["options"])["crf"] == 30

@@ -6,6 +6,7 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -39,6 +40,24 @@ def test_joined_segments_keep_every_frame_and_the_exact_rate(fps: Fraction, tmp_
     assert numbers(output) == list(range(105))
     content = output.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_a_joined_video_says_what_it_is_and_shows_the_same(tmp_path: Path) -> None:
+    """As another library reads it; pictures, rate and the place of the index are those of a video that says nothing."""
+    segments, fps = _segments(tmp_path, Fraction(25), (10, 5)), Fraction(25)
+    plain, said, again = (tmp_path / f"{name}.mp4" for name in ("plain", "said", "again"))
+    before = join_segments(segments, plain, fps, 15)
+    facts = join_segments(segments, said, fps, 15, origin="trainedAlgorithmicMedia")
+    join_segments(segments, again, fps, 15, origin="trainedAlgorithmicMedia")
+    with av.open(str(said)) as video:
+        assert video.metadata["DigitalSourceType"] == (
+            "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+        )
+        assert "Synthetic" in video.metadata["comment"]
+    assert said.read_bytes() == again.read_bytes()
+    assert (facts.n_frames, facts.fps, facts.width) == (before.n_frames, before.fps, before.width)
+    assert numbers(said) == numbers(plain) == list(range(15))
+    assert said.read_bytes().index(b"moov") < said.read_bytes().index(b"mdat")
 
 
 @pytest.mark.parametrize("start_s", [0.0, 0.7])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
+from lp_ray.contract.edits import CONTROLS
 from lp_ray.contract.options import PairOptions
 from lp_ray.face.framing import DrivingFraming, SourceFraming
 from lp_ray.plan import keys
@@ -143,6 +144,8 @@ def test_defaults_are_pinned() -> None:
             "audio": "driving",
             "audio_track": -1,
         },
+        **{"driving_smooth": 0.0, "weight_pose": 1.0, "weight_eyes": 1.0, "weight_lip": 1.0, "weight_exp": 1.0},
+        **{"edit": "", **{c.name: -1.0 if c.neutral is None else float(c.neutral) for c in CONTROLS}},
         **{"format": "auto", "comparison": False, "encoder": "x264", "crf": 18, "preset": "veryfast"},
     }
 

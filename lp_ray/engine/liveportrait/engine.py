@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import UnsupportedError
-from lp_ray.contract.options import PairOptions
+from lp_ray.contract.edits import Edits
+from lp_ray.contract.options import PairOptions, edits_of
 from lp_ray.contract.variants import Variant
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.placement import choose_device, choose_precision
@@ -20,10 +21,16 @@ from lp_ray.engine.liveportrait.weights.weight_set import WeightIdentity, Weight
 from lp_ray.engine.protocol import CROP_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.crop import in_proportion
 from lp_ray.face.points import eye_ratios, lip_ratio
+from lp_ray.motion.editing import Edit, edit_source, edited, make_edit
+from lp_ray.motion.keypoints import F32
+from lp_ray.motion.performed import Controls, asked, combined, curves_at, is_performed
 from lp_ray.motion.records import TAILS, DrivingMotion, SourceMotion
 from lp_ray.motion.reference import find_reference, neutral_face
+from lp_ray.motion.region_weights import RegionWeights
+from lp_ray.motion.retarget import spread
+from lp_ray.motion.smoothing import smooth_driving
 from lp_ray.motion.template import MotionFrames, TemplateReader
-from lp_ray.motion.transfer import MotionTracks, TransferOptions, asked_motion, carry, transfer
+from lp_ray.motion.transfer import AskedMotion, MotionTracks, TransferOptions, asked_motion, asked_of, carry, transfer
 
 NAME = "liveportrait"
 
@@ -44,20 +51,32 @@ class PreparedSource:
 
 @dataclass(frozen=True)
 class Direction:
-    """The motion of a pair: how it is transferred, its reference frame, and for a source video its smoothed tracks."""
+    """The motion of a pair: how it is transferred, its reference frame (None: a performance, which has none), for a
+    source video its smoothed tracks, and an edit on top."""
 
     motion: PairMotion
     options: TransferOptions
-    reference: DrivingMotion
+    reference: DrivingMotion | None
     source: SourceMotion | None
     tracks: MotionTracks | None
+    edits: Edits
+    smoothed: DrivingMotion | None = None
+    """The whole driving, if it is smoothed."""
 
     def driving(self, start: int, stop: int) -> DrivingMotion:
         """Return the driving's motion for output frames [start, stop)."""
         reader, frames = self.motion.driving, self.motion.driving_frames[start:stop]
+        if self.smoothed is not None:
+            return self.smoothed.take(frames)
         first = int(frames.min())
         stretch = _read(reader, first, int(frames.max()) + 1)
         return stretch.take(frames - first)
+
+    def controls(self, start: int, stop: int) -> Controls:
+        """Return the controls of the edit for output frames [start, stop), those of a performance with them."""
+        performed = self.reference is None
+        curves = curves_at(self.motion.driving, self.motion.driving_frames[start:stop]) if performed else {}
+        return combined(curves, self.edits)
 
 
 def engine_digest(identity: WeightIdentity, precision: str) -> str:
@@ -109,19 +128,27 @@ class LivePortraitEngine:
         Raises TemplateError for a template without this engine's motion, UnsupportedError for options that this
         template does not support.
         """
-        driving = motion.driving
+        driving, edits = motion.driving, edits_of(options)
+        how = transfer_options(options, self._variant)
+        if is_performed(driving):
+            return self._perform(motion, how, edits)
         at = find_reference(driving, options.driving_reference)
         reference = _read(driving, at, at + 1)
         if reference.is_still and self._variant == "animal":
             reference = neutral_face(reference)
-        how = transfer_options(options, self._variant)
-        if motion.source is None:
-            return Direction(motion, how, reference, None, None)
-        n = len(motion.driving_frames)
-        names = motion.source.names & TAILS.keys()
-        source = SourceMotion.from_frames(motion.source.read(0, n, names), is_video=True)
-        whole = Direction(motion, how, reference, source, None).driving(0, n)
-        return Direction(motion, how, reference, source, carry(source, whole, reference, how))
+        source = _own_motion(motion)
+        if source is None:
+            smoothed = _smoothed(driving, options.driving_smooth)
+            reference = reference if smoothed is None else smoothed.take(np.array([at]))
+            return Direction(motion, how, reference, None, None, edits, smoothed)
+        whole = Direction(motion, how, reference, source, None, edits).driving(0, len(motion.driving_frames))
+        return Direction(motion, how, reference, source, carry(source, whole, reference, how), edits)
+
+    def _perform(self, motion: PairMotion, how: TransferOptions, edits: Edits) -> Direction:
+        """Return the direction of a pair whose driving is a performance. Raises UnsupportedError for an animal."""
+        if self._variant == "animal":
+            raise UnsupportedError("a performance moves people's keypoints, and this is an animal: give a clip")
+        return Direction(motion, how, None, _own_motion(motion), None, edits)
 
     def animate(self, source: PreparedSource, direction: Direction, span: Span) -> Iterator[Frames]:
         """Yield the frames of each chunk of `span`. Their facts are the requested driving keypoints, n x 21 x 3, and
@@ -132,29 +159,71 @@ class LivePortraitEngine:
         """
         for start, stop in span.chunks():
             own, tracks, features = source.motion, None, source.features
-            if own is None and direction.source is not None and direction.tracks is not None:
-                own, tracks = direction.source.take(slice(start, stop)), direction.tracks.take(slice(start, stop))
+            if own is None and direction.source is not None:
+                own = direction.source.take(slice(start, stop))
+                tracks = None if direction.tracks is None else direction.tracks.take(slice(start, stop))
                 features = features.rows(start - span.start, stop - span.start)
             if own is None:
                 raise ValueError("a source video needs the direction of a source video")
-            driving = direction.driving(start, stop)
-            x_d = transfer(own, driving, direction.reference, self._predictor.heads, direction.options, tracks)
-            asked = asked_motion(own, driving, direction.reference, direction.options, tracks)
-            facts = {
-                "keypoints": x_d,
-                "expression": asked.expression,
-                "rotation": asked.turn,
-                "scale": asked.scale,
-            }
-            facts = {name: np.asarray(rows, np.float32) for name, rows in facts.items()}
+            controls = direction.controls(start, stop)
+            edit = make_edit(controls)
+            x_d = self._moved(own, direction, tracks, edit, start, stop)
+            moved = _asked_motion(own, direction, tracks, edit, start, stop)
+            motion = {"keypoints": x_d, "expression": moved.expression, "rotation": moved.turn, "scale": moved.scale}
+            facts = {name: np.asarray(rows, np.float32) for name, rows in motion.items()}
+            facts |= asked(controls, stop - start)
             yield Frames(self._predictor.frames(features, own.x_s, x_d), facts)
+
+    def _moved(
+        self,
+        own: SourceMotion,
+        direction: Direction,
+        tracks: MotionTracks | None,
+        edit: Edit | None,
+        start: int,
+        stop: int,
+    ) -> F32:
+        """Return the keypoints x_d, n x 21 x 3, of output frames [start, stop)."""
+        heads, options = self._predictor.heads, direction.options
+        if direction.reference is not None:
+            driving = direction.driving(start, stop)
+            return transfer(own, driving, direction.reference, heads, options, tracks, edit)
+        x_s = spread(own.x_s, stop - start)
+        x_d = spread(edit_source(own, edit, heads, options.flag_stitching), stop - start)
+        return x_s + (x_d - x_s) * np.float32(options.driving_multiplier)
+
+
+def _asked_motion(
+    own: SourceMotion, direction: Direction, tracks: MotionTracks | None, edit: Edit | None, start: int, stop: int
+) -> AskedMotion:
+    """Return the motion asked for in output frames [start, stop)."""
+    if direction.reference is None:
+        return asked_of(edited(own.placement, own, edit), own, stop - start)
+    driving = direction.driving(start, stop)
+    return asked_motion(own, driving, direction.reference, direction.options, tracks, edit)
+
+
+def _smoothed(driving: TemplateReader, observation_variance: float) -> DrivingMotion | None:
+    """Return a whole driving, smoothed; None if it is not to be. Its motion takes half a kilobyte a frame."""
+    if not observation_variance or len(driving) == 1:
+        return None
+    return smooth_driving(_read(driving, 0, len(driving)), observation_variance)
+
+
+def _own_motion(motion: PairMotion) -> SourceMotion | None:
+    """Return the motion of a source video's frames, those of the whole pair; None for a picture."""
+    if motion.source is None:
+        return None
+    n, names = len(motion.driving_frames), motion.source.names & TAILS.keys()
+    return SourceMotion.from_frames(motion.source.read(0, n, names), is_video=True)
 
 
 def transfer_options(options: PairOptions, variant: Variant) -> TransferOptions:
     """Return the options of a pair that motion transfer uses."""
     names = {field.name for field in fields(TransferOptions)}
     shared = {name: value for name, value in asdict(options).items() if name in names}
-    return TransferOptions(**shared, variant=variant)
+    weights = RegionWeights(options.weight_pose, options.weight_eyes, options.weight_lip, options.weight_exp)
+    return TransferOptions(**shared, region_weights=weights, variant=variant)
 
 
 def _read(template: TemplateReader, start: int, stop: int) -> DrivingMotion:

@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from lp_ray.base.errors import EngineOutputError, TemplateError, UnsupportedError
 from lp_ray.base.pages import empty_pages
-from lp_ray.contract.options import PairOptions
+from lp_ray.contract.edits import Edits
+from lp_ray.contract.options import PairOptions, edits_of
+from lp_ray.engine.preview.editing import Added, added, check_shown
 from lp_ray.engine.preview.source import PreparedSource, prepare_source
 from lp_ray.engine.preview.still import neutral_of
 from lp_ray.engine.preview.topology import N_POINTS
-from lp_ray.engine.preview.transfer import DriverFrame, FrameMotion, Transfer
+from lp_ray.engine.preview.transfer import DriverFrame, FrameMotion, Transfer, of_edit
 from lp_ray.engine.preview.warp import render
 from lp_ray.engine.protocol import FRAME_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.face.pose import fit_poses, nearest_rotation, to_canonical
+from lp_ray.motion.performed import Controls, asked, combined, controls_of, curves_at, is_performed
 from lp_ray.motion.rates import Indices
 from lp_ray.motion.reference import find_reference
 from lp_ray.motion.template import MotionFrames, TemplateReader
@@ -38,16 +41,23 @@ SMOOTHING_REACH = 2
 
 @dataclass(frozen=True)
 class Direction:
-    """The motion of a pair, the frame from which it is measured, and its strength.
+    """The motion of a pair, the frame from which it is measured (None: a performance, which has none), its strength,
+    and an edit on top.
 
     `still`: the driving is one picture. Nothing moves in it, so the source takes its pose, and its expression as
     measured from the same face at rest.
     """
 
     motion: PairMotion
-    rest: DriverFrame
+    rest: DriverFrame | None
     multiplier: float
     still: bool
+    edits: Edits
+
+    def controls(self, start: int, stop: int) -> Controls:
+        """Return the controls of the edit for output frames [start, stop), those of a performance with them."""
+        curves = curves_at(self.motion.driving, self.motion.driving_frames[start:stop]) if self.rest is None else {}
+        return combined(curves, self.edits)
 
 
 class PreviewEngine:
@@ -95,27 +105,50 @@ class PreviewEngine:
         Raises TemplateError for a template without this engine's motion, UnsupportedError for a reference frame that
         the driving does not have.
         """
-        driving = motion.driving
+        driving, edits = motion.driving, edits_of(options)
+        if is_performed(driving):
+            check_shown([*controls_of(driving), *edits])
+            return Direction(motion, None, options.driving_multiplier, len(driving) == 1, edits)
+        check_shown(edits)
         _check_arrays(driving)
         at = find_reference(driving, options.driving_reference)
         (frame,) = _smoothed(driving, np.array([at]))
         still = len(driving) == 1
         rest = neutral_of(frame, self.model) if still else frame
-        return Direction(motion, rest, options.driving_multiplier, still)
+        return Direction(motion, rest, options.driving_multiplier, still, edits)
 
     def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[Frames]:
         """Yield the frames of each chunk of `span`. Their facts are what the driving adds (`FrameMotion`).
 
         Raises EngineOutputError for motion that is not finite.
         """
-        rest, multiplier = direction.rest, direction.multiplier
-        transfers = [Transfer(prepared, rest, self.model, multiplier) for prepared in source]
+        transfers = self._transfers(source, direction)
         for start, stop in span.chunks():
-            frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
-            shown = [transfers[0 if len(transfers) == 1 else i - span.start] for i in range(start, stop)]
-            take = Transfer.pose if direction.still else Transfer.motion
-            motions = [take(t, f) for t, f in zip(shown, frames, strict=True)]
-            yield Frames(_draw([t.source for t in shown], motions), _facts(motions))
+            rows = [0 if len(source) == 1 else i - span.start for i in range(start, stop)]
+            shown, controls = [source[row] for row in rows], direction.controls(start, stop)
+            edits = _edits(shown, controls, direction.multiplier)
+            if transfers is None:
+                motions = [of_edit(one, edit) for one, edit in zip(shown, edits, strict=True)]
+            else:
+                frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
+                take = Transfer.pose if direction.still else Transfer.motion
+                given = edits if controls else [None] * len(edits)
+                motions = [take(transfers[row], one, edit) for row, one, edit in zip(rows, frames, given, strict=True)]
+            images = _draw(shown, motions, exact=transfers is None and direction.still)
+            yield Frames(images, {**_facts(motions), **asked(controls, stop - start)})
+
+    def _transfers(self, source: list[PreparedSource], direction: Direction) -> list[Transfer] | None:
+        """Return what carries a driving's motion to each picture of the source; None for a performance."""
+        if direction.rest is None:
+            return None
+        return [Transfer(prepared, direction.rest, self.model, direction.multiplier) for prepared in source]
+
+
+def _edits(sources: Sequence[PreparedSource], controls: Controls, multiplier: float) -> list[Added]:
+    """Return what the edit of each frame adds to its source, a picture or the frame of a video."""
+    curves = {name: np.broadcast_to(curve, len(sources)).tolist() for name, curve in controls.items()}
+    each = [{name: curve[i] for name, curve in curves.items()} for i in range(len(sources))]
+    return [added(one, source.canonical).times(multiplier) for source, one in zip(sources, each, strict=True)]
 
 
 def _facts(motions: Sequence[FrameMotion]) -> dict[str, NDArray[np.float32]]:
@@ -128,11 +161,14 @@ def _facts(motions: Sequence[FrameMotion]) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion]) -> NDArray[np.uint8]:
-    """Return frame i of source i under motion i, n x 512 x 512 x 3. Each is drawn in place, none is held twice."""
+def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion], exact: bool) -> NDArray[np.uint8]:
+    """Return frame i of source i under motion i, n x 512 x 512 x 3. Each is drawn in place, none is held twice.
+
+    If `exact`, what does not move is the source to the bit, not drawn again.
+    """
     frames = empty_pages(len(motions), FRAME_SIZE, FRAME_SIZE, 3)
     for frame, source, motion in zip(frames, sources, motions, strict=True):
-        frame[:] = render(source, motion)
+        frame[:] = source.image if exact and not motion.moves else render(source, motion)
     return frames
 
 

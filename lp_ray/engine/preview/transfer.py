@@ -6,10 +6,11 @@ Expression is scaled to the source's own eyes and mouth, and eyelids and lips ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lp_ray.engine.preview.editing import Added
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.topology import (
     EYES,
@@ -80,6 +81,12 @@ class FrameMotion:
     shift: Array
     expression: Array
 
+    @property
+    def moves(self) -> bool:
+        """Whether it adds anything."""
+        turns = not np.array_equal(self.rotation, np.eye(3))
+        return self.scale != 1 or turns or bool(self.shift.any() or self.expression.any())
+
 
 class Transfer:
     """Carries the motion of one driving, whose first frame is `rest`, to one source."""
@@ -90,33 +97,51 @@ class Transfer:
         self.multiplier = multiplier
         self.gain = _gains(source.canonical, rest.canonical, model)[:, None]
 
-    def motion(self, frame: DriverFrame) -> FrameMotion:
-        """Return what `frame` adds to the source."""
+    def motion(self, frame: DriverFrame, edit: Added | None = None) -> FrameMotion:
+        """Return what `frame`, and an edit on top of it, add to the source."""
         rest = self.rest
         turn = angles_of(frame.rotation @ rest.rotation.T) * self.multiplier
         ratio = np.log(max(frame.scale, 1e-6) / max(rest.scale, 1e-6)) * self.multiplier
         shift = (frame.translation - rest.translation) * (self.source.scale / rest.scale) * self.multiplier
         shift = soft_limit(shift, MAX_SHIFT)
         shift[2] = 0.0
+        if edit is not None:
+            ratio, turn = ratio + edit.log_size, turn + edit.turn
+            turned = turn_shift(self.source, limit_turn(self.source, edit.turn))
+            shift = soft_limit(shift + turned + edit.place, MAX_SHIFT)
         return FrameMotion(
             scale=float(np.exp(soft_limit(ratio, MAX_LOG_SCALE))),
             rotation=limit_turn(self.source, turn),
             shift=shift,
-            expression=self._expression(frame),
+            expression=self._expression(frame, edit),
         )
 
-    def pose(self, frame: DriverFrame) -> FrameMotion:
+    def pose(self, frame: DriverFrame, edit: Added | None = None) -> FrameMotion:
         """Return what turns the source's head as `frame` holds its own, and gives it the same expression.
 
         For a driving of one picture: `rest` then holds that face at rest. Size and place stay the source's own.
         """
         turn = angles_of(frame.rotation @ self.source.rotation.T) * self.multiplier
-        rotation = limit_turn(self.source, turn)
-        return FrameMotion(1.0, rotation, turn_shift(self.source, rotation), self._expression(frame))
+        if edit is None:
+            rotation = limit_turn(self.source, turn)
+            return FrameMotion(1.0, rotation, turn_shift(self.source, rotation), self._expression(frame))
+        turned = of_edit(self.source, replace(edit, turn=edit.turn + turn))
+        return replace(turned, expression=self._expression(frame, edit))
 
-    def _expression(self, frame: DriverFrame) -> Array:
-        added = (frame.canonical - self.rest.canonical) * self.gain * self.multiplier
-        return settle(self.source.canonical, added)
+    def _expression(self, frame: DriverFrame, edit: Added | None = None) -> Array:
+        driven = (frame.canonical - self.rest.canonical) * self.gain * self.multiplier
+        return settle(self.source.canonical, driven if edit is None else driven + edit.expression)
+
+
+def of_edit(source: PreparedSource, edit: Added) -> FrameMotion:
+    """Return what an edit alone adds to the source, whose head turns around its neck."""
+    rotation = limit_turn(source, edit.turn)
+    return FrameMotion(
+        scale=float(np.exp(soft_limit(np.asarray(edit.log_size), MAX_LOG_SCALE))),
+        rotation=rotation,
+        shift=np.asarray(soft_limit(turn_shift(source, rotation) + edit.place, MAX_SHIFT)),
+        expression=settle(source.canonical, edit.expression),
+    )
 
 
 def limit_turn(source: PreparedSource, turn: Array) -> Array:

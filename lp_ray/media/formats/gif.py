@@ -18,9 +18,16 @@ class Gif(Mp4):
     kind = "gif"
     suffix = ".gif"
     has_sound = False
+    states_origin = False
 
     def join(
-        self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
+        self,
+        segments: Sequence[Path],
+        output: Path,
+        fps: Fraction,
+        n_frames: int,
+        sound: AudioCut | None,
+        origin: str | None = None,
     ) -> MediaFacts:
         video = output.with_suffix(".mp4")
         join_segments(segments, video, fps, n_frames)

@@ -21,14 +21,21 @@ class Mp4:
     kind = "video"
     suffix = segment_suffix = ".mp4"
     has_sound = True
+    states_origin = True
 
     def write_segment(self, path: Path, pictures: Iterator[Image], how: Encoding) -> None:
         encode_segment(path, pictures, how.fps, how.crf, how.preset, encoder=how.encoder)
 
     def join(
-        self, segments: Sequence[Path], output: Path, fps: Fraction, n_frames: int, sound: AudioCut | None
+        self,
+        segments: Sequence[Path],
+        output: Path,
+        fps: Fraction,
+        n_frames: int,
+        sound: AudioCut | None,
+        origin: str | None = None,
     ) -> MediaFacts:
-        return join_segments(segments, output, fps, n_frames, sound)
+        return join_segments(segments, output, fps, n_frames, sound, origin)
 
     def pictures(self, path: Path) -> Iterator[Image]:
         return open_clip(path, OURS).frames()

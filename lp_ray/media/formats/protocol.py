@@ -49,7 +49,9 @@ class OutputFormat(Protocol):
     ) -> MediaFacts:
         """Join the segments of a pair, in order, and return the facts of the written file.
 
-        Raises EngineOutputError if the segments do not have `n_frames` frames.
+        Raises EngineOutputError if the segments do not have `n_frames` frames. A format whose files can say that they
+        are synthetic has an attribute `states_origin`, which is true, and takes `origin` by name: the digital source
+        type (`lp_ray.contract.origin`).
         """
         ...
 

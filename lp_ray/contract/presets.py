@@ -1,0 +1,59 @@
+"""Named edits: those that the package carries (presets.yaml), and users' own from a YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lp_ray.base.errors import RefusedError
+from lp_ray.base.names import nearest
+from lp_ray.contract.edits import Edits, make_edits
+
+CARRIED = Path(__file__).with_name("presets.yaml")
+MAX_BYTES = 1 << 20
+
+
+def preset(typed: str, where: str) -> Edits:
+    """Return the values of a named edit: a carried one (`smile`), or one of a file (`my_edits.yaml:smile`).
+
+    `where` says whose it is; every message begins with it. Raises RefusedError for a file that is no table of edits, an
+    unknown name, or values that no control has.
+    """
+    place, colon, name = typed.rpartition(":")
+    known = _read(Path(place).expanduser() if colon else CARRIED, where)
+    if name not in known:
+        raise RefusedError(f"{where}: edit={typed!r}: there is no edit {name!r}{nearest(name, known)}")
+    values = known[name]
+    if not isinstance(values, dict):
+        raise RefusedError(f"{where}: edit={typed!r}: must be controls with values, such as {{smile: 0.9}}")
+    return make_edits({str(control): value for control, value in values.items()}, f"{where}: edit={typed}")
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the carried edits."""
+    return tuple(_read(CARRIED, "presets"))
+
+
+def _read(path: Path, where: str) -> Mapping[str, Any]:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise RefusedError(f"{where}: edit={path}: {error.strerror}; carried edits have no colon") from error
+    if state.st_size > MAX_BYTES or not path.is_file():
+        raise RefusedError(f"{where}: edit={path}: must be a file of at most {MAX_BYTES:,} bytes")
+    return _parsed(path, state.st_mtime_ns, where)
+
+
+@lru_cache(16)
+def _parsed(path: Path, changed: int, where: str) -> Mapping[str, Any]:
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise RefusedError(f"{where}: edit={path}: no YAML file: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(table, dict):
+        raise RefusedError(f"{where}: edit={path}: must be a table of names and their values")
+    return {str(name): values for name, values in table.items()}

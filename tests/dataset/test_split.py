@@ -1,0 +1,103 @@
+"""Splits: no face and no motion on two sides, the same sides every time, and what that costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lp_ray.base.errors import RefusedError
+from lp_ray.dataset.split import LEFT_OUT, Endpoints, Sides, assign, leaks, parse_sides, who
+
+SIDES = parse_sides("train=0.8,val=0.1,test=0.1")
+
+
+def endpoints(pairs: list[tuple[str, str]]) -> Endpoints:
+    sources, drivings = (pa.chunked_array([[str(pair[role]) for pair in pairs]], pa.string()) for role in (0, 1))
+    return Endpoints.of(sources, drivings)
+
+
+def crossed(n_sources: int, n_drivings: int) -> list[tuple[str, str]]:
+    return [(f"s{a}", f"d{b}") for a in range(n_sources) for b in range(n_drivings)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=200),
+    st.integers(0, 5),
+    st.sampled_from([(1.0,), (0.5, 0.5), (0.8, 0.1, 0.1)]),
+)
+def test_no_name_stands_on_two_sides_whatever_the_pairs(
+    numbers: list[tuple[int, int]], seed: int, shares: tuple[float, ...]
+) -> None:
+    """Also where one name is a source in one pair and a driving in another."""
+    pairs = [(f"n{a}", f"n{b}") for a, b in numbers]
+    made = endpoints(pairs)
+    try:
+        side = assign(made, Sides(("a", "b", "c")[: len(shares)], shares), seed)
+    except RefusedError:
+        return
+    seen: dict[str, int] = {}
+    for pair, at in zip(pairs, side.tolist(), strict=True):
+        if at != LEFT_OUT:
+            assert all(seen.setdefault(name, at) == at for name in pair)
+    assert leaks(made, side) == []
+
+
+def test_crossed_pairs_keep_the_sum_of_squares() -> None:
+    side = assign(endpoints(crossed(300, 300)), SIDES, 0)
+    shares = [(side == n).mean() for n in range(3)]
+    assert np.allclose(shares, [0.64, 0.01, 0.01], atol=0.06) and min(shares) > 0
+    assert np.isclose((side == LEFT_OUT).mean(), 0.34, atol=0.06)
+
+
+def test_pairs_that_share_nothing_lose_nothing() -> None:
+    side = assign(endpoints([(f"s{n}", f"d{n}") for n in range(3000)]), SIDES, 0)
+    assert not (side == LEFT_OUT).any()
+    assert np.allclose([(side == n).mean() for n in range(3)], SIDES.shares, atol=0.03)
+
+
+def test_sides_do_not_change_with_the_order_or_with_new_pairs() -> None:
+    few, more = crossed(20, 20), crossed(30, 25)
+    before = dict(zip(few, assign(endpoints(few), SIDES, 3).tolist(), strict=True))
+    after = dict(zip(more[::-1], assign(endpoints(more[::-1]), SIDES, 3).tolist(), strict=True))
+    assert all(after[pair] == side for pair, side in before.items())
+    assert before != dict(zip(few, assign(endpoints(few), SIDES, 4).tolist(), strict=True))
+
+
+def test_an_empty_side_is_refused_with_a_seed_that_does() -> None:
+    seeds = [seed for seed in range(40) if _fails(seed) is not None]
+    assert seeds, "some seed must leave a side empty"
+    said = str(_fails(seeds[0]))
+    assert "no pair falls on" in said and "gives every side some" in said
+    proposed = int(said.rpartition("seed=")[2].partition(" ")[0])
+    assert _fails(proposed) is None
+    with pytest.raises(RefusedError, match="give it a larger share"):
+        assign(endpoints([("s", "d")]), SIDES, 0)
+
+
+def _fails(seed: int) -> RefusedError | None:
+    try:
+        assign(endpoints(crossed(7, 5)), parse_sides("train=0.6,test=0.4"), seed)
+    except RefusedError as error:
+        return error
+    return None
+
+
+def test_a_subject_decides_before_the_file_and_the_file_before_the_id() -> None:
+    rows = pa.table(
+        {
+            "source_subject_id": pa.array(["anna", None, None], pa.string()),
+            "source_uri": pa.array(["file:///a.jpg", "file:///b.jpg", None]),
+            "source_id": ["1", "2", "3"],
+        }
+    )
+    assert who(rows, "source").to_pylist() == ["subject:anna", "file:file:///b.jpg", "id:3"]
+    assert who(rows.drop_columns(["source_subject_id", "source_uri"]), "source").to_pylist() == ["id:1", "id:2", "id:3"]
+
+
+@pytest.mark.parametrize("text", ["train", "train=0.5", "a=0.5,a=0.5", "a=0,b=1", "a=nan,b=1", "../x=1", "a=1,"])
+def test_what_is_no_split_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError, match="split="):
+        parse_sides(text)
