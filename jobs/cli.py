@@ -31,6 +31,7 @@ from .help import CONF, answer
 TEXT_KEYS = frozenset(
     {
         *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook", "edit"),
+        *("provenance_certificate", "provenance_key"),
         *("where", "split", "to"),
         *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }

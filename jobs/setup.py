@@ -14,6 +14,7 @@ from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.measuring import Measuring, make_measuring, measuring_names
 from lp_ray.contract.options import PairOptions, make_options, option_names
+from lp_ray.contract.provenance import Provenance
 from lp_ray.engine.protocol import EngineSpec
 from lp_ray.face.protocol import LandmarkerSpec
 from lp_ray.output.lease import LeaseTimes
@@ -68,6 +69,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         sidecars=_sidecars(config),
         **asdict(measuring_from(config)),
         require_consent=_switch(config, "require_consent"),
+        provenance=_provenance(config),
     )
 
 
@@ -80,6 +82,15 @@ def _spec(kind: type[Spec], group: Any) -> Spec:
     shared = {field.name for field in dataclasses.fields(kind)} - {"settings"}
     own = tuple(sorted((name, value) for name, value in values.items() if name not in shared))
     return kind(**{name: str(values[name] or "") for name in shared & values.keys()}, settings=own)
+
+
+def _provenance(config: DictConfig) -> Provenance:
+    given = {name: config.get(f"provenance_{name}") for name in ("certificate", "key", "algorithm")}
+    texts = {name: str(value) for name, value in given.items() if value is not None}
+    kind: Any = str(config.get("provenance", "none"))
+    made = Provenance(kind, **texts)
+    made.check()
+    return made
 
 
 def _max_unexpected(config: DictConfig) -> int:

@@ -13,6 +13,7 @@ EXTRAS = {
     "liveportrait": ("torch", "huggingface_hub"),
     "insightface": ("insightface", "onnxruntime"),
     "s3": ("s3fs",),
+    "provenance": ("c2pa",),
     "demo": ("skimage", "insightface"),
 }
 """Name of an extra -> the modules that it brings."""

@@ -33,6 +33,7 @@ RESULT_SCHEMA = pa.schema(
         ("video_uri", pa.string()),
         ("kind", pa.string()),
         ("digital_source_type", pa.string()),
+        ("credentials", pa.string()),
         ("comparison_uri", pa.string()),
         ("n_frames", pa.int64()),
         ("fps", FPS_TYPE),
@@ -62,8 +63,9 @@ RESULT_SCHEMA = pa.schema(
 """One row per pair.
 
 `kind` tells what `video_uri` holds: video, gif, frames or image. `digital_source_type` is what a video's own metadata
-say of its making; null where the format cannot say it. `source_width` and `source_height` are the source's
-original size, before `source_max_dim`. `licences` are the terms of the models behind the result. `options` is JSON,
+say of its making; null where the format cannot say it. `credentials` is the claim of a signed result, as JSON
+(`lp_ray.media.credentials.read_claim`); null for one that is not signed. `source_width` and `source_height` are the
+source's original size, before `source_max_dim`. `licences` are the terms of the models behind it. `options` is JSON,
 without options that have no effect in the pair; `options_without_effect` lists those, with the reasons. `fps` is exact,
 and null for a still. `seconds.template` is null if a stored template was used. `score` is a filter's. `traceback_uri`
 names the file with the traceback of an unexpected error. `source_licence`, `driving_consent` and so on are what the

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lp_ray.base.device import Device
 from lp_ray.base.errors import RefusedError, StoppedError
+from lp_ray.contract import provenance
 from lp_ray.contract.formats import AUTO, FORMATS
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.options import PairOptions, check_options
@@ -38,6 +39,7 @@ from lp_ray.plan.subjects import fill_subjects, searched_pairs
 from lp_ray.plan.work import ClipRow
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.graph import graphs_of
+from lp_ray.stages.signing import signer_digest
 from lp_ray.storage import Policy
 
 
@@ -123,6 +125,8 @@ def shared_settings(settings: Settings) -> tuple[dict[str, object], dict[str, ob
     for spec in settings.stages:
         where = clips if spec.name in of_clips else pairs
         where[f"stages.{spec.name}"] = dict(spec.parameters)
+    if settings.provenance:
+        pairs["provenance"] = signer_digest(settings.provenance)
     if settings.sidecars:
         pairs["sidecars"] = sorted(settings.sidecars)
     return clips, pairs
@@ -143,6 +147,8 @@ def prepare(
             continue
         where = "options" if pair_table is None else f"pairs manifest row {rows[0]}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
+        if settings.provenance and options.format not in (AUTO, *provenance.TYPES):
+            raise RefusedError(f"{where}: format={options.format!r} cannot hold content credentials: leave one out")
     check_measurable(settings, pairs.option_sets)
     identity, engine = identify(settings)
     source_table = fill_subjects(source_table, settings.subject, settings.engine.variant)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lp_ray.base.limits import Limits
 from lp_ray.contract.measuring import Labels, Measuring, Metrics, make_measuring
+from lp_ray.contract.provenance import Provenance
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.face.factory import LandmarkerSpec
 from lp_ray.output.layout import OutputLayout, TemplateLayout
@@ -55,6 +56,8 @@ class Settings:
     """What is measured on finished videos: see `lp_ray.contract.measuring.Measuring`."""
     require_consent: bool = False
     """Whether inputs whose row states no consent that holds today fail their pairs."""
+    provenance: Provenance = field(default_factory=Provenance)
+    """Whether and with what results are signed."""
     shard: str = ""
     """Name of the part of the manifest that this run works on; empty: the whole manifest."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)

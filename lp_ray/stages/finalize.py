@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
@@ -34,6 +35,7 @@ from lp_ray.plan.work import PairWork
 from lp_ray.stages.contract import Task
 from lp_ray.stages.measuring.pair import Finished, labels_file, measure_pair
 from lp_ray.stages.rows import ClipFacts
+from lp_ray.stages.signing import signed
 
 DRIVING, SOURCE = "driving", "source"
 
@@ -168,6 +170,7 @@ def _join(
     output = folder / f"result{made.suffix}"
     with _sound(settings, work) if made.has_sound else nullcontext() as sound:
         facts = made.join(segments, output, work.fps, work.n_frames, sound, **_origin(settings, work, made))
+    facts, claim = signed(settings, work, output, facts)
     sidecars = {f"{name}_uri": _join_sidecar(layout, work, name, folder) for name in settings.sidecars}
     before = elapsed()
     measured = measure_pair(settings, layout, work, Finished(output, facts, folder))
@@ -183,6 +186,7 @@ def _join(
         "video_uri": uri,
         "kind": made.kind,
         "digital_source_type": _origin(settings, work, made).get("origin"),
+        "credentials": claim and json.dumps(claim, sort_keys=True),
         "comparison_uri": compared,
         "n_frames": facts.n_frames,
         "fps": facts.fps and {"numerator": facts.fps.numerator, "denominator": facts.fps.denominator},

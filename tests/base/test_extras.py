@@ -15,7 +15,7 @@ from lp_ray.base.extras import EXTRAS, check_part, extra_of
 from tests.generated import Generated
 from tests.running import REPOSITORY
 
-DISTRIBUTION = {"skimage": "scikit-image", "onnxruntime": "onnxruntime-gpu"}
+DISTRIBUTION = {"skimage": "scikit-image", "onnxruntime": "onnxruntime-gpu", "c2pa": "c2pa-python"}
 """Modules whose distribution has another name."""
 ABSENT = sorted({module for modules in EXTRAS.values() for module in modules} | {"botocore", "aiobotocore"})
 WITHOUT = """
