@@ -15,7 +15,8 @@ from lp_ray import storage
 from lp_ray.base.errors import MissingInputError, StoppedError
 from lp_ray.base.limits import OURS
 from lp_ray.dataset.facts import facts
-from lp_ray.dataset.labels import COLUMN, read_labels_table
+from lp_ray.dataset.labels import COLUMN, read_pair_labels
+from lp_ray.labels.file import Labels
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class Sample:
     def _said(self) -> str:
         return f"{storage.shown(self.video_uri)} (pair {self.key})"
 
-    def labels(self) -> pa.Table | None:
-        """Return the labels of the pair, one row; None if it has none."""
-        return None if self.labels_uri is None else read_labels_table(self.labels_uri)
+    def labels(self) -> Labels | None:
+        """Return the labels of the pair; None if it has none."""
+        return None if self.labels_uri is None else read_pair_labels(self.labels_uri)
 
 
 def samples(rows: pa.Table, side: str, labels: bool) -> Iterator[Sample]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import signal
@@ -12,15 +11,16 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from lp_ray import storage
+from lp_ray.labels.file import Labels, write_labels
 from tests.dataset.made import layout_of, row, write
 from tests.jobs.conftest import Call, call
 from tests.running import REPOSITORY
@@ -33,22 +33,24 @@ FORMATS = ("webdataset", "videofolder", "parquet")
 SMALL = "shard_gb=0.000012"
 
 
+def labels_of(pair_id: str, luminance: float) -> Labels:
+    arrays = {"face_box": np.ones((50, 4), np.float32), "luminance": np.full(50, luminance, np.float32)}
+    return Labels(pair_id, 50, Fraction(25), 64, 64, 0, 1, {}, arrays)
+
+
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """96 crossed pairs with small videos, metrics and labels, a selection of most of them, and a failed pair."""
     folder = tmp_path_factory.mktemp("made") / "out"
-    layout, random = layout_of(folder), np.random.default_rng(0)
+    layout, random, scratch = layout_of(folder), np.random.default_rng(0), folder.with_name("labels.parquet")
     rows = []
     for source in range(N_SOURCES):
         for driving in range(N_DRIVINGS):
             video = random.integers(0, 255, 2000 + 10 * source + driving, np.uint8).tobytes()
             made = row(layout, f"s{source}", f"d{driving}", video, meta_shop="north" if source % 2 else None)
             made["labels_uri"] = storage.join(layout.root, "labels", f"{made['pair_id']}.parquet")
-            points = [[[[1.0, 2.0]] * 3] * 50]
-            labels = pa.table({"yaw": [[0.5 * source] * 50], "landmarks": points, "names": [["a", "b"]]})
-            sink = io.BytesIO()
-            pq.write_table(labels, sink)
-            storage.put_bytes(made["labels_uri"], sink.getvalue())
+            write_labels(scratch, labels_of(made["pair_id"], 0.5 * source))
+            storage.put_bytes(made["labels_uri"], scratch.read_bytes())
             rows.append(made)
     jitter = [*random.uniform(0, 2, len(rows) - 1), None]
     write(layout, rows, {"identity_mean": list(random.uniform(0.7, 1, len(rows))), "jitter": jitter})
@@ -95,8 +97,8 @@ def test_one_selection_in_three_formats_is_read_by_three_libraries(output: Path,
         stream = list(webdataset.WebDataset(shards, shardshuffle=False).decode())
         for sample in stream:
             assert sample["__key__"] == sample["json"]["pair_id"] and sample["json"]["split"] == side
-            assert sample["npz"]["landmarks"].shape == (50, 3, 2)
-            assert np.allclose(sample["npz"]["yaw"], 0.5 * int(sample["json"]["source_id"][1:]))
+            assert sample["npz"]["face_box"].shape == (50, 4)
+            assert np.allclose(sample["npz"]["luminance"], 0.5 * int(sample["json"]["source_id"][1:]))
         seen["webdataset"][side] = {s["__key__"]: hashlib.sha256(s["mp4"]).hexdigest() for s in stream}
         assert len(shards) > 1 or side != "train"
     for name in ("videofolder", "parquet"):
