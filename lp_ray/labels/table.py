@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from lp_ray.contract.edits import CONTROLS
 from lp_ray.face.mediapipe.networks import N_POINTS
 
 Level = Literal["asked", "full"]
@@ -112,6 +113,14 @@ COLUMNS: tuple[Column, ...] = (
         "asked",
         "driving keypoints, -1 to 1 over the crop, y down",
         "liveportrait",
+    ),
+    Column(
+        "asked_controls",
+        (len(CONTROLS),),
+        _F32,
+        "",
+        "asked",
+        "controls of the edit and the performance, in the order of docs/editing.md; NaN: the source's own ratio",
     ),
 )
 """The columns of a labels file, in its order. Engines of other packages add `asked_<name>` for each of their facts."""
