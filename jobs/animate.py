@@ -42,8 +42,8 @@ WATCHING = {"stop": "this job stops unless it gives no more sign of life", "wait
 
 def prepare(config: DictConfig) -> jobs.Job:
     """Read the manifests and plan the job. Writes nothing."""
-    if config.retry not in ("none", "failed"):
-        raise RefusedError(f"retry={config.retry!r} must be none or failed")
+    if config.retry not in ("none", "failed", "filtered"):
+        raise RefusedError(f"retry={config.retry!r} must be none, failed or filtered")
     output = folder_to_write("output", required(config, "output"))
     given = config.templates
     templates = folder_to_write("templates", given) if given else storage.join(output, "templates")
@@ -129,7 +129,7 @@ def run(config: DictConfig) -> int:
 
 def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool = True) -> None:
     """Find which pairs the output already settles, and report what the job is going to do."""
-    jobs.leave_out_standing(job, retry_failed=config.retry == "failed", alone=alone)
+    jobs.leave_out_standing(job, config.retry == "failed", alone, config.retry == "filtered")
     for line in plan_lines(job):
         reporter.note(line)
 

@@ -15,6 +15,8 @@ from lp_ray.acting.generate import Ranges
 from lp_ray.base.declared import defaults
 from lp_ray.base.limits import Limits
 from lp_ray.base.registry import Registry
+from lp_ray.contract.input_filters import BY_STAGE
+from lp_ray.contract.input_filters import STAGES as INPUT_FILTERS
 from lp_ray.contract.measuring import Measuring
 from lp_ray.contract.options import PairOptions
 from lp_ray.engine.factory import ENGINES
@@ -33,6 +35,8 @@ def store_groups() -> None:
     stages += [*STAGES.names(), FINALIZE_PAIR.name]
     store.store("default", asdict(PairOptions()), group="options", package="_global_")
     allowed = {"schemes": sorted(DEFAULT_SCHEMES), "prefixes": []}
+    thresholds = {role: dict.fromkeys(BY_STAGE[stage]) for role, stage in INPUT_FILTERS.items()}
+    store.store("none", thresholds, group="filter")
     store.store("none", asdict(Measuring()), group="measuring", package="_global_")
     store.store("default", asdict(Limits()) | allowed, group="limits")
     store.store("auto", {stage: dict.fromkeys(KNOBS) for stage in stages}, group="pools")

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.limits import Limits
+from lp_ray.contract.input_filters import BY_STAGE, make_thresholds
 from lp_ray.contract.measuring import Measuring, make_measuring, measuring_names
 from lp_ray.contract.options import PairOptions, make_options, option_names
 from lp_ray.contract.provenance import Provenance
@@ -111,6 +112,9 @@ def _stages(config: DictConfig) -> tuple[StageSpec, ...]:
     """Read the stages that the job adds: a list of names, or names with parameters. All names must be known."""
     given = plain(config.get("stages") or {})
     named: dict[str, Any] = dict.fromkeys(given, None) if isinstance(given, list) else given
+    if taken := sorted(named.keys() & BY_STAGE.keys()):
+        raise RefusedError(f"stages={taken[0]}: set its thresholds as filter.{taken[0].partition('_')[2]}.…")
+    named |= make_thresholds(plain(config.get("filter") or {}))
     specs = tuple(StageSpec(str(name), tuple(sorted((values or {}).items()))) for name, values in named.items())
     for spec in specs:
         STAGES.get(spec.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lp_ray.contract import edits
+from lp_ray.contract import edits, input_filters
 from lp_ray.labels import table as labels
 from lp_ray.quality import table
 
@@ -14,6 +14,7 @@ END = "<!-- end of table -->"
 TABLES = {
     "metrics.md": ("<!-- table: lp_ray/quality/table.py -->", table.markdown),
     "labels.md": ("<!-- table: lp_ray/labels/table.py -->", labels.markdown),
+    "datasets.md": ("<!-- table: lp_ray/contract/input_filters.py -->", input_filters.markdown),
     "editing.md": ("<!-- table: lp_ray/contract/edits.py -->", edits.markdown),
 }
 

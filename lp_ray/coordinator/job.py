@@ -16,6 +16,7 @@ from lp_ray.base.device import Device
 from lp_ray.base.errors import RefusedError, StoppedError
 from lp_ray.contract import provenance
 from lp_ray.contract.formats import AUTO, FORMATS
+from lp_ray.contract.input_filters import BY_STAGE
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.options import PairOptions, check_options
 from lp_ray.contract.result_schema import DONE, FAILED, FILTERED
@@ -25,6 +26,7 @@ from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.face.factory import LandmarkerSpec, identify_landmarker
+from lp_ray.face.mediapipe.networks import N_POINTS
 from lp_ray.media.encode import Encoder
 from lp_ray.output import results
 from lp_ray.output.lease import Lease
@@ -108,11 +110,24 @@ def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
             f"engine={engine.label} needs {engine.n_points} landmarks of a face, detector={landmarker.name} finds "
             f"{landmarker.n_points}: use detector=mediapipe"
         )
+    check_filters(settings, landmarker.n_points)
     if landmarker.subject != "human":
         raise RefusedError(f"detector={landmarker.name} finds animals; it is what engine.variant=animal uses by itself")
     terms = Terms(engine.licences, landmarker.licences)
     shared = shared_settings(settings)
     return Identity(engine.digest, landmarker.digest, *shared, settings.engine.variant, terms=terms), engine
+
+
+def check_filters(settings: Settings, n_points: int) -> None:
+    """Raise RefusedError for thresholds that the detector's landmarks, or an animal's, cannot be held to."""
+    mesh = n_points == N_POINTS and settings.engine.variant == "human"
+    for stage, known in BY_STAGE.items():
+        for name in settings.parameters(stage):
+            if known[name].needs_mesh and not mesh:
+                raise RefusedError(
+                    f"filter.{known[name].role}.{name} has no effect here: angles of a source are measured by "
+                    "detector=mediapipe on people; leave it out"
+                )
 
 
 def shared_settings(settings: Settings) -> tuple[dict[str, object], dict[str, object]]:
@@ -123,6 +138,8 @@ def shared_settings(settings: Settings) -> tuple[dict[str, object], dict[str, ob
         clips["max_missing_fraction"] = settings.max_missing_fraction
     of_clips = {stage.name for stage in graphs_of(settings).templates.stages}
     for spec in settings.stages:
+        if spec.name in BY_STAGE:  # they decide what is begun, not what it becomes
+            continue
         where = clips if spec.name in of_clips else pairs
         where[f"stages.{spec.name}"] = dict(spec.parameters)
     if settings.provenance:
@@ -183,7 +200,7 @@ def _with_animals(identity: Identity, spec: LandmarkerSpec) -> Identity:
     return replace(identity, animals_digest=found.digest, terms=replace(identity.terms, animals=found.licences))
 
 
-def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True) -> None:
+def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True, retry_filtered: bool = False) -> None:
     """Take the pairs that the output already settles out of the plan. To `run` the job, the caller must hold the lease.
 
     With `alone=False`, this only reads: it writes nothing and takes no lease, and other jobs may change the table
@@ -192,7 +209,7 @@ def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True)
     layout = job.settings.output_layout
     with table(layout) if alone else nullcontext():
         settled = results.settled(layout, job.settings.measuring)
-    leave_out_settled(job.plan, settled, retry_failed)
+    leave_out_settled(job.plan, settled, retry_failed, retry_filtered)
 
 
 def settle(job: Job, lease: Lease) -> Reconciled:

@@ -305,11 +305,13 @@ def _each_once(plan: Plan, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
     return chosen[np.sort(first)]
 
 
-def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool) -> None:
+def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool, retry_filtered: bool = False) -> None:
     """Set `plan.todo` to the pairs without a settled result, ordered by source so that caches are used well."""
     found = settled.look_up(plan.pair_ids)
-    left = ~(found.done | found.filtered) if retry_failed else ~(found.done | found.filtered | found.failed)
-    plan.n_done, plan.n_filtered_before = int(found.done.sum()), int(found.filtered.sum())
+    left = ~found.done
+    left &= retry_filtered | ~found.filtered
+    left &= retry_failed | ~found.failed
+    plan.n_done, plan.n_filtered_before = int(found.done.sum()), 0 if retry_filtered else int(found.filtered.sum())
     plan.n_failed_before = 0 if retry_failed else int(found.failed.sum())
     plan.attempts = np.where(found.failed, found.attempts, 0)
     plan.todo = _by_source(plan.pairs, _each_once(plan, np.flatnonzero(left)))

@@ -23,7 +23,14 @@ class AddedStage(Stage[Any, Any]):
     """Name of the stage that it follows."""
 
 
-STAGES: Registry[StageType] = Registry("stages", "lp_ray.stages", {})
+STAGES: Registry[StageType] = Registry(
+    "stages",
+    "lp_ray.stages",
+    {
+        "filter_source": "lp_ray.stages.input_filters:FilterSource",
+        "filter_driving": "lp_ray.stages.input_filters:FilterDriving",
+    },
+)
 """The stages that a job may add, by name."""
 
 
