@@ -201,6 +201,7 @@ def summary_lines(summary: Summary, output: str) -> list[str]:
         f"frames: {summary.frames} in {summary.seconds:.1f} s",
     ]
     lines += [f"  failed with {error}: {count}" for error, count in list(summary.by_error.items())[:5]]
+    lines += [f"  left out by {why}: {count}" for why, count in list(summary.by_filter.items())[:5]]
     if summary.unexpected:
         lines.append(f"unexpected errors: {summary.unexpected}; see traceback_uri in the results, and report them")
     videos, table = storage.shown(f"{output}/videos"), storage.shown(f"{output}/results")

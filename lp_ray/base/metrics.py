@@ -43,6 +43,7 @@ class Metric:
 PAIRS = Metric("lp_ray_pairs", "counter", "Pairs settled by this job, by status (done or failed).", ("status",))
 PAIRS_PLANNED = Metric("lp_ray_pairs_planned", "gauge", "Pairs that the running job has to make.")
 ERRORS = Metric("lp_ray_errors", "counter", "Failed pairs by stage and class of error.", ("stage", "error_class"))
+FILTERED = Metric("lp_ray_filtered", "counter", "Pairs left out by filters, by stage and reason.", ("stage", "reason"))
 FRAMES = Metric("lp_ray_frames", "counter", "Frames animated, encoded and staged, repeats left out.")
 BYTES = Metric("lp_ray_video_bytes", "counter", "Bytes of finished videos.")
 TEMPLATES = Metric("lp_ray_templates", "counter", "Motion templates by outcome (made, reused, failed).", ("outcome",))
@@ -77,7 +78,7 @@ ENGINE_BUSY = Metric(
 )
 
 METRICS = (
-    *(PAIRS, PAIRS_PLANNED, ERRORS, FRAMES, BYTES, TEMPLATES),
+    *(PAIRS, PAIRS_PLANNED, ERRORS, FILTERED, FRAMES, BYTES, TEMPLATES),
     *(STAGE_SECONDS, STAGE_UNITS, STAGE_DURATION, QUEUE, CACHE, ENGINE_BUSY),
 )
 """All metrics; the dashboard may refer to these."""
@@ -105,6 +106,11 @@ def pair_settled(status: str) -> None:
 def pair_failed(stage: str, error_class: str) -> None:
     """Record why a pair failed (in addition to `pair_settled`)."""
     _add(ERRORS, 1, stage=stage, error_class=error_class)
+
+
+def pair_filtered(stage: str, reason: str) -> None:
+    """Record why a filter left a pair out (in addition to `pair_settled`)."""
+    _add(FILTERED, 1, stage=stage, reason=reason)
 
 
 def pairs_planned(count: int) -> None:

@@ -250,6 +250,7 @@ def _work(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Sum
         by_status={DONE: counts.done, FAILED: counts.failed, FILTERED: counts.filtered},
         before={DONE: plan.n_done, FAILED: plan.n_failed_before, FILTERED: plan.n_filtered_before},
         by_error=dict(sorted(pairs.errors.items(), key=lambda item: -item[1])),
+        by_filter=dict(sorted(pairs.filters.items(), key=lambda item: -item[1])),
         templates_made=made.made,
         templates_reused=made.reused,
         frames=counts.frames,

@@ -19,7 +19,7 @@ from lp_ray.base.version import __version__
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.formats import FORMATS, STILL_KIND, resolve
-from lp_ray.contract.result_schema import FAILED
+from lp_ray.contract.result_schema import FAILED, FILTERED
 from lp_ray.coordinator.collector import Collector, Unexpected
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
@@ -89,6 +89,7 @@ class PairsJob:
         self._told: set[str] = set()
         self._clips_of = lru_cache(_CLIPS_KEPT)(self._make_clips)
         self.errors: dict[str, int] = {}
+        self.filters: dict[str, int] = {}
 
     @property
     def progress(self) -> Progress:
@@ -215,6 +216,10 @@ class PairsJob:
         if failure.status == FAILED:
             metrics.pair_failed(failure.stage, failure.error_class)
             self.errors[failure.error_class] = self.errors.get(failure.error_class, 0) + 1
+        elif failure.status == FILTERED:
+            why = filter_of(failure)
+            metrics.pair_filtered(failure.stage, why)
+            self.filters[why] = self.filters.get(why, 0) + 1
         return self._row(pair, facts) | {
             "status": failure.status,
             "stage": failure.stage,
@@ -325,3 +330,9 @@ def _own_length(templates: TemplatesMade, clip: ClipRow | None, source: SourceRe
 def _counted(columns: Sequence[NDArray[np.int64]]) -> tuple[list[list[int]], list[int]]:
     rows, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
     return rows.tolist(), counts.tolist()
+
+
+def filter_of(failure: Failure) -> str:
+    """Return what left a pair out, for counts: the threshold, if the reason begins with one, else the stage."""
+    setting, colon, _ = failure.error.partition(":")
+    return setting if colon and setting.startswith("filter.") and " " not in setting else failure.stage

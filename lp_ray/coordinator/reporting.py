@@ -61,6 +61,7 @@ class Summary:
     by_status: dict[str, int] = field(default_factory=dict)
     before: dict[str, int] = field(default_factory=dict)
     by_error: dict[str, int] = field(default_factory=dict)
+    by_filter: dict[str, int] = field(default_factory=dict)
     templates_made: int = 0
     templates_reused: int = 0
     frames: int = 0

@@ -44,6 +44,7 @@ def describe_run(settings: Settings, engine: str, started: datetime, summary: Su
             "pairs": summary.by_status,
             "pairs_before": summary.before,
             "errors": summary.by_error,
+            "filters": summary.by_filter,
             "templates": {"made": summary.templates_made, "reused": summary.templates_reused},
             "frames": summary.frames,
         }

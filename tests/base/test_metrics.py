@@ -85,6 +85,7 @@ def test_counters_of_driver_and_actors_move() -> None:
     metrics.pair_settled("done")
     metrics.pair_settled("failed")
     metrics.pair_failed("track", "NoFaceError")
+    metrics.pair_filtered("filter_source", "filter.source.most_yaw")
     metrics.frames_staged(32)
     metrics.frames_staged(0)
     metrics.video_finished(1000)
@@ -98,6 +99,7 @@ def test_counters_of_driver_and_actors_move() -> None:
     assert first[key("ray_lp_ray_pairs_total", status="done")] == 1
     assert first[key("ray_lp_ray_pairs_planned")] == 10
     assert first[key("ray_lp_ray_errors_total", stage="track", error_class="NoFaceError")] == 1
+    assert first[key("ray_lp_ray_filtered_total", stage="filter_source", reason="filter.source.most_yaw")] == 1
     assert first[key("ray_lp_ray_templates_total", outcome="reused")] == 3
     assert first[key("ray_lp_ray_stage_units_total", stage="write")] == 2
     assert first[key("ray_lp_ray_cache_lookups_total", cache="source", outcome="hit")] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ def test_inputs_are_left_out_and_judged_again_on_request(tmp_path: Path, inputs:
     limits = " filter.source.least_luminance=60 filter.driving.least_seconds=0.1"
     ended = call(inputs + limits)
     assert ended.code == 0 and "2 done, 0 failed, 4 filtered" in ended.output, ended.output
+    assert "  left out by filter.source.least_luminance: 3" in ended.output
+    (summary,) = (tmp_path / "out" / "summaries").glob("*.json")
+    assert json.loads(summary.read_text())["filters"] == {
+        "filter.source.least_luminance": 3,
+        "filter.driving.least_seconds": 1,
+    }
     made = rows(tmp_path / "out")
     dark = made["dark__clip"]
     assert (dark["status"], dark["stage"]) == ("filtered", "filter_source") and 10 < dark["score"] < 60
