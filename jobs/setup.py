@@ -38,7 +38,6 @@ def required(config: DictConfig, name: str) -> str:
 
 def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
     """Build the stages' settings. Raises RefusedError for a value of the wrong type or range."""
-    limits = plain(config.limits)
     fraction, chunk = config.max_missing_fraction, config.chunk_frames
     if not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
         raise RefusedError(f"max_missing_fraction={fraction!r} must be between 0 and 1")
@@ -50,10 +49,6 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
     stall = config.cluster.stall_s
     if isinstance(stall, bool) or not isinstance(stall, int | float) or stall <= 0:
         raise RefusedError(f"cluster.stall_s={stall!r} must be a positive number of seconds")
-    bounds = {field.name: limits[field.name] for field in dataclasses.fields(Limits)}
-    for name, bound in bounds.items():
-        if not isinstance(bound, int | float) or bound <= 0:
-            raise RefusedError(f"limits.{name}={bound!r} must be a positive number")
     return Settings(
         output=output,
         templates=templates,
@@ -61,7 +56,7 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         landmarker=_spec(LandmarkerSpec, config.detector),
         animal_detector=_spec(LandmarkerSpec, config.get("xpose") or {"name": "xpose"}),
         subject=str(config.get("subject") or ""),
-        limits=Limits(**bounds),
+        limits=limits_from(config),
         max_missing_fraction=float(fraction),
         max_unexpected=_max_unexpected(config),
         chunk_frames=chunk,
@@ -72,6 +67,16 @@ def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
         require_consent=_switch(config, "require_consent"),
         provenance=_provenance(config),
     )
+
+
+def limits_from(config: DictConfig) -> Limits:
+    """Build the bounds on inputs. Raises RefusedError for one that is not a positive number."""
+    limits = plain(config.limits)
+    bounds = {field.name: limits[field.name] for field in dataclasses.fields(Limits)}
+    for name, bound in bounds.items():
+        if not isinstance(bound, int | float) or bound <= 0:
+            raise RefusedError(f"limits.{name}={bound!r} must be a positive number")
+    return Limits(**bounds)
 
 
 Spec = TypeVar("Spec", EngineSpec, LandmarkerSpec)
