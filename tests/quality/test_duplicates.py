@@ -35,10 +35,9 @@ def test_groups_begin_with_their_first_input() -> None:
 
 
 def test_of_a_clip_the_median_frame_decides() -> None:
-    one = np.array(
-        [[0, 0, 0, 0, 0], [0, 0, 0, 2**64 - 1, 2**64 - 1], [0, 0, 2**64 - 1, 2**64 - 1, 2**64 - 1]], np.uint64
-    )
-    assert list(same_pictures(one)) == [(0, 1)]
+    other = 2**64 - 1
+    clips = np.array([[0, 0, 0, 0, 0], [0, 0, 0, other, other], [0, other, other, other, other]], np.uint64)
+    assert list(same_pictures(clips)) == [(0, 1), (1, 2)]
 
 
 def test_people_are_compared_by_distance_and_nobody_is_like_nobody() -> None:
