@@ -18,6 +18,7 @@ from lp_ray.contract import provenance
 from lp_ray.contract.formats import AUTO, FORMATS
 from lp_ray.contract.input_filters import BY_STAGE
 from lp_ray.contract.licences import Terms
+from lp_ray.contract.measuring import LABELS, METRICS
 from lp_ray.contract.options import PairOptions, check_options
 from lp_ray.contract.result_schema import DONE, FAILED, FILTERED
 from lp_ray.coordinator.collector import Unexpected
@@ -209,7 +210,23 @@ def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True,
     layout = job.settings.output_layout
     with table(layout) if alone else nullcontext():
         settled = results.settled(layout, job.settings.measuring)
+    _check_levels(job, settled)
     leave_out_settled(job.plan, settled, retry_failed, retry_filtered)
+
+
+def _check_levels(job: Job, settled: results.Settled) -> None:
+    """Raise RefusedError if pairs that are to be measured again would lose labels or metrics that they have."""
+    found, asked = settled.look_up(job.plan.pair_ids), job.settings.measuring
+    has = found.levels[found.lesser].max(axis=0, initial=0)
+    most = [
+        levels[max(int(rank), levels.index(level))]
+        for rank, level, levels in zip(has, (asked.labels, asked.metrics), (LABELS, METRICS), strict=True)
+    ]
+    if most != [asked.labels, asked.metrics]:
+        raise RefusedError(
+            f"labels={asked.labels} metrics={asked.metrics} would make pairs again that have more of the other: ask "
+            f"for labels={most[0]} metrics={most[1]}"
+        )
 
 
 def settle(job: Job, lease: Lease) -> Reconciled:
@@ -238,7 +255,7 @@ def _work(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Sum
     started, plan, settings = time.perf_counter(), job.plan, job.settings
     lease.check()
     with table(settings.output_layout):
-        results.discard(settings.output_layout, plan.todo_ids())
+        results.discard(settings.output_layout, plan.unsettled_ids())
     unexpected = Unexpected(settings.max_unexpected)
     made = make_templates(job.clips_needed(), settings, job.identity, executor, reporter, unexpected)
     graph = graphs_of(settings).pairs

@@ -19,7 +19,7 @@ from lp_ray.base.version import __version__
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.formats import FORMATS, STILL_KIND, resolve
-from lp_ray.contract.result_schema import FAILED, FILTERED
+from lp_ray.contract.result_schema import DONE, FAILED, FILTERED
 from lp_ray.coordinator.collector import Collector, Unexpected
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
@@ -273,7 +273,8 @@ class PairsJob:
 
     def _settle(self, row: ResultRow) -> None:
         self._progress.count(row["status"])
-        self._unwritten.append(row)
+        if row["status"] == DONE or row["pair_id"] not in self._plan.lesser:  # else the row that it has stays
+            self._unwritten.append(row)
         metrics.pair_settled(row["status"])
         metrics.video_finished(row.get("bytes") or 0)
         metrics.queue_depth("open_pairs", self._progress.left)
@@ -286,7 +287,9 @@ class PairsJob:
         """Write the collected rows to the table. Raises LeaseLostError before it writes anything."""
         if self._unwritten:
             self._lease.check()
+            better = [row["pair_id"] for row in self._unwritten if row["pair_id"] in self._plan.lesser]
             with table(self._output):
+                results.discard(self._output, better)
                 results.flush(self._output, self._unwritten, self._plan.meta_schema)
             self._unwritten = []
             metrics.queue_depth("unwritten_rows", 0)

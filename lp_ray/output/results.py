@@ -60,7 +60,9 @@ class Settled:
     """Which pairs an output already settles, as arrays with one entry per pair (a million pairs take 40 MB).
 
     `done`: the row says done and the video exists with the size that the row states. `failed`, `filtered`: the row says
-    so. A pair whose video is missing is in none of them. `attempts` counts how often each pair was tried.
+    so. A pair whose video is missing is in none of them. `attempts` counts how often each pair was tried. `lesser`: the
+    pair is done, video and all, but lacks labels or metrics that were asked for; `levels` n x 2: its level of labels
+    and of metrics, 0 for none.
     """
 
     pair_ids: pa.Array
@@ -68,6 +70,8 @@ class Settled:
     failed: NDArray[np.bool_]
     filtered: NDArray[np.bool_]
     attempts: NDArray[np.int64]
+    lesser: NDArray[np.bool_]
+    levels: NDArray[np.int8]
 
     def look_up(self, pair_ids: pa.Array) -> Settled:
         """Return the entries of `pair_ids`, in their order. A pair without a row gets an entry that is not settled."""
@@ -76,9 +80,12 @@ class Settled:
         where = at.fill_null(0).to_numpy(zero_copy_only=False)
         if not len(self.pair_ids):
             none = np.zeros(len(known), np.bool_)
-            return Settled(pair_ids, none, none, none, np.zeros(len(known), np.int64))
-        done, failed, filtered = (known & marks[where] for marks in (self.done, self.failed, self.filtered))
-        return Settled(pair_ids, done, failed, filtered, np.where(known, self.attempts[where], 0))
+            n = len(known)
+            return Settled(pair_ids, none, none, none, np.zeros(n, np.int64), none, np.zeros((n, 2), np.int8))
+        marks = (self.done, self.failed, self.filtered, self.lesser)
+        done, failed, filtered, lesser = (known & each[where] for each in marks)
+        attempts, levels = np.where(known, self.attempts[where], 0), np.where(known[:, None], self.levels[where], 0)
+        return Settled(pair_ids, done, failed, filtered, attempts, lesser, levels.astype(np.int8))
 
 
 def to_table(rows: Sequence[ResultRow], meta: pa.Schema | None = None) -> pa.Table:
@@ -182,11 +189,27 @@ def settled(layout: OutputLayout, wanted: Measuring = NOTHING) -> Settled:
     whole = np.zeros(len(table), np.bool_)
     if says_done.any():
         stated = pc.binary_join_element_wise(table["pair_id"], table["bytes"].cast(pa.string()), "/")
-        whole = pc.is_in(stated, stored_videos(layout)).to_numpy() & _is_measured(table, layout, wanted)
+        whole = pc.is_in(stated, stored_videos(layout)).to_numpy()
     attempts = pc.fill_null(table["attempts"], 1).cast(pa.int64()).to_numpy()
     ids = table["pair_id"].combine_chunks()
     says_filtered = pc.fill_null(pc.equal(table["status"], FILTERED), False).to_numpy()
-    return Settled(ids, says_done & whole, ~(says_done | says_filtered), says_filtered, np.maximum(attempts, 1))
+    standing = says_done & whole
+    measured = _is_measured(table, layout, wanted) if standing.any() else standing
+    return Settled(
+        ids,
+        standing & measured,
+        ~(says_done | says_filtered),
+        says_filtered,
+        np.maximum(attempts, 1),
+        standing & ~measured,
+        np.stack([_ranks(table[LABELS_COLUMN], LABELS), _ranks(table[METRICS_COLUMN], METRICS)], 1),
+    )
+
+
+def _ranks(column: pa.ChunkedArray, levels: tuple[str, ...]) -> NDArray[np.int8]:
+    """Return the place of each level in `levels`; 0, that of none, for null."""
+    found = pc.index_in(column, pa.array(levels)).fill_null(0)
+    return np.asarray(found.to_numpy(), np.int8)
 
 
 def done_pairs(layout: OutputLayout) -> pa.ChunkedArray:

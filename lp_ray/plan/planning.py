@@ -114,6 +114,8 @@ class Plan:
     n_done: int = 0
     n_failed_before: int = 0
     n_filtered_before: int = 0
+    lesser: frozenset[str] = frozenset()
+    """Keys of pairs that are done but lack labels or metrics: their rows stay until better ones are there."""
     idle: Counter[str] = field(default_factory=Counter)
     """Which options were removed because they have no effect, with the reason, and from how many pairs."""
     animal: bool = False
@@ -130,6 +132,11 @@ class Plan:
     def todo_ids(self) -> pa.Array:
         """Return the keys of the pairs still to be made."""
         return self.pair_ids.take(pa.array(self.todo))
+
+    def unsettled_ids(self) -> pa.Array:
+        """Return the keys of the pairs still to be made whose old rows say nothing that holds."""
+        ids = self.todo_ids()
+        return ids.filter(pc.invert(pc.is_in(ids, pa.array(self.lesser, pa.string())))) if self.lesser else ids
 
     def failure(self, pair: int) -> Failure | None:
         """Return why a pair cannot start; None if it can."""
@@ -308,6 +315,7 @@ def _each_once(plan: Plan, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
 def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool, retry_filtered: bool = False) -> None:
     """Set `plan.todo` to the pairs without a settled result, ordered by source so that caches are used well."""
     found = settled.look_up(plan.pair_ids)
+    plan.lesser = frozenset(found.pair_ids.filter(pa.array(found.lesser)).to_pylist())
     left = ~found.done
     left &= retry_filtered | ~found.filtered
     left &= retry_failed | ~found.failed

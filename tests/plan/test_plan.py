@@ -45,6 +45,8 @@ def settled(done: list[str], failed: dict[str, int]) -> Settled:
         ~is_done,
         np.zeros(len(is_done), np.bool_),
         np.array([1] * len(done) + [*failed.values()], np.int64),
+        np.zeros(len(is_done), np.bool_),
+        np.zeros((len(is_done), 2), np.int8),
     )
 
 
