@@ -32,7 +32,7 @@ TEXT_KEYS = frozenset(
     {
         *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook", "edit"),
         *("provenance_certificate", "provenance_key"),
-        *("where", "split", "to"),
+        *("where", "split", "to", "name", "contact", "licence"),
         *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }
 )

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from lp_ray import storage
 from lp_ray.acting.generate import Ranges, natural
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.manifest import read_manifest
 from lp_ray.contract.tables import to_bytes
 from lp_ray.motion.performance_io import write_parquet
 
@@ -34,9 +35,21 @@ def run(config: DictConfig) -> int:
     for number, uri in enumerate(uris, first):
         storage.put_bytes(uri, write_parquet(natural(seed, number, seconds, fps, ranges)))
     place = storage.join(output, MANIFEST)
-    storage.put_bytes(place, to_bytes(pa.table({"uri": uris, "driving_id": names}), MANIFEST))
-    print(f"{count} performances of {seconds:g} s, manifest: {storage.shown(place)}")
+    made = {
+        name: {"uri": uri, "driving_id": name, "consent": "synthetic"} for name, uri in zip(names, uris, strict=True)
+    }
+    rows = list((_listed(place) | made).values())
+    storage.put_bytes(place, to_bytes(pa.Table.from_pylist(rows), MANIFEST))
+    print(f"{count} performances of {seconds:g} s, manifest of {len(rows)}: {storage.shown(place)}")
     return EXIT_DONE
+
+
+def _listed(place: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of the manifest that is there, by their ids."""
+    if not storage.exists(place):
+        return {}
+    table = read_manifest(place, "driving").select(["uri", "driving_id", "consent"])
+    return {row["driving_id"]: row for row in table.to_pylist()}
 
 
 def _whole(config: DictConfig, name: str, least: int) -> int:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.limits import Limits
+from lp_ray.contract.edits import BY_NAME
 from lp_ray.contract.input_filters import BY_STAGE, make_thresholds
 from lp_ray.contract.measuring import Measuring, make_measuring, measuring_names
 from lp_ray.contract.options import PairOptions, make_options, option_names
@@ -93,6 +94,7 @@ def _spec(kind: type[Spec], group: Any) -> Spec:
 def _provenance(config: DictConfig) -> Provenance:
     given = {name: config.get(f"provenance_{name}") for name in ("certificate", "key", "algorithm")}
     texts = {name: str(value) for name, value in given.items() if value is not None}
+    texts |= {name: storage.normalise(texts[name]) for name in ("certificate", "key") if texts.get(name)}
     kind: Any = str(config.get("provenance", "none"))
     made = Provenance(kind, **texts)
     made.check()
@@ -151,7 +153,9 @@ def policy_from(config: DictConfig) -> storage.Policy:
 
 def options_from(config: DictConfig) -> PairOptions:
     """Build the job's options of pairs. Raises RefusedError, which names the option."""
-    return make_options({name: plain(config[name]) for name in option_names()}, "options")
+    given = {name: plain(config[name]) for name in option_names()}
+    neutral = asdict(PairOptions())  # a control that is not typed is there too, and must not stand against edit=
+    return make_options({n: v for n, v in given.items() if n not in BY_NAME or v != neutral[n]}, "options")
 
 
 def lease_times(config: DictConfig) -> LeaseTimes:

@@ -12,12 +12,14 @@ from lp_ray import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedE
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.edits import BY_NAME, CONTROLS, check_preview
-from lp_ray.contract.options import OWN, edits_of, make_options, option_names
+from lp_ray.contract.options import OWN, edits_of, make_options, option_names, override
 from lp_ray.contract.presets import preset, preset_names
 from lp_ray.face.mediapipe.head_pose import head_poses
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.media.images import read_image
+from lp_ray.motion import performed
+from lp_ray.motion.template import TemplateHeader, write_template
 from tests.generated import Generated
 
 pytestmark = pytest.mark.slow
@@ -246,3 +248,39 @@ def test_what_is_no_named_edit_is_refused(tmp_path: Path, typed: str, reason: st
     (tmp_path / "evil.yaml").write_text("a: !!python/object/apply:os.system ['true']")
     with pytest.raises(RefusedError, match=reason):
         make_options({"edit": typed.format(folder=tmp_path)}, "options")
+
+
+def test_a_rows_edit_takes_the_place_of_the_jobs_and_given_values_go_first() -> None:
+    job = make_options({"edit": "smile", "crf": 20}, "options")
+    row = override(job, {"edit": "sad"}, "row 0")
+    assert edits_of(row) == preset("sad", "here") and row.crf == 20
+    assert edits_of(override(job, {"head_yaw": 5.0}, "row 0")) == {"head_yaw": 5.0, "smile": 0.9}
+    assert "blink" not in edits_of(make_options({"edit": "big_smile", "blink": 0.0}, "here")), "given, if neutral"
+    assert override(job, {"edit": "big_smile", "blink": 0.0}, "row 0").blink == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ({"control_head_z": np.ones(3, np.float32)}, "holds no control_head_z"),
+        ({"control_head_z": np.full((3, 1), 1e30, np.float32)}, "between 0.9 and 1.2"),
+        ({"control_blink": np.full((3, 1), np.nan, np.float32)}, "not finite"),
+        ({"rotation": np.ones((3, 1), np.float32)}, "holds no rotation"),
+    ],
+)
+def test_a_template_that_says_it_is_a_performance_is_held_to_it(
+    preview: LivePortraitPipeline, generated: Generated, tmp_path: Path, rows: Any, reason: str
+) -> None:
+    header = TemplateHeader(performed.ENGINE, "1", "", 25, 1, 3)
+    write_template(tmp_path / "evil.npz", header, [rows])
+    with pytest.raises(PairFailedError, match=f"template: TemplateError: .*{reason}"):
+        preview.animate(generated.portrait, tmp_path / "evil.npz", tmp_path / "out")
+
+
+def test_no_driving_is_neither_cut_nor_a_source(
+    preview: LivePortraitPipeline, generated: Generated, tmp_path: Path
+) -> None:
+    with pytest.raises(PairFailedError, match="there is no driving to cut"):
+        preview.animate(generated.portrait, "none", tmp_path, start_s=1)
+    with pytest.raises(PairFailedError, match="SchemeNotAllowedError"):
+        preview.animate("none://neutral", "none", tmp_path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
@@ -247,11 +247,10 @@ class PairOptions:
     preset: Preset = _option("veryfast", "x264 effort", idle=effects.NOT_ENCODED)
 
 
-def _with_preset(options: PairOptions, where: str) -> PairOptions:
-    """Return options in which a named edit has become the values of its controls."""
+def _with_preset(options: PairOptions, given: Collection[str], where: str) -> PairOptions:
+    """Return options in which a named edit has become the values of its controls, but for those that are `given`."""
     if not options.edit:
         return options
-    given = edits_of(options)
     values = {name: value for name, value in preset(options.edit, where).items() if name not in given}
     return replace(options, edit="", **cast(dict[str, Any], values))
 
@@ -283,7 +282,7 @@ def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
             checked[name] = _check(known[name], hints[name], value, where)
             if name in BY_NAME and BY_NAME[name].neutral is None and OWN < checked[name] < BY_NAME[name].low:
                 raise RefusedError(f"{where}: {name}={value!r} must be {OWN:g} (the source's own), or 0 and more")
-    options = _with_preset(PairOptions(**checked), where)
+    options = _with_preset(PairOptions(**checked), checked, where)
     try:
         return replace(options, driving_reference=canonical_reference(options.driving_reference))
     except RefusedError as error:
@@ -330,9 +329,13 @@ def check_faces(face: str, options: PairOptions, where: str) -> None:
 
 
 def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOptions:
-    """Return `base` with the given values replaced; None keeps the value of `base`. Raises RefusedError."""
+    """Return `base` with the given values replaced; None keeps the value of `base`. Raises RefusedError.
+
+    A named edit takes the place of all controls of `base`.
+    """
     given = {name: value for name, value in values.items() if value is not None}
-    return make_options({**asdict(base), **given}, where)
+    kept = {name: value for name, value in asdict(base).items() if not (given.get("edit") and name in BY_NAME)}
+    return make_options({**kept, **given}, where)
 
 
 def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:

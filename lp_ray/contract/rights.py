@@ -43,7 +43,8 @@ def rights(table: pa.Table, role: Role) -> dict[str, pa.ChunkedArray]:
 def check_consent(role: Role, name: str, consent: str | None, expires: date | None, today: date) -> None:
     """Raise ConsentError, which names the row, unless it states a consent that holds today."""
     row = f"{role} {name!r}"
-    remedy = f"state it in the {role}s manifest (consent: {', '.join(CONSENTS[1:])}), or set require_consent=false"
+    words = ", ".join(CONSENTS[1:])
+    remedy = f"state it in the {role}s manifest (consent: {words}), or set require_consent=false, and add retry=failed"
     if consent in (None, NONE):
         raise ConsentError(f"{row} states no consent ({consent or 'the column consent is empty'}): {remedy}")
     if expires is not None and expires < today:

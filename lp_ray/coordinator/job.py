@@ -42,7 +42,7 @@ from lp_ray.plan.subjects import fill_subjects, searched_pairs
 from lp_ray.plan.work import ClipRow
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.graph import graphs_of
-from lp_ray.stages.signing import signer_digest
+from lp_ray.stages.signing import signer_of
 from lp_ray.storage import Policy
 
 
@@ -144,7 +144,8 @@ def shared_settings(settings: Settings) -> tuple[dict[str, object], dict[str, ob
         where = clips if spec.name in of_clips else pairs
         where[f"stages.{spec.name}"] = dict(spec.parameters)
     if settings.provenance:
-        pairs["provenance"] = signer_digest(settings.provenance)
+        signer_of(settings.provenance)  # refused now, if it cannot be read
+        pairs["provenance"] = settings.provenance.kind  # not by whom: a renewed certificate makes nothing again
     if settings.sidecars:
         pairs["sidecars"] = sorted(settings.sidecars)
     return clips, pairs

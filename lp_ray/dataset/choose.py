@@ -52,11 +52,12 @@ def judge(scan: Scan, conditions: Sequence[Condition], columns: Sequence[str] | 
     """
     needed = [*IDENTITY, "status", *(name for condition in conditions for name in condition.columns)]
     wanted = None if columns is None else list(dict.fromkeys([*needed, *columns]))
-    for table in scan.batches(wanted):
+    for rows in scan.batches(wanted):
+        table = rows
         for name in needed:
             if name not in table.column_names:  # a metric that this table has no column of
                 table = table.append_column(name, pa.nulls(table.num_rows, pa.float64()))
-        yield Judged(table, *_verdicts(table, conditions))
+        yield Judged(rows, *_verdicts(table, conditions))
 
 
 def _verdicts(table: pa.Table, conditions: Sequence[Condition]) -> tuple[NDArray[np.bool_], NDArray[np.object_]]:

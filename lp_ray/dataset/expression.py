@@ -74,7 +74,7 @@ def parse(text: str, columns: Mapping[str, pa.DataType], where: str = "where") -
     `columns` are the names and types of a flat results table; `where` is how errors call the text. Raises
     RefusedError, which names the wrong part: anything outside of the grammar, an unknown column, kinds that do not fit.
     """
-    text = " ".join(text.split())
+    text = text.strip().replace("\r", " ").replace("\n", " ")
     if not text:
         raise RefusedError(f"{where}: the expression is empty")
     if len(text) > MAX_TEXT:
@@ -203,7 +203,7 @@ class _Compiler:
         if first.kind == "truth" and not isinstance(op, ast.Eq | ast.NotEq):
             raise self.refuse(left, "is true or false: compare it with == or !=")
         compare = getattr(pc, _COMPARE[type(op)])
-        return lambda table: compare(first.get(table), second.get(table))
+        return lambda table: _compared_exactly(compare, first.get(table), second.get(table))
 
     def _null_test(self, left: ast.expr, wanted: bool, right: ast.expr) -> Get:
         value = self.value(left)
@@ -220,12 +220,17 @@ class _Compiler:
         for node, member in zip(right.elts, members, strict=True):
             if member.kind != value.kind:
                 raise self.refuse(node, f"does not fit {self.source(left)!r}, which is a {value.kind}")
-        type_ = {"number": pa.float64(), "text": pa.string(), "truth": pa.bool_(), "time": _TIME}[str(value.kind)]
+        whole = all(type(member.literal) is int and abs(member.literal) < 1 << 63 for member in members)
+        number = pa.int64() if whole else pa.float64()
+        type_ = {"number": number, "text": pa.string(), "truth": pa.bool_(), "time": _TIME}[str(value.kind)]
         chosen = pa.array([member.literal for member in members], type_)
 
         def within(table: pa.Table) -> Any:
-            found = value.get(table).cast(type_)
-            inside = pc.is_in(found, chosen)
+            found, wanted = value.get(table), chosen
+            if pa.types.is_floating(found.type) and whole:
+                wanted = chosen.cast(pa.float64(), safe=False)
+            found = found.cast(wanted.type, safe=False)
+            inside = pc.is_in(found, wanted)
             return pc.if_else(pc.is_valid(found), pc.invert(inside) if negated else inside, None)
 
         return within
@@ -241,6 +246,14 @@ class _Compiler:
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         scalar = pa.scalar(moment, _TIME)
         return _Value("time", lambda _: scalar, moment)
+
+
+def _compared_exactly(compare: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
+    """Compare; whole numbers beyond those that a float holds are compared with a fraction as the nearest float."""
+    try:
+        return compare(one, other)
+    except pa.ArrowInvalid:
+        return compare(one.cast(pa.float64(), safe=False), other.cast(pa.float64(), safe=False))
 
 
 def _joined(join: Callable[[Any, Any], Any], parts: list[Get]) -> Get:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from lp_ray.contract.media_kinds import suffix_of
+from lp_ray.output.by_name import readable
 from lp_ray.output.relative import is_place
 
 WITHHELD = frozenset(
@@ -18,6 +21,7 @@ WITHHELD = frozenset(
     }
 )
 """Columns that say where a job's inputs lie, or how it went: those who get a data set have no use of them."""
+IDS = ("source_id", "driving_id")
 _OF_STAGES = "seconds_"
 _AT_ONCE = 256
 
@@ -37,7 +41,19 @@ def facts(rows: pa.Table) -> Iterator[dict[str, Any]]:
 
 def as_json(sample: dict[str, Any]) -> bytes:
     """Return a sample's facts as JSON of one line, the same bytes for the same facts."""
-    return json.dumps(sample, sort_keys=True, ensure_ascii=False, separators=(", ", ": ")).encode()
+    known = _known(sample)
+    return json.dumps(
+        known, sort_keys=True, ensure_ascii=False, separators=(", ", ": "), default=str, allow_nan=False
+    ).encode()
+
+
+def _known(value: Any) -> Any:
+    """Return a value without numbers that JSON has not: they become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(name): _known(each) for name, each in value.items()}
+    return [_known(each) for each in value] if isinstance(value, list) else value
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -46,6 +62,8 @@ def _plain(name: str, value: Any) -> Any:
             return json.loads(value)
         except ValueError:  # not written by lp_ray
             return value
+    if name in IDS and isinstance(value, str) and suffix_of(value):  # no id was given: it is where the file lies
+        return readable(value)
     if isinstance(value, bytes):
         return value.hex()
     return value.isoformat() if isinstance(value, date | datetime) else value

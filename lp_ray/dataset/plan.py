@@ -171,7 +171,9 @@ def _digest(request: Request, rows: Spool, shards: Sequence[Shard], conditions: 
 
 def _bytes_of(column: pa.ChunkedArray) -> bytes:
     """Return the values of a column as text, the same for the same values however they lie in memory."""
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+    kind = column.type
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    if pa.types.is_nested(kind) or binary:
         return repr(column.to_pylist()).encode()
     texts = pc.fill_null(column.cast(pa.string()), "\0").combine_chunks()
     offsets = pa.array([0, len(texts)], pa.int32())

@@ -14,7 +14,8 @@ from typing import Any
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.version import __version__
 
-VALID = "Valid"
+GOOD = ("Valid", "Trusted")
+"""States of a whole file; trusted: by an anchor that the reader was given."""
 
 _NO_THUMBNAILS = {"builder": {"thumbnail": {"enabled": False}}}
 """A thumbnail would be most of what signing adds."""
@@ -66,7 +67,7 @@ def read_claim(path: Path) -> dict[str, str]:
             state, told = str(reader.get_validation_state()), json.loads(reader.json())
     except c2pa.C2paError as error:
         raise RefusedError(f"{path.name}: no content credentials: {error}") from error
-    if state != VALID:
+    if state not in GOOD:
         codes = ", ".join(status["code"] for status in told.get("validation_status", []))
         raise RefusedError(f"{path.name}: its content credentials are {state.lower()} ({codes})")
     name = told["active_manifest"]

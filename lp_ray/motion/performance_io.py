@@ -133,6 +133,8 @@ def _columns_of(file: pq.ParquetFile) -> dict[str, Array]:
 
 
 def _read_csv(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
+    if data.count(b"\n") > 2 * MAX_ROWS:  # before anything is made of them
+        raise InputTooLargeError(f"a performance table of more than {2 * MAX_ROWS} lines, at most {MAX_ROWS} rows")
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -142,6 +144,8 @@ def _read_csv(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
         if line.startswith("#"):
             name, _, value = line[1:].partition("=")
             settings[name.strip()] = value.strip()
+    if len(lines) > 2 * MAX_ROWS:
+        raise InputTooLargeError(f"a performance table of {len(lines)} lines, at most {MAX_ROWS} rows")
     try:
         table = list(csv.reader((line for line in lines if line.strip() and not line.startswith("#")), strict=True))
     except csv.Error as error:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.errors import TemplateError
 from lp_ray.contract.edits import BY_NAME, CONTROLS, Edits
 from lp_ray.motion.performance import Performance
 from lp_ray.motion.rates import Indices
@@ -41,6 +42,19 @@ def frames_of(performance: Performance, start: int, stop: int) -> MotionFrames:
     """Return frames [start, stop) of a performance, as a template holds them."""
     sampled = performance.sample(start, stop)
     return {PREFIX + name: np.asarray(curve[:, None], np.float32) for name, curve in sampled.items()}
+
+
+def checked(frames: MotionFrames) -> MotionFrames:
+    """Return frames of a template that says it holds a performance. Raises TemplateError if it holds anything else."""
+    for name, rows in frames.items():
+        control = BY_NAME.get(name.removeprefix(PREFIX))
+        if not name.startswith(PREFIX) or control is None or rows.ndim != 2 or rows.shape[1] != 1:
+            raise TemplateError(
+                f"a performance's template holds no {name} of {rows.shape}: make it again from its table"
+            )
+        if not ((rows >= np.float32(control.low)) & (rows <= np.float32(control.high))).all():
+            raise TemplateError(f"{name}: values must be numbers between {control.low:g} and {control.high:g}")
+    return frames
 
 
 def controls_of(template: TemplateReader) -> tuple[str, ...]:

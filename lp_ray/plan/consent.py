@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from lp_ray.base.errors import ConsentError
 from lp_ray.contract.failure import Failure
+from lp_ray.contract.media_kinds import NO_DRIVING
 from lp_ray.contract.rights import Role, check_consent
 from lp_ray.plan.inputs import STAGE
 from lp_ray.plan.planning import Plan
@@ -15,13 +16,15 @@ from lp_ray.plan.planning import Plan
 
 def refuse_without_consent(plan: Plan, today: date) -> None:
     """Give a failure to each source and driving of a plan whose row has no consent, or one that has expired."""
-    _refuse("source", plan.source_table, plan.sources.failures, today)
-    _refuse("driving", plan.driving_table, plan.drivings.failures, today)
+    _refuse("source", plan.source_table, plan.sources.uris, plan.sources.failures, today)
+    _refuse("driving", plan.driving_table, plan.drivings.uris, plan.drivings.failures, today)
 
 
-def _refuse(role: Role, table: pa.Table, failures: dict[int, Failure], today: date) -> None:
+def _refuse(role: Role, table: pa.Table, uris: pa.Array, failures: dict[int, Failure], today: date) -> None:
     ids, consents, expires = (table[name].to_pylist() for name in (f"{role}_id", "consent", "consent_expires"))
-    for row, (name, consent, until) in enumerate(zip(ids, consents, expires, strict=True)):
+    for row, (uri, name, consent, until) in enumerate(zip(uris.to_pylist(), ids, consents, expires, strict=True)):
+        if uri == NO_DRIVING:  # it shows nobody
+            continue
         try:
             check_consent(role, name, consent, until, today)
         except ConsentError as error:

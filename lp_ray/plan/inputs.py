@@ -134,24 +134,29 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
     """Turn driving rows into references with keys. A row that cannot be reached gets a failure."""
     failures: dict[int, Failure] = {}
     typed = pc.if_else(pc.equal(table["uri"], NONE), NO_DRIVING, table["uri"])
-    uris = _locate(typed, policy, failures)
+    uris = _locate(typed, policy, failures, frozenset({NO_DRIVING}))
     tags = _versions(uris, table, failures)
     faces = _filled(table["face"], DEFAULT_FACE)
     starts, ends = _joined(table["start_s"]), _joined(table["end_s"])
+    cut = pc.and_(pc.equal(uris, NO_DRIVING), pc.or_(starts.is_valid(), ends.is_valid()))
+    for row in np.flatnonzero(cut.to_numpy(zero_copy_only=False)).tolist():
+        failures[row] = Failure.of(STAGE, UnsupportedError("there is no driving to cut: leave out start_s and end_s"))
     made = _keyed(keys.driving_key, uris, tags, faces, starts, ends)
     return Drivings(made, uris, faces, starts, ends, tags, failures)
 
 
-def _locate(typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, Failure]) -> pa.Array:
+def _locate(
+    typed: pa.ChunkedArray, policy: storage.Policy, failures: dict[int, Failure], own: frozenset[str] = frozenset()
+) -> pa.Array:
     """Return each row's normalised URI. A URI that is malformed or not allowed gets a failure; a malformed one stays as
-    typed."""
+    typed. `own` are names of ours, which stand for no file."""
     pieces = []
     for first in range(0, len(typed), _AT_ONCE):
         uris = typed.slice(first, _AT_ONCE).to_pylist()
         for offset, uri in enumerate(uris):
             try:
                 uris[offset] = storage.normalise(uri)
-                if uris[offset] != NO_DRIVING:
+                if uris[offset] not in own:
                     policy.check(uris[offset])
             except InputError as error:
                 failures[first + offset] = Failure.of(STAGE, error)

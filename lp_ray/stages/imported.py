@@ -76,7 +76,8 @@ def _read(path: Path, driving: ClipRef, limits: Limits) -> tuple[TemplateHeader,
     if reader.header.n_frames > limits.max_frames:
         raise TemplateError(f"{reader.header.n_frames} frames of motion, limits.max_frames is {limits.max_frames}")
     first, header = _cut(reader.header, driving)
-    return header, _pieces(reader, first, first + header.n_frames)
+    pieces = _pieces(reader, first, first + header.n_frames)
+    return header, map(performed.checked, pieces) if header.engine == performed.ENGINE else pieces
 
 
 def _performance(performance: Performance, driving: ClipRef) -> tuple[TemplateHeader, Iterator[MotionFrames]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from lp_ray import storage
-from lp_ray.base.errors import RefusedError
+from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.contract.origin import SCHEME, digital_source_type
 from lp_ray.contract.provenance import TYPES, Provenance
 from lp_ray.media.credentials import Signer, sign
@@ -41,9 +40,6 @@ def signer_of(provenance: Provenance) -> Signer:
             read[name] = storage.read_bytes(uri, MAX_BYTES)
         except FileNotFoundError as error:
             raise RefusedError(f"provenance_{name}: {storage.absence(uri)}") from error
+        except (OSError, InputError) as error:
+            raise RefusedError(f"provenance_{name}: {storage.shown(uri)} cannot be read: {error}") from error
     return Signer(read["certificate"], read["key"], provenance.algorithm)
-
-
-def signer_digest(provenance: Provenance) -> str:
-    """Return what stands for the signer in keys: a hash of the certificate chain. Raises RefusedError."""
-    return hashlib.sha256(signer_of(provenance).certificate).hexdigest()[:32]

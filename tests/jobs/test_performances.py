@@ -16,7 +16,7 @@ from tests.jobs.conftest import Call
 
 def test_the_same_seed_makes_the_same_tables_and_later_calls_add(tmp_path: Path, call: Call) -> None:
     ended = call(f"performances output={tmp_path / 'a'} count=3 seed=7 seconds=1 fps=30000/1001 ranges.head_yaw=5")
-    assert ended.code == 0 and "3 performances of 1 s" in ended.output, ended.output
+    assert ended.code == 0 and "3 performances of 1 s, manifest of 3" in ended.output, ended.output
     rows = pq.read_table(tmp_path / "a" / "drivings.parquet").to_pylist()
     assert [row["driving_id"] for row in rows] == ["7-0000000", "7-0000001", "7-0000002"]
     tables = [Path(row["uri"].removeprefix("file://")).read_bytes() for row in rows]
@@ -25,6 +25,7 @@ def test_the_same_seed_makes_the_same_tables_and_later_calls_add(tmp_path: Path,
     assert all(np.abs(performance.sample()["head_yaw"]).max() <= 5 for performance in made)
     call(f"performances output={tmp_path / 'b'} count=1 first=2 seed=7 seconds=1 fps=30000/1001 ranges.head_yaw=5")
     assert (tmp_path / "b" / "7-0000002.perf.parquet").read_bytes() == tables[2]
+    assert "manifest of 4" in call(f"performances output={tmp_path / 'a'} count=2 first=2 seed=7 seconds=1").output
     assert read_performance(tables[0]).curves.keys() == natural(7, 0, 1, made[0].fps).curves.keys()
 
 
