@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -119,7 +120,11 @@ def configure_ray_data(stall_s: float = STALL_S) -> None:
 def keep_free(pool: Pool | None) -> None:
     """Keep Ray Data, whose pools may grow, out of the CPUs of a pool of tasks."""
     cpus = 0.0 if pool is None else pool.actors * pool.cpus
-    DataContext.get_current().execution_options.exclude_resources = ExecutionResources(cpu=cpus)
+    with warnings.catch_warnings():  # Ray means to replace it; what by is in no release yet
+        warnings.simplefilter("ignore", DeprecationWarning)
+        options = DataContext.get_current().execution_options
+        if cpus or options.exclude_resources.cpu:
+            options.exclude_resources = ExecutionResources(cpu=cpus)
 
 
 def strategy(pool: Pool) -> ActorPoolStrategy:

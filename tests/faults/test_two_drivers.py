@@ -69,11 +69,14 @@ def test_a_job_that_falls_silent_is_replaced_and_writes_no_more(manifests: Manif
     check_whole(output, manifests.n_pairs)
 
 
-def test_an_interrupted_job_gives_its_lease_back(manifests: Manifests, tmp_path: Path) -> None:
+def test_an_interrupted_job_gives_its_lease_back(tmp_path: Path) -> None:
     """Ctrl-C ends a job with its own exit code (SIGTERM: tests/cluster/test_sigterm.py).
 
     The lease is free at once for any machine, the staging is removed, and the rows of finished pairs are in the table.
     """
+    manifests = make_portraits(
+        tmp_path / "in", n_sources=4, n_drivings=6, n_frames=30
+    )  # work enough after the first row
     output = tmp_path / "out"
     with driver("animate", *manifests.arguments(output), "chunk_frames=3", log=tmp_path / "log") as job:
         assert job.wait_for(lambda: any((output / ".lp_ray" / "rows").glob("[!.]*"))), job.printed()
@@ -83,6 +86,7 @@ def test_an_interrupted_job_gives_its_lease_back(manifests: Manifests, tmp_path:
     holder = current(layout.lease)
     assert holder is not None and holder.pid == job.process.pid and holder.released
     assert not list((output / ".lp_ray" / "staging").rglob("*.mp4"))
+    assert 0 < len(list((output / "videos").iterdir())) < manifests.n_pairs
     assert finished(output)
 
 
