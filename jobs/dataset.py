@@ -101,7 +101,7 @@ def plan_export(config: DictConfig, output: str, request: Request, folder: Path)
     conditions = conditions_of(scan, where, preset)
     said = [*(selection.conditions if selection else ()), *(condition.text for condition in conditions)]
     stored = stored_videos(layout)
-    return make_plan(request, judge(scan, conditions, None), scan.schema, selection, stored, said, folder)
+    return make_plan(request, judge(scan, conditions, None), scan.schema, selection, stored, said, folder, layout.root)
 
 
 def plan_lines(plan: Plan) -> list[str]:

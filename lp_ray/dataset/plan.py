@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lp_ray.base.errors import RefusedError
 from lp_ray.dataset.choose import Judged
 from lp_ray.dataset.facts import is_fact
+from lp_ray.dataset.labels import COLUMN
 from lp_ray.dataset.lookup import Texts
 from lp_ray.dataset.selection import Selection
 from lp_ray.dataset.split import LEFT_OUT, Endpoints, Sides, assign, leaks, who
@@ -85,14 +86,16 @@ def make_plan(
     stored: pa.ChunkedArray,
     conditions: Sequence[str],
     folder: Path,
+    output: str,
 ) -> Plan:
     """Choose pairs, give each a side, and share them out into shards. The rows chosen are spooled into `folder`.
 
     `judged` are all rows with all columns, of the flat `schema`. `stored` are the videos that exist, as
-    `pair_id/bytes`. Raises RefusedError if no pair is left, or a side is empty.
+    `pair_id/bytes`; `output` is the root of the output, outside of which no row may name a file. Raises RefusedError if
+    no pair is left, or a side is empty.
     """
     left_out: Counter[str] = Counter()
-    chosen = _chosen(judged, selection, Texts(stored.chunks), left_out)
+    chosen = _chosen(judged, selection, Texts(stored.chunks), left_out, f"{output}/")
     rows = Spool.write(folder / "rows.arrow", schema, chosen)
     first = _first_of_each(rows.column("pair_id"))
     left_out[REPEATED] += len(rows) - len(first)
@@ -112,7 +115,7 @@ _NAMING = ("_subject_id", "source_uri", "driving_uri", "source_id", "driving_id"
 
 
 def _chosen(
-    judged: Iterator[Judged], selection: Selection | None, stored: Texts, left_out: Counter[str]
+    judged: Iterator[Judged], selection: Selection | None, stored: Texts, left_out: Counter[str], output: str
 ) -> Iterator[pa.Table]:
     for batch in judged:
         kept = batch.kept if selection is None else batch.kept & selection.has(batch.rows)
@@ -122,6 +125,9 @@ def _chosen(
         left_out[NO_VIDEO] += int((kept & ~videos).sum())
         stated = pc.binary_join_element_wise(batch.rows["pair_id"], batch.rows["bytes"].cast(pa.string()), "/")
         there = stored.has(stated)
+        for place in ("video_uri", COLUMN):
+            if place in batch.rows.column_names:
+                there = there & pc.fill_null(pc.starts_with(batch.rows[place], output), True).to_numpy()
         left_out[MISSING] += int((kept & videos & ~there).sum())
         yield batch.rows.filter(pa.array(kept & videos & there))
 

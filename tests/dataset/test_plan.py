@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +11,25 @@ import pytest
 
 from lp_ray.base.errors import RefusedError
 from lp_ray.dataset.choose import conditions_of, judge
-from lp_ray.dataset.plan import Plan, Request, make_plan
+from lp_ray.dataset.plan import MISSING, Plan, Request, make_plan
 from lp_ray.dataset.split import parse_sides
 from lp_ray.dataset.spool import Spool
 from lp_ray.output.scan import Scan
-from tests.dataset.made import layout_of, many, measured
+from tests.dataset.made import layout_of, many, measured, row, write
 
 REQUEST = Request("webdataset", parse_sides("train=0.8,val=0.1,test=0.1"), 0, 10**9, 100_000)
 
 
-def plan_of(output: Path, folder: Path, where: str | None = None, size: int = 1_500_000) -> Plan:
+def plan_of(
+    output: Path, folder: Path, where: str | None = None, size: int = 1_500_000, request: Request = REQUEST
+) -> Plan:
     """Plan the export of an output whose videos all exist, as far as a listing of them says."""
     scan = Scan(str(output))
     ids = pa.chunked_array([chunk for table in scan.batches(["pair_id"]) for chunk in table["pair_id"].chunks])
     stored = pa.chunked_array([[f"{pair_id}/{size}" for pair_id in ids.to_pylist()]], pa.string())
     folder.mkdir(exist_ok=True)
     judged = judge(scan, conditions_of(scan, where, None), None)
-    return make_plan(REQUEST, judged, scan.schema, None, stored, [], folder)
+    return make_plan(request, judged, scan.schema, None, stored, [], folder, layout_of(output).root)
 
 
 def test_a_hundred_thousand_rows_are_planned_in_seconds_and_bounded_memory(tmp_path: Path) -> None:
@@ -67,3 +70,15 @@ def test_rows_come_from_the_spool_in_the_order_asked_for(tmp_path: Path) -> None
     places = np.random.default_rng(0).permutation(100)[:37]
     assert spool.take(places)["n"].to_pylist() == places.tolist()
     assert spool.take(np.zeros(0, np.int64)).num_rows == 0
+
+
+def test_a_row_that_names_a_file_outside_of_its_output_is_left_out(tmp_path: Path) -> None:
+    """Whoever made the results table, an export copies nothing from elsewhere."""
+    layout = layout_of(tmp_path / "out")
+    rows = [row(layout, f"s{n}", "d0", b"video") for n in range(3)]
+    rows[1]["video_uri"] = "file:///etc/passwd"
+    rows[2]["labels_uri"] = "https://example.com/labels.parquet"
+    write(layout, rows)
+    plan = plan_of(tmp_path / "out", tmp_path / "plan", size=5, request=replace(REQUEST, sides=parse_sides(None)))
+    assert plan.left_out == {MISSING: 2}
+    assert plan.rows.column("source_id").to_pylist() == ["s0"]

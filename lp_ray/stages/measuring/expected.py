@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ class ExpectedRows:
         self._followed = driving_frames(work, self._own, self._template)
         self._driving = driving_tracks(settings, work.driving, models_here()) if measuring.reads_videos else None
         self._sources: Iterator[Image] | None = None
+        self._at = 0
         self._reference: NDArray[np.float32] | None = None
         if self._driving is not None and self._moves["expression"] and len(self._template) > 1:  # a still has no rest
             at = find_reference(self._template, work.options.driving_reference)
@@ -147,16 +149,22 @@ class ExpectedRows:
         targets = self._targets(shown) if itself else None
         if not options.flag_do_crop:
             return Expected(targets=targets)
-        sources, places = self._pasted_into(len(shown), source), self._asked.crop_to_picture(shown)
+        sources, places = self._pasted_into(shown, source), self._asked.crop_to_picture(shown)
         return Expected(targets=targets, sources=sources, crop_to_original=places)
 
-    def _pasted_into(self, n: int, source: SourceView) -> NDArray[np.uint8]:
+    def _pasted_into(self, shown: NDArray[np.intp], source: SourceView) -> NDArray[np.uint8]:
+        """Return the source's pictures of the frames `shown`, in ascending order, some of which may be left out."""
         work = self._work
         if not work.source.is_video:
             return source.image[None]
         if self._sources is None:
             self._sources = self._clips.video(work.source.uri, work.source.version).frames(0, work.n_frames)
-        return np.stack([self._framing.limit(next(self._sources)) for _ in range(n)])
+        pictures = []
+        for number in shown.tolist():
+            skipped, self._at = number - self._at, number + 1
+            picture = next(islice(self._sources, skipped, None))
+            pictures.append(self._framing.limit(picture))
+        return np.stack(pictures)
 
     def _targets(self, shown: NDArray[np.intp]) -> NDArray[np.uint8] | None:
         driving = self._work.driving
