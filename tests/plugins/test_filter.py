@@ -72,5 +72,8 @@ def test_a_job_leaves_out_what_a_filter_does_with_reason_and_score(
 def test_a_stage_that_nobody_brings_is_refused(one_pair: tuple[str, ...], run_with: Callable[..., Any]) -> None:
     run = run_with("lp_ray.stages", "bright_enough", TARGET)
     ended = run("animate", *one_pair, "stages=[bright_enouh]")
-    assert ended.code == 2 and "stages='bright_enouh' must be one of bright_enough" in ended.output
+    assert (
+        ended.code == 2
+        and "stages='bright_enouh' must be one of filter_source, filter_driving, bright_enough" in ended.output
+    )
     assert Part.ENGINE not in BrightEnough.uses
