@@ -124,7 +124,9 @@ def engine_frames(inputs: Inputs, template: Path, indices: NDArray[np.intp]) -> 
     """What the engine makes of the picture by these frames of a driving, with none of the job's stages."""
     engine = PreviewEngine()
     actor = skimage.data.astronaut()
-    portrait = crop_portrait(actor, MediaPipeLandmarker(), "large-small", None, SourceFraming(), FRAME_SIZE)
+    portrait = crop_portrait(
+        actor, MediaPipeLandmarker(), "large-small", None, SourceFraming(repeat_border=True), FRAME_SIZE
+    )
     prepared = engine.prepare(SourceCrops(portrait.crop[None], portrait.points[None]))
     direction = engine.direct(PairMotion(TemplateReader(template), indices), PairOptions())
     for chunk in engine.animate(prepared, direction, Span(0, len(indices), 8)):
