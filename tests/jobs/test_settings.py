@@ -25,7 +25,8 @@ def test_what_a_command_composes_is_what_is_declared() -> None:
     assert settings.limits == Limits()
     assert (settings.engine.name, settings.engine.precision) == ("liveportrait", "float32")
     assert settings.animal_detector.given() == {"points": 9, "min_score": 0.1}
-    assert set(OmegaConf.to_container(config.pools)) == {"track", "extract", "source", "animate", "write", "finalize"}
+    stages = {"track", "extract", "source", "animate", "write", "finalize", "filter_source", "filter_driving"}
+    assert set(OmegaConf.to_container(config.pools)) == stages
     assert asdict(settings)["max_unexpected"] == 20
     assert settings.measuring == Measuring()
 

@@ -103,7 +103,7 @@ ANIMATE = [
     (f"{PAIR} output=out crf=99", "options: crf=99 must be between 0 and 51"),
     (f"{PAIR} output=out crf=high", "options: crf='high' must be"),
     (f"{PAIR} output=out shard=4/4", "shard=4/4 must be i/n with i from 0 to n - 1"),
-    (f"{PAIR} output=out retry=maybe", "retry='maybe' must be none or failed"),
+    (f"{PAIR} output=out retry=maybe", "retry='maybe' must be none, failed or filtered"),
     (f"{PAIR} output=out on_busy=maybe", "on_busy='maybe' must be stop or wait"),
     (f"{PAIR} output=out subject=dog", "subject='dog' must be one of human, animal, auto"),
     (f"{PAIR} output=out limits.max_pixels=0", "limits.max_pixels=0 must be a positive number"),
