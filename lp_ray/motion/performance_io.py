@@ -32,6 +32,8 @@ MAX_BYTES = 16 << 20
 MAX_ROWS = 1_000_000
 MAX_FPS = 1000
 
+MAX_REMARKS = 1000
+"""Lines of a CSV beside its rows: settings, names, empty ones."""
 _TIME, _FRAME = "time", "frame"
 _PREFIX = "lp_ray."
 _RATE = re.compile(r"[0-9]{1,9}(/[1-9][0-9]{0,8}|\.[0-9]{1,9})?")
@@ -133,8 +135,8 @@ def _columns_of(file: pq.ParquetFile) -> dict[str, Array]:
 
 
 def _read_csv(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
-    if data.count(b"\n") > 2 * MAX_ROWS:  # before anything is made of them
-        raise InputTooLargeError(f"a performance table of more than {2 * MAX_ROWS} lines, at most {MAX_ROWS} rows")
+    if data.count(b"\n") > MAX_ROWS + MAX_REMARKS:  # before anything is made of them
+        raise InputTooLargeError(f"a performance table of more than {MAX_ROWS + MAX_REMARKS} lines")
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -144,8 +146,6 @@ def _read_csv(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
         if line.startswith("#"):
             name, _, value = line[1:].partition("=")
             settings[name.strip()] = value.strip()
-    if len(lines) > 2 * MAX_ROWS:
-        raise InputTooLargeError(f"a performance table of {len(lines)} lines, at most {MAX_ROWS} rows")
     try:
         table = list(csv.reader((line for line in lines if line.strip() and not line.startswith("#")), strict=True))
     except csv.Error as error:
