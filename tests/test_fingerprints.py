@@ -61,7 +61,7 @@ PINNED: dict[str, tuple[int, Fingerprint]] = {
     "lp_ray.labels.file.FORMAT_VERSION": (1, "db55ed2d477f2bba"),
     "lp_ray.motion.template.FORMAT_VERSION": (1, "7f977124047ff5ec"),
     "lp_ray.models.store.FORMAT_VERSION": (1, "c06b69b1a1f43b4f"),
-    "lp_ray.report.summary.FORMAT_VERSION": (1, "b442010af8cca926"),
+    "lp_ray.report.summary.FORMAT_VERSION": (2, "c7f1655301744100"),
 }
 """Constant -> its value, and the fingerprint of its outputs under this value."""
 

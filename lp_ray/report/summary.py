@@ -18,7 +18,7 @@ from lp_ray.coordinator.reporting import Summary
 from lp_ray.plan.settings import Settings
 from lp_ray.storage.policy import is_public
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONNECT_S, WHOLE_S = 10.0, 20.0
 """Seconds allowed for one step of a POST, and for the whole POST."""
 
