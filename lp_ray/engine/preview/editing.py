@@ -77,7 +77,7 @@ def added(values: Mapping[str, float], canonical: Array) -> Added:
     for eye in EYES:
         shut = max(give["blink"], _share("wink", give["wink"]) if eye is WINKING else 0.0)
         if shut:
-            _close_lids(canonical, expression, shut, eye, _crease(model, eye.loop))
+            _close_lids(canonical, expression, shut, eye, crease_of(eye, model))
     return Added(
         turn=np.array([give["head_pitch"], give["head_yaw"], give["head_roll"]]),
         log_size=float(np.log(values.get("head_z", 1.0))),
@@ -150,10 +150,10 @@ def _field(name: str) -> Array:
     return _FIELDS[name](canonical_mesh())
 
 
-def _crease(model: CanonicalMesh, loop: tuple[int, ...]) -> list[int]:
-    """Vertices of the fold above the upper lid: next to the eye's rim and above its middle."""
-    ring = surrounding(loop, model.triangles, 1)[0]
-    middle = model.vertices[list(loop), 1].mean()
+def crease_of(eye: Eye, model: CanonicalMesh) -> list[int]:
+    """Return the vertices of the fold above an eye's upper lid: next to its rim and above its middle."""
+    ring = surrounding(eye.loop, model.triangles, 1)[0]
+    middle = model.vertices[list(eye.loop), 1].mean()
     return [vertex for vertex in ring if model.vertices[vertex, 1] > middle]
 
 

@@ -126,14 +126,14 @@ class PreviewEngine:
         for start, stop in span.chunks():
             rows = [0 if len(source) == 1 else i - span.start for i in range(start, stop)]
             shown, controls = [source[row] for row in rows], direction.controls(start, stop)
-            edits = _edits(shown, controls, direction.multiplier)
             if transfers is None:
+                edits = _edits(shown, controls, direction.multiplier)
                 motions = [of_edit(one, edit) for one, edit in zip(shown, edits, strict=True)]
             else:
                 frames = _smoothed(direction.motion.driving, direction.motion.driving_frames[start:stop])
                 take = Transfer.pose if direction.still else Transfer.motion
-                given = edits if controls else [None] * len(edits)
-                motions = [take(transfers[row], one, edit) for row, one, edit in zip(rows, frames, given, strict=True)]
+                on_top = _edits(shown, controls, direction.multiplier) if controls else [None] * len(rows)
+                motions = [take(transfers[row], one, edit) for row, one, edit in zip(rows, frames, on_top, strict=True)]
             images = _draw(shown, motions, exact=transfers is None and direction.still)
             yield Frames(images, {**_facts(motions), **asked(controls, stop - start)})
 

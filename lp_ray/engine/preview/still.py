@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lp_ray.engine.preview.topology import EYES, LOWER_LIP, MOUTH_CORNERS, N_VERTICES, UPPER_LIP, Eye, surrounding
+from lp_ray.engine.preview.editing import CREASE_FOLLOWS, LID_MEETING, crease_of
+from lp_ray.engine.preview.topology import EYES, LOWER_LIP, MOUTH_CORNERS, N_VERTICES, UPPER_LIP, Eye
 from lp_ray.engine.preview.transfer import MOUTH_ZONE, DriverFrame
 from lp_ray.face.mediapipe.mesh import CanonicalMesh
 from lp_ray.face.pose import Array
@@ -19,10 +20,6 @@ OPEN_EYE = 0.30
 """Mean gap of the lids over the eye's width, of an eye that is open at rest."""
 WIDEST_EYE = 1.15
 """The most that a driving's eyes count as opened, over an eye at rest: a child's or a drawing's are no fright."""
-LID_MEETING = 0.85
-"""Where closing lids meet, from the upper rim (0) to the lower (1)."""
-CREASE_FOLLOWS = 0.45
-"""How far the fold above the upper lid moves with the lid's rim."""
 
 
 def neutral_of(frame: DriverFrame, model: CanonicalMesh) -> DriverFrame:
@@ -48,9 +45,7 @@ def _rest_lids(canonical: Array, eye: Eye, model: CanonicalMesh) -> None:
     was = canonical[up].copy()
     canonical[up] = meeting + LID_MEETING * opened
     canonical[low] = meeting - (1 - LID_MEETING) * opened
-    ring = surrounding(eye.loop, model.triangles, 1)[0]
-    above = [vertex for vertex in ring if model.vertices[vertex, 1] > model.vertices[list(eye.loop), 1].mean()]
-    canonical[above, 1] += CREASE_FOLLOWS * float((canonical[up] - was)[:, 1].mean())
+    canonical[crease_of(eye, model), 1] += CREASE_FOLLOWS * float((canonical[up] - was)[:, 1].mean())
 
 
 def _rest_mouth(canonical: Array, model: CanonicalMesh) -> None:
