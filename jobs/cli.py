@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lp_ray.base.errors import RefusedError, StoppedError
-from lp_ray.base.extras import extra_of, missing_part
+from lp_ray.base.extras import lacking
 from lp_ray.storage import redact
 
 from .exit_codes import EXIT_DONE, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_TERMINATED
@@ -159,8 +159,8 @@ def _guard(run: Callable[[DictConfig], int], config: DictConfig) -> int:
         print(f"{how}: run the same command again to do the rest", file=sys.stderr)
         return code
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and extra_of(error.name or ""):
-            print(f"refused: {missing_part(error.name or '', 'this')}", file=sys.stderr)
+        if (refusal := lacking(error, "this")) is not None:
+            print(f"refused: {refusal}", file=sys.stderr)
             return EXIT_REFUSED
         trace = redact(traceback.format_exc())
         logging.getLogger(__name__).error("stopped by an error; finished pairs stay, run the command again\n%s", trace)

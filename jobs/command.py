@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lp_ray.base.extras import extra_of, missing_part
+from lp_ray.base.extras import lacking
 from lp_ray.base.names import nearest
 
 from .exit_codes import EXIT_DONE, EXIT_REFUSED
@@ -34,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         module = importlib.import_module(f"{__package__}.{name}")
     except ModuleNotFoundError as error:
-        if extra_of(error.name or "") is None:
+        if (refusal := lacking(error, f"lp-ray {name}")) is None:
             raise
-        print(f"refused: {missing_part(error.name or '', f'lp-ray {name}')}", file=sys.stderr)
+        print(f"refused: {refusal}", file=sys.stderr)
         sys.exit(EXIT_REFUSED)
     cli = importlib.import_module(f"{__package__}.cli")
     cli.main(name, module.run, getattr(module, "arguments", list)(rest))

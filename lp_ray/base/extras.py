@@ -33,6 +33,13 @@ def missing_part(module: str, what: str) -> RefusedError:
     return RefusedError(f"{what} needs {module}, which is not installed: {remedy}")
 
 
+def lacking(error: BaseException, what: str) -> RefusedError | None:
+    """Return the refusal for a module that was not found and that an extra brings; None for any other error."""
+    if isinstance(error, ModuleNotFoundError) and error.name and extra_of(error.name):
+        return missing_part(error.name, what)
+    return None
+
+
 def extra_of(module: str) -> str | None:
     """Return the first extra that brings a module, by the name of its package or of a part of it."""
     top = module.partition(".")[0]
