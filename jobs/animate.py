@@ -15,6 +15,7 @@ from lp_ray.contract.manifest import check_manifest, read_manifest
 from lp_ray.contract.result_schema import DONE
 from lp_ray.coordinator import job as jobs
 from lp_ray.coordinator.reporting import Reporter
+from lp_ray.dataset.decisions import Decisions, read_decisions
 from lp_ray.output import results
 from lp_ray.output.lease import Holder, Lease
 from lp_ray.output.occupy import occupy
@@ -28,7 +29,7 @@ from lp_ray.stages.contract import Bench
 from .cli import main, was_terminated
 from .exit_codes import EXIT_DONE, EXIT_ERROR, EXIT_SOME_FAILED
 from .places import check_many, check_one, folder_to_write
-from .plan_report import plan_lines, unstartable_lines
+from .plan_report import decided_lines, plan_lines, unstartable_lines
 from .progress import Remembering, make_reporter, reason, summary_lines
 from .runtime import Runtime, choose
 from .setup import lease_times, options_from, plain, policy_from, required, settings_from
@@ -106,10 +107,11 @@ def result_lines(job: jobs.Job) -> list[str]:
 
 def run(config: DictConfig) -> int:
     """Plan the job, run it and print a summary. Returns the exit code."""
+    decisions = read_decisions(str(config.decisions)) if config.decisions else None  # refused before any work
     job, times = prepare(config), lease_times(config)
     reporter, webhook = make_reporter(str(config.log)), webhook_from(config)
     if config.dry_run:
-        show_plan(job, config, reporter, alone=False)
+        show_plan(job, config, reporter, decisions, alone=False)
         for line in [*unstartable_lines(job), *choose(config, len(job.plan.todo)).outlook(job)]:
             reporter.note(line)
         return EXIT_DONE
@@ -119,7 +121,7 @@ def run(config: DictConfig) -> int:
         reporter.note(f"the output is held by {holder.describe()}: {WATCHING[config.on_busy]}")
 
     with occupy(job.settings.output_layout, times, told, job.plan.meta_schema) as lease:
-        show_plan(job, config, reporter)
+        show_plan(job, config, reporter, decisions)
         if not len(job.plan.todo):
             jobs.settle(job, lease)
             reporter.note("nothing to do")
@@ -127,10 +129,13 @@ def run(config: DictConfig) -> int:
         return work(job, choose(config, len(job.plan.todo)), reporter, lease, webhook)
 
 
-def show_plan(job: jobs.Job, config: DictConfig, reporter: Reporter, alone: bool = True) -> None:
+def show_plan(
+    job: jobs.Job, config: DictConfig, reporter: Reporter, decisions: Decisions | None, alone: bool = True
+) -> None:
     """Find which pairs the output already settles, and report what the job is going to do."""
-    jobs.leave_out_standing(job, config.retry == "failed", alone, config.retry == "filtered")
-    for line in plan_lines(job):
+    said = decisions.of(job.plan.identities()) if decisions is not None else None
+    jobs.leave_out_standing(job, config.retry == "failed", alone, config.retry == "filtered", said)
+    for line in [*plan_lines(job), *decided_lines(job.plan, said, decisions)]:
         reporter.note(line)
 
 

@@ -21,23 +21,28 @@ from lp_ray.runtime.ray_executor import cluster_totals
 
 from .cli import main
 from .exit_codes import EXIT_DONE
+from .numbers import number, whole
 from .on_ray import start_ray
 from .setup import plain
 
 if TYPE_CHECKING or __package__ == "jobs":
     from benchmarks.engine import compare
+    from benchmarks.engine.arguments import PRECISION_NAMES
     from benchmarks.job import run as job_bench
     from benchmarks.job import stand_in
     from benchmarks.job.growth import GrowthBench
     from benchmarks.job.light import LightBench
     from benchmarks.job.memory import MemoryBench
+    from benchmarks.job.pace import PaceBench
 else:  # in an installed package both lie in lp_ray
     from ..benchmarks.engine import compare
+    from ..benchmarks.engine.arguments import PRECISION_NAMES
     from ..benchmarks.job import run as job_bench
     from ..benchmarks.job import stand_in
     from ..benchmarks.job.growth import GrowthBench
     from ..benchmarks.job.light import LightBench
     from ..benchmarks.job.memory import MemoryBench
+    from ..benchmarks.job.pace import PaceBench
 
 TARGETS = ("engine", "job")
 EXIT_NOT_MET = 3
@@ -103,10 +108,18 @@ def job_parts(config: DictConfig) -> job_bench.JobBench:
         growth=GrowthBench(EngineSpec("preview"), _sizes(growth.sizes), _whole("growth.frames", growth.frames)[0])
         if "growth" in parts
         else None,
+        pace=_pace(config) if "pace" in parts else None,
         memory=MemoryBench(_whole("memory.seconds", memory.seconds), _whole("memory.chunks", memory.chunks))
         if "memory" in parts
         else None,
     )
+
+
+def _pace(config: DictConfig) -> PaceBench:
+    pace = config.pace
+    wait_ms = number("pace.wait_ms", pace.wait_ms, 0, 1000, above=True)
+    sources, drivings, frames = (_whole(f"pace.{name}", pace[name])[0] for name in ("sources", "drivings", "frames"))
+    return PaceBench(sources, drivings, frames, wait_ms, float(pace.alone_s))
 
 
 def start_pools(config: DictConfig, device: str) -> Pools:
@@ -118,8 +131,8 @@ def start_pools(config: DictConfig, device: str) -> Pools:
 
 def _precisions(config: DictConfig) -> tuple[str, ...]:
     names = _several(config.precision)
-    _one_of("precision", names, tuple(compare.PRECISION_NAMES))
-    return tuple(compare.PRECISION_NAMES[name] for name in names)
+    _one_of("precision", names, tuple(PRECISION_NAMES))
+    return tuple(PRECISION_NAMES[name] for name in names)
 
 
 def _sizes(given: Any) -> tuple[tuple[int, int], ...]:
@@ -130,11 +143,7 @@ def _sizes(given: Any) -> tuple[tuple[int, int], ...]:
 
 
 def _whole(name: str, given: Any) -> tuple[int, ...]:
-    values = _several(given)
-    for value in values:
-        if not isinstance(value, int) or value < 1:
-            raise RefusedError(f"{name}={value!r} must be a whole number from 1")
-    return tuple(values)
+    return tuple(whole(name, value, 1) for value in _several(given))
 
 
 def _one_of(name: str, given: Any, allowed: Sequence[str]) -> None:

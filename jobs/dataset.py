@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
 from lp_ray import storage
-from lp_ray.base.errors import RefusedError
 from lp_ray.dataset.card import About
 from lp_ray.dataset.choose import conditions_of, judge
-from lp_ray.dataset.export import Run, one_by_one, write_shard, write_shards
+from lp_ray.dataset.export import write_shard, write_shards
 from lp_ray.dataset.finish import finish
 from lp_ray.dataset.plan import Plan, Request, make_plan
 from lp_ray.dataset.selection import read_selection, selection_name
@@ -27,11 +26,12 @@ from lp_ray.output.scan import Scan
 
 from .cli import main
 from .exit_codes import EXIT_DONE
+from .numbers import number, whole
 from .places import folder_to_read, folder_to_write
 from .setup import required
+from .tasks import check_runtime, runner
 
 GB = 1e9
-RUNTIMES = ("inline", "ray")
 
 
 def run(config: DictConfig) -> int:
@@ -45,45 +45,22 @@ def run(config: DictConfig) -> int:
             print(line, flush=True)
         target = Target(root)
         with runner(config) as run_tasks:
-            shards = write_shards(plan, target, run_tasks, _counter(len(plan.shards)))
+            shards = write_shards(plan, target, partial(run_tasks, write_shard), _counter(len(plan.shards)))
         finish(plan, shards, target, about)
     print(f"data set: {storage.shown(root)}")
     return EXIT_DONE
 
 
-@contextmanager
-def runner(config: DictConfig) -> Iterator[Run]:
-    """Yield what runs the tasks of shards. Raises RefusedError if the cluster does not answer."""
-    if config.runtime != "ray":
-        yield one_by_one
-        return
-    import ray  # only where it is asked for
-
-    from lp_ray.runtime.ray_executor import cluster_totals
-    from lp_ray.runtime.spread import spread
-
-    from .on_ray import start_ray
-
-    start_ray(config)
-    try:
-        yield lambda found: spread(write_shard, found, max(1, int(cluster_totals()[0])))
-    finally:
-        ray.shutdown()
-
-
 def request_from(config: DictConfig) -> Request:
     """Read the settings. Raises RefusedError for a value of the wrong kind or range."""
-    if config.runtime not in RUNTIMES:
-        raise RefusedError(f"runtime={config.runtime!r} must be one of {', '.join(RUNTIMES)}")
-    gb, seed = config.shard_gb, config.seed
-    if isinstance(gb, bool) or not isinstance(gb, int | float) or not 0 < gb <= 1000:
-        raise RefusedError(f"shard_gb={gb!r} must be a number above 0, at most 1000")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise RefusedError(f"seed={seed!r} must be a whole number, 0 or more")
+    check_runtime(config)
+    gb, seed = number("shard_gb", config.shard_gb, 0, 1000, above=True), whole("seed", config.seed, 0)
     format_, videos = required(config, "format"), str(config.videos)
-    made = container(format_, videos)
+    made, same = container(format_, videos), config.same_person
+    if same is not None:
+        number("same_person", same, 0, 2)
     sides = parse_sides(None if config.split is None else str(config.split))
-    return Request(format_, sides, seed, max(1, int(gb * GB)), made.most_samples, videos, bool(config.labels))
+    return Request(format_, sides, seed, max(1, int(gb * GB)), made.most_samples, videos, bool(config.labels), same)
 
 
 def about_from(config: DictConfig) -> About:

@@ -27,6 +27,7 @@ from lp_ray.quality.duplicates import groups, picture_hash, same_people, same_pi
 
 from .cli import main
 from .exit_codes import EXIT_DONE, EXIT_SOME_FAILED
+from .numbers import number
 from .places import check_many, file_to_write
 from .setup import limits_from, policy_from, required
 
@@ -45,7 +46,7 @@ def run(config: DictConfig) -> int:
     check_many(kind, required(config, "input"))
     check_writable_name(required(config, "output"))
     there = file_to_write("output", required(config, "output"))
-    pictures, faces = _bound(config, "pictures", 64), _bound(config, "faces", 2)
+    pictures, faces = (number(name, config[name], 0, most) for name, most in (("pictures", 64), ("faces", 2)))
     table = read_manifest(required(config, "input"), kind)
     if len(table) > MOST:
         raise RefusedError(f"input: {len(table)} rows, at most {MOST} are compared with each other")
@@ -114,13 +115,6 @@ def _first(ids: NDArray[np.object_], first: NDArray[np.int64]) -> pa.Array:
     """Return the id of the group's first input for all but that one."""
     own = np.arange(len(ids))
     return pa.array([None if row == to else str(ids[to]) for row, to in zip(own, first, strict=True)], pa.string())
-
-
-def _bound(config: DictConfig, name: str, most: float) -> float:
-    value = config[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise RefusedError(f"{name}={value!r} must be a number from 0 to {most:g}")
-    return float(value)
 
 
 if __name__ == "__main__":

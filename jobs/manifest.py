@@ -13,7 +13,14 @@ from omegaconf import DictConfig
 from lp_ray import storage
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.contract.manifest import check_manifest, read_manifest
-from lp_ray.contract.media_kinds import IMAGE_SUFFIXES, MEDIA_SUFFIXES, NOT_READ, VIDEO_SUFFIXES, ending_of
+from lp_ray.contract.media_kinds import (
+    IMAGE_SUFFIXES,
+    MEDIA_SUFFIXES,
+    NOT_READ,
+    VIDEO_SUFFIXES,
+    ending_of,
+    sounds_beside,
+)
 from lp_ray.contract.tables import check_writable_name, to_bytes
 from lp_ray.output import own
 
@@ -35,7 +42,8 @@ def run(config: DictConfig) -> int:
     there = file_to_write("output", output)
     found = search(pattern)
     uris = choose(found, pattern, kind)
-    left = left_out(found, {*uris, there})
+    beside = {sound for uri in uris for sound in sounds_beside(uri)}
+    left = left_out(found, {*uris, *beside, there})
     if not uris:
         raise RefusedError(nothing_found(found, pattern, kind, left))
     known = read_rows(output, kind) if config["update"] and storage.exists(there) else None

@@ -22,7 +22,7 @@ from lp_ray.plan.settings import Settings
 from lp_ray.runtime.graph import graphs_of
 from lp_ray.runtime.pools import GROWTH, Pools, derive_pools, let_grow, one_of_each
 from lp_ray.runtime.ray_executor import RayExecutor, cluster_totals
-from lp_ray.runtime.ray_private import count_cpus, count_gpus
+from lp_ray.runtime.ray_private import KEEP_IDLE, count_cpus, count_gpus
 from lp_ray.stages.contract import Bench
 
 from .plan_report import pool_lines, work_lines
@@ -72,7 +72,8 @@ def start_ray(config: DictConfig) -> None:
     arguments: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
         # Ray's C++ side warns of every actor pool on the terminal; its own log files keep all of it.
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        for variable, value in {"RAY_BACKEND_LOG_LEVEL": "fatal", **KEEP_IDLE}.items():
+            os.environ.setdefault(variable, value)
         arguments |= {"num_cpus": config.cluster.num_cpus, "include_dashboard": False}
     terminate = signal.getsignal(signal.SIGTERM)
     try:

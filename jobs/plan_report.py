@@ -10,7 +10,11 @@ from lp_ray.contract.failure import Failure
 from lp_ray.coordinator.job import Job
 from lp_ray.coordinator.pairs import known_frames
 from lp_ray.coordinator.templates import TemplatesMade, take_stock
+from lp_ray.dataset.decisions import Decisions
+from lp_ray.engine.factory import EngineIdentity
 from lp_ray.output import results
+from lp_ray.plan.planning import Plan
+from lp_ray.plan.said import Said
 from lp_ray.plan.settings import Settings
 from lp_ray.runtime.graph import graphs_of
 from lp_ray.runtime.pools import Pool, Pools
@@ -18,6 +22,8 @@ from lp_ray.runtime.pools import Pool, Pools
 _INDENT = " " * 6
 _NAMED = 10
 """How many inputs of a kind are named."""
+_SUPPOSED_FRAMES = 250
+"""Frames of a pair whose template is still to be made, where a guess will do: 10 s at 25 a second."""
 _IDLE_SHOWN = 5
 """How many different options without effect the plan lists."""
 
@@ -28,13 +34,23 @@ def plan_lines(job: Job) -> list[str]:
     part = f"shard {shard.replace('-of-', '/')}: " if shard else ""
     unstartable = len(plan.todo) - len(plan.startable())
     return [
-        f"plan: {part}{len(plan)} pairs of {len(plan.sources)} sources and {len(plan.drivings)} drivings, "
+        f"plan: {part}{len(plan)} pairs of {len(plan.sources)} sources and {plan.drivings.n_own} drivings, "
         f"engine {job.engine.label}",
         f"{_INDENT}{plan.n_done} done already, {plan.n_failed_before} failed before (retry=failed makes them again), "
         f"{len(plan.todo)} to do" + (f", {unstartable} of them cannot be started" if unstartable else ""),
         f"{_INDENT}{sum(1 for _ in job.clips_needed())} motion templates needed",
         *(f"{_INDENT}{reason} ({count} pairs)" for reason, count in plan.idle.most_common(_IDLE_SHOWN)),
     ]
+
+
+def decided_lines(plan: Plan, said: Said | None, decisions: Decisions | None) -> list[str]:
+    """Return a line on what people decided, if anybody was asked: what it changes, and what it does not."""
+    if plan.decided is None or said is None or decisions is None:
+        return []
+    found, counts = int((said.kept | said.rejected).sum()), plan.decided
+    line = f"{decisions.text}: {counts.again} kept are made again, {counts.left} rejected are left as they ended, "
+    lost = f", {len(decisions) - found} are none of these pairs" if len(decisions) > found else ""
+    return [f"{_INDENT}{line}{counts.done} are done and stay{lost}"]
 
 
 def unstartable_lines(job: Job) -> list[str]:
@@ -67,6 +83,7 @@ def work_lines(job: Job, actors: Mapping[str, int]) -> list[str]:
         f"{_INDENT}{frames} frames to animate"
         + (f", and those of {unknown} pairs whose templates are still to be made" if unknown else ""),
     ]
+    lines += start_lines(job.engine, frames + unknown * _SUPPOSED_FRAMES, actors.get("animate", 1))
     spent = results.seconds_per_frame(job.settings.output_layout, job.engine.label)
     stages = [stage.name for stage in graphs_of(job.settings).pairs.stages]
     needed = {stage: frames * spent[stage] / actors[stage] for stage in stages if stage in spent}
@@ -77,6 +94,14 @@ def work_lines(job: Job, actors: Mapping[str, int]) -> list[str]:
             f"{spent[slowest]:.4f} s a frame, and there are {actors[slowest]} actors"
         )
     return lines
+
+
+def start_lines(engine: EngineIdentity, frames: int, actors: int) -> list[str]:
+    """Say so if an engine's start costs more than it saves, of so many frames in all and so many engine actors."""
+    if engine.slow_start is None or not 0 < frames < engine.slow_start[0] * actors:
+        return []
+    pays_from, advice = engine.slow_start
+    return [f"{_INDENT}fewer than {pays_from} frames an engine actor: {advice}"]
 
 
 def pool_lines(pools: Pools, settings: Settings) -> list[str]:

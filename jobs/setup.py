@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from lp_ray import storage
+from lp_ray.base.declared import spec_of
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.edits import BY_NAME
 from lp_ray.contract.input_filters import BY_STAGE, make_thresholds
 from lp_ray.contract.measuring import Measuring, make_measuring, measuring_names
-from lp_ray.contract.options import PairOptions, make_options, option_names
+from lp_ray.contract.option_values import make_options
+from lp_ray.contract.options import PairOptions, option_names
 from lp_ray.contract.provenance import Provenance
 from lp_ray.engine.protocol import EngineSpec
 from lp_ray.face.protocol import LandmarkerSpec
@@ -23,6 +25,8 @@ from lp_ray.output.lease import LeaseTimes
 from lp_ray.output.sidecars.protocol import SIDECARS
 from lp_ray.plan.settings import Settings, StageSpec
 from lp_ray.stages.added import STAGES
+
+from .numbers import number, whole
 
 
 def plain(config: Any) -> Any:
@@ -39,29 +43,19 @@ def required(config: DictConfig, name: str) -> str:
 
 def settings_from(config: DictConfig, output: str, templates: str) -> Settings:
     """Build the stages' settings. Raises RefusedError for a value of the wrong type or range."""
-    fraction, chunk = config.max_missing_fraction, config.chunk_frames
-    if not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
-        raise RefusedError(f"max_missing_fraction={fraction!r} must be between 0 and 1")
-    if not isinstance(chunk, int) or not 1 <= chunk <= 512:
-        raise RefusedError(f"chunk_frames={chunk!r} must be a whole number between 1 and 512")
-    span = config.get("span_chunks", Settings.span_chunks)
-    if not isinstance(span, int) or not 1 <= span <= 1000:
-        raise RefusedError(f"span_chunks={span!r} must be a whole number between 1 and 1000")
-    stall = config.cluster.stall_s
-    if isinstance(stall, bool) or not isinstance(stall, int | float) or stall <= 0:
-        raise RefusedError(f"cluster.stall_s={stall!r} must be a positive number of seconds")
+    number("cluster.stall_s", config.cluster.stall_s, 0, above=True)  # on_ray.py uses it, when work has been planned
     return Settings(
         output=output,
         templates=templates,
-        engine=_spec(EngineSpec, config.engine),
-        landmarker=_spec(LandmarkerSpec, config.detector),
-        animal_detector=_spec(LandmarkerSpec, config.get("xpose") or {"name": "xpose"}),
+        engine=spec_of(EngineSpec, plain(config.engine)),
+        landmarker=spec_of(LandmarkerSpec, plain(config.detector)),
+        animal_detector=spec_of(LandmarkerSpec, plain(config.get("xpose")) or {"name": "xpose"}),
         subject=str(config.get("subject") or ""),
         limits=limits_from(config),
-        max_missing_fraction=float(fraction),
-        max_unexpected=_max_unexpected(config),
-        chunk_frames=chunk,
-        span_chunks=span,
+        max_missing_fraction=number("max_missing_fraction", config.max_missing_fraction, 0, 1),
+        max_unexpected=whole("max_unexpected", config.get("max_unexpected", Settings.max_unexpected), 0),
+        chunk_frames=whole("chunk_frames", config.chunk_frames, 1, 512),
+        span_chunks=whole("span_chunks", config.get("span_chunks", Settings.span_chunks), 1, 1000),
         stages=_stages(config),
         sidecars=_sidecars(config),
         **asdict(measuring_from(config)),
@@ -75,20 +69,8 @@ def limits_from(config: DictConfig) -> Limits:
     limits = plain(config.limits)
     bounds = {field.name: limits[field.name] for field in dataclasses.fields(Limits)}
     for name, bound in bounds.items():
-        if not isinstance(bound, int | float) or bound <= 0:
-            raise RefusedError(f"limits.{name}={bound!r} must be a positive number")
+        number(f"limits.{name}", bound, 0, above=True)
     return Limits(**bounds)
-
-
-Spec = TypeVar("Spec", EngineSpec, LandmarkerSpec)
-
-
-def _spec(kind: type[Spec], group: Any) -> Spec:
-    """Build a spec: shared settings become its fields, all others are passed to the plugin unchanged."""
-    values = plain(group)
-    shared = {field.name for field in dataclasses.fields(kind)} - {"settings"}
-    own = tuple(sorted((name, value) for name, value in values.items() if name not in shared))
-    return kind(**{name: str(values[name] or "") for name in shared & values.keys()}, settings=own)
 
 
 def _provenance(config: DictConfig) -> Provenance:
@@ -99,13 +81,6 @@ def _provenance(config: DictConfig) -> Provenance:
     made = Provenance(kind, **texts)
     made.check()
     return made
-
-
-def _max_unexpected(config: DictConfig) -> int:
-    most = config.get("max_unexpected", Settings.max_unexpected)
-    if isinstance(most, bool) or not isinstance(most, int) or most < 0:
-        raise RefusedError(f"max_unexpected={most!r} must be a whole number, 0 or more")
-    return most
 
 
 def _switch(config: DictConfig, name: str) -> bool:
@@ -138,7 +113,10 @@ def _sidecars(config: DictConfig) -> tuple[str, ...]:
 
 def measuring_from(config: DictConfig) -> Measuring:
     """Build the settings of labels and metrics; commands without them measure nothing. Raises RefusedError."""
-    return make_measuring({name: plain(config[name]) for name in measuring_names() if name in config})
+    given = {name: plain(config[name]) for name in measuring_names() if name in config}
+    if given.get("metrics_arcface"):
+        given["metrics_arcface"] = storage.normalise(str(given["metrics_arcface"]))
+    return make_measuring(given)
 
 
 def policy_from(config: DictConfig) -> storage.Policy:
@@ -162,6 +140,4 @@ def lease_times(config: DictConfig) -> LeaseTimes:
     """Return how long to wait for another job on the output, and after which silence this job counts as dead."""
     if config.on_busy not in ("stop", "wait"):
         raise RefusedError(f"on_busy={config.on_busy!r} must be stop or wait")
-    if not isinstance(config.lease_s, int | float) or config.lease_s < 1:
-        raise RefusedError(f"lease_s={config.lease_s!r} must be a number of seconds, 1 or more")
-    return LeaseTimes(float(config.lease_s), math.inf if config.on_busy == "wait" else 0.0)
+    return LeaseTimes(number("lease_s", config.lease_s, 1), math.inf if config.on_busy == "wait" else 0.0)

@@ -6,7 +6,8 @@ import pyarrow as pa
 from omegaconf import DictConfig
 
 from lp_ray.contract.manifest import read_manifest
-from lp_ray.contract.options import check_options, make_options
+from lp_ray.contract.option_checks import check_options
+from lp_ray.contract.option_values import make_options
 from lp_ray.coordinator.job import devices_of, identify
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.plan.inputs import resolve_drivings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,14 +15,16 @@ import pyarrow.compute as pc
 
 from lp_ray import storage
 from lp_ray.base.arrays import Image
+from lp_ray.base.declared import check_declared, spec_of
 from lp_ray.base.errors import RefusedError
 from lp_ray.contract.given import Rows, as_table
 from lp_ray.contract.manifest import check_manifest
-from lp_ray.contract.options import ALIASES, LIVEPORTRAIT, make_options
+from lp_ray.contract.option_values import make_options
+from lp_ray.contract.options import ALIASES, KEEP, LIVEPORTRAIT
 from lp_ray.contract.result_schema import DONE
 from lp_ray.coordinator import job as jobs
-from lp_ray.coordinator.reporting import Progress
-from lp_ray.engine.factory import EngineSpec
+from lp_ray.coordinator.reporting import Silent
+from lp_ray.engine.factory import EngineSpec, own_settings
 from lp_ray.face.protocol import LandmarkerSpec
 from lp_ray.labels.file import Labels
 from lp_ray.media.frames_zip import read_frames
@@ -64,6 +66,7 @@ class LivePortraitPipeline:
     Networks and models are loaded once, at the first call. Outputs are those of `lp-ray animate`: a result in
     `<output>/videos`, a row in `<output>/results`, motion templates shared by later calls; a pair that is done is not
     made again. One call at a time; an output where another process is at work is refused with LeaseHeldError.
+    `engine_settings={"execution": "graph"}` is a command's `engine.execution=graph` (docs/settings.md).
     """
 
     variant = "human"
@@ -76,17 +79,20 @@ class LivePortraitPipeline:
         size: str = "full",
         engine: str = LIVEPORTRAIT,
         policy: Policy = LOCAL_POLICY,
+        engine_settings: Mapping[str, object] | None = None,
         **settings: Any,
     ) -> None:
         """`weights`, `device`, `precision`, `size` and `engine` are as in docs/settings.md.
 
-        `settings` are fields of `lp_ray.plan.settings.Settings` other than output, templates and engine, such as
-        `landmarker`, `limits` or `chunk_frames`. Raises RefusedError for an unknown setting.
+        `engine_settings` are those that only this engine has. `settings` are fields of `lp_ray.plan.settings.Settings`
+        other than output, templates and engine, such as `landmarker`, `limits` or `chunk_frames`. Raises RefusedError
+        for an unknown engine or setting.
         """
         known = {field.name for field in dataclasses.fields(Settings)} - {"output", "templates", "engine", "run"}
-        if unknown := sorted(settings.keys() - known):
-            raise RefusedError(f"{unknown[0]}: no such setting (settings: {', '.join(sorted(known))})")
-        self._engine = EngineSpec(engine, device, precision, weights, size, self.variant)
+        check_declared(settings, known)
+        shared = {"device": device, "precision": precision, "weights": weights, "size": size, "variant": self.variant}
+        own = own_settings(engine, engine_settings or {})
+        self._engine = spec_of(EngineSpec, {"name": engine, **shared, **own})
         self._policy = policy
         self._given = {"animal_detector": LandmarkerSpec("xpose", weights if weights != SEEDED else ""), **settings}
         self._run = uuid.uuid4().hex
@@ -134,9 +140,10 @@ class LivePortraitPipeline:
     ) -> Iterator[Image]:
         """Animate a source with a driving and yield the finished frames, H x W x 3 uint8 RGB, exactly as made.
 
-        No output is left behind. `arguments` are those of `animate` other than `output`. The pair is made when the
-        first frame is asked for; frames wait on disk, so that memory does not grow with the clip. Raises as `animate`
-        does, and RefusedError for a `format`.
+        With `alpha="keep"` they are H x W x 4: straight colours, then how opaque each pixel is. No output is left
+        behind. `arguments` are those of `animate` other than `output`. The pair is made when the first frame is asked
+        for; frames wait on disk, so that memory does not grow with the clip. Raises as `animate` does, and RefusedError
+        for a `format`.
         """
         if "format" in arguments:
             raise RefusedError("format has no effect on frames that are handed over: leave it out")
@@ -144,7 +151,7 @@ class LivePortraitPipeline:
             row = self.animate(source, driving, folder, format="frames", **arguments)
             path = storage.local_path(row["video_uri"])
             assert path is not None, "the folder is this machine's own"
-            yield from read_frames(Path(path))
+            yield from read_frames(Path(path), alpha=arguments.get("alpha") == KEEP)
 
     def animate_many(
         self,
@@ -187,7 +194,7 @@ class LivePortraitPipeline:
         with occupy(job.settings.output_layout, meta=job.plan.meta_schema) as lease:
             jobs.leave_out_standing(job, retry_failed=retry_failed)
             if len(job.plan.todo):
-                jobs.run(job, self._executor_of(job, on_ray), _Silent(), lease)
+                jobs.run(job, self._executor_of(job, on_ray), Silent(), lease)
             else:
                 jobs.settle(job, lease)
 
@@ -236,19 +243,6 @@ def ray_is_there() -> bool:
     """Return whether this process is connected to a Ray cluster. Ray is not imported for that."""
     ray = sys.modules.get("ray")
     return ray is not None and bool(ray.is_initialized())
-
-
-class _Silent:
-    """A reporter for library calls. It shows nothing."""
-
-    def update(self, progress: Progress) -> None:
-        """Do nothing."""
-
-    def note(self, text: str) -> None:
-        """Do nothing."""
-
-    def settled(self, row: ResultRow) -> None:
-        """Do nothing: the caller gets the row."""
 
 
 def _place_of(settings: Settings, given: str | Path | Picture | ArrayClip, what: str) -> str:

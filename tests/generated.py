@@ -26,6 +26,7 @@ from lp_ray.acting.voice import sound_track
 from lp_ray.base.arrays import Image
 from lp_ray.engine.preview.engine import PreviewEngine
 from lp_ray.engine.protocol import FRAME_SIZE, SourceCrops
+from lp_ray.face.animal_track import LOOK_EVERY
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.portrait import crop_portrait
@@ -84,6 +85,18 @@ class Generated:
     def cat(self) -> Path:
         """Chelsea, scikit-image's cat."""
         return self.once("cat.jpg", lambda path: write_jpeg(path, skimage.data.chelsea()))
+
+    @cached_property
+    def cat_film(self) -> Path:
+        """The cat, who leans and comes nearer: its face is in CAT_BOX at first. As long as X-Pose looks once."""
+
+        def write(path: Path) -> None:
+            cat = skimage.data.chelsea()[:, :450]
+            turns = (cv2.getRotationMatrix2D((202, 132), 5 * np.sin(i / 8), 1 + i / 300) for i in range(LOOK_EVERY))
+            moved = (cv2.warpAffine(cat, turn, (450, 300), borderMode=cv2.BORDER_REFLECT) for turn in turns)
+            encode_segment(path, (np.asarray(frame, np.uint8) for frame in moved), FILM_FPS, 12, "veryfast")
+
+        return self.once("cat.mp4", write)
 
     @cached_property
     def film(self) -> Path:

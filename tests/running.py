@@ -66,7 +66,7 @@ def run_job() -> RunJob:
 
 @pytest.fixture
 def call_job(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> RunJob:
-    """Run what `python -m jobs.<name> key=value …` runs, in this process: for commands that end before Ray starts."""
+    """Run what `python -m jobs.<name> key=value …` runs, in this process: what starts no Ray (see docs/testing.md)."""
 
     def call(name: str, *arguments: str, **environment: str) -> Ended:
         terminate = signal.getsignal(signal.SIGTERM)

@@ -15,11 +15,10 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import fsspec
 import pytest
 import s3fs
 
@@ -42,9 +41,18 @@ class S3Server:
     def make_bucket(self) -> str:
         """Create an empty bucket of a new name and return the name."""
         name = f"test-{uuid.uuid4().hex[:12]}"
-        keys = {"key": self.env["AWS_ACCESS_KEY_ID"], "secret": self.env["AWS_SECRET_ACCESS_KEY"]}
-        fsspec.filesystem("s3", endpoint_url=self.endpoint, **keys).mkdir(name)
+        self.files().mkdir(name)
         return name
+
+    def remove_bucket(self, name: str) -> None:
+        """Remove a bucket with all it holds. The server has room for some 70 buckets at a time, however small."""
+        with suppress(FileNotFoundError):  # a test removed it
+            self.files().rm(name, recursive=True)
+
+    def files(self) -> s3fs.S3FileSystem:
+        """Return a client with full rights."""
+        keys = {"key": self.env["AWS_ACCESS_KEY_ID"], "secret": self.env["AWS_SECRET_ACCESS_KEY"]}
+        return s3fs.S3FileSystem(endpoint_url=self.endpoint, **keys)
 
 
 def start_server(folder: Path) -> S3Server:
@@ -122,9 +130,7 @@ def _wait(server: S3Server, log: Path) -> None:
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
             bucket = server.make_bucket()
-            keys = {"key": server.env["AWS_ACCESS_KEY_ID"], "secret": server.env["AWS_SECRET_ACCESS_KEY"]}
-            fs = fsspec.filesystem("s3", endpoint_url=server.endpoint, **keys)
-            fs.pipe_file(f"{bucket}/ready", b"1")  # the volume server may come up after the gateway
+            server.files().pipe_file(f"{bucket}/ready", b"1")  # the volume server may come up after the gateway
             return
         except Exception as error:
             problem = str(error)
@@ -141,9 +147,11 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name of a fresh bucket; the environment leads to its server for the length of the test."""
+def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Name of a fresh bucket; the environment leads to its server for the length of the test. Gone after it."""
     for name, value in s3_server.env.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()  # clients keep the credentials they were made with
-    return s3_server.make_bucket()
+    name = s3_server.make_bucket()
+    yield name
+    s3_server.remove_bucket(name)

@@ -54,7 +54,7 @@ def marks_of(item: pytest.Item) -> set[str]:
 GROUP_OF_FIXTURE = {"official": "official weights", "full_weights": "official weights"}
 """Costly material of a session -> the group of tests that share it."""
 
-HEAVY = ("cluster", "fault", "ray", "golden", "s3")
+HEAVY = ("cluster", "fault", "ray", "golden", "s3", "slow")
 """What takes long, longest first: with several processes it begins first, so that none is left alone at the end."""
 
 

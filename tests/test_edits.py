@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lp_ray import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError
+from lp_ray import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError, read_labels
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.edits import BY_NAME, CONTROLS, check_preview
-from lp_ray.contract.options import OWN, edits_of, make_options, option_names, override
+from lp_ray.contract.option_values import make_options, override
+from lp_ray.contract.options import OWN, edits_of, option_names
 from lp_ray.contract.presets import preset, preset_names
 from lp_ray.face.mediapipe.head_pose import head_poses
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
@@ -20,7 +21,7 @@ from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.media.images import read_image
 from lp_ray.motion import performed
 from lp_ray.motion.template import TemplateHeader, write_template
-from tests.generated import Generated
+from tests.generated import Generated, Performances
 
 pytestmark = pytest.mark.slow
 
@@ -211,6 +212,39 @@ def test_regions_are_weighed_and_motion_is_smoothed(people: LivePortraitPipeline
     assert np.abs(none - none[:1]).max() <= 1, "nothing moves"
     assert 0 < np.abs(half - none).mean() < np.abs(plain - none).mean()
     assert np.abs(made(driving_smooth=1e-3) - plain).mean() > 0
+
+
+def test_a_source_video_s_lips_and_silence(generated: Generated) -> None:
+    """Without a driving the result is the whole video. Lips are smoothed over all of it, so that cuts into chunks do
+    not show; silence leaves less motion than there was."""
+
+    def made(chunk: int, **options: Any) -> Any:
+        pipeline = LivePortraitPipeline(weights="seeded", size="tiny", chunk_frames=chunk)
+        return np.stack(list(pipeline.frames(generated.film, "none", **CROP, **options))).astype(int)
+
+    plain, opened, rough = made(32), made(32, lip_ratio=0.4), made(32, lip_ratio=0.4, lip_smooth=0)
+    assert len(plain) == len(opened) > 20
+    assert np.array_equal(made(7, lip_ratio=0.4), opened)
+    assert np.abs(opened - plain).max() > 0 and np.abs(opened - rough).max() > 0
+    silent = made(32, silence=True)
+    assert np.abs(silent - plain).max() > 0 and np.array_equal(made(7, silence=True), silent)
+
+
+def test_a_driving_is_held_inside_what_looks_good(
+    tmp_path: Path, generated: Generated, performances: Performances
+) -> None:
+    """The head, which is shaken, turns no further than asked; a limit that no frame reaches changes nothing."""
+    made = LivePortraitPipeline(engine="preview", labels="asked")
+
+    def turn(**options: float) -> Any:
+        cut = {"start_s": 2.3, "end_s": 3.0, **CROP}
+        row = made.animate(generated.portrait, performances.nod, tmp_path, **cut, **options)
+        return read_labels(tmp_path, row["pair_id"])["asked_turn"], row["sha256"]
+
+    free, wide, held = turn(), turn(max_yaw=170), turn(max_yaw=2, max_pitch=2, max_roll=2)
+    assert np.array_equal(free[0], wide[0]) and free[1] == wide[1]
+    assert np.abs(free[0]).max() > 2 and np.abs(held[0]).max() <= 2.01
+    assert np.abs(held[0][:, 0]).max() > 1, "it still turns"
 
 
 def test_a_named_edit_is_its_values(preview: LivePortraitPipeline, generated: Generated, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ PINNED: dict[str, tuple[int, Fingerprint]] = {
         },
     ),
     "lp_ray.engine.liveportrait.engine.OUTPUT_VERSION": (
-        4,
+        5,
         {
             "pictures": (4.84045, 0.13825, -0.72831, -1.34027, -2.36369, 0.07379, -0.19407),
             "floats": (-2.1939, 0.19833, 0.58334, -0.72572, -0.04481, -0.70108, 0.27984),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lp_ray.engine.liveportrait.config import network_size
 from lp_ray.engine.liveportrait.fast.execution import Execution
 from lp_ray.engine.liveportrait.networks import Weights, load_networks
-from lp_ray.engine.liveportrait.placement import PRECISIONS, choose_device, choose_precision
+from lp_ray.engine.liveportrait.placement import choose_device, choose_execution, choose_precision
 from lp_ray.engine.liveportrait.predictor import Predictor
 from lp_ray.engine.liveportrait.weights.seeded import SALTS, seeded_weights
 
@@ -61,7 +61,7 @@ class Side:
 
 
 def run(bench: EngineBench) -> Row:
-    """Measure every precision. Raises RefusedError for a device, size or precision that is not there."""
+    """Measure every precision. Raises RefusedError for a device, size, precision or execution that is not there."""
     device = choose_device(bench.device)
     weights = seeded_weights(network_size(bench.size), SALTS["human"])
     machine = (
@@ -82,6 +82,8 @@ def run(bench: EngineBench) -> Row:
 
 def _precision(bench: EngineBench, weights: Weights, device: torch.device, name: str) -> Row:
     dtype, size = choose_precision(name, device), network_size(bench.size)
+    for execution in bench.executions:
+        choose_execution(device, dtype, execution)
     inputs = make_inputs(max(bench.frames, *bench.batches))
     rate = matmul_rate(device, dtype)
 
@@ -190,7 +192,3 @@ def table(report: Row) -> str:
             )
             lines.append(f"  {row['module']} a frame: {cells}   ratio {row['ratio']:.2f}")
     return "\n".join(lines)
-
-
-PRECISION_NAMES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32", **{name: name for name in PRECISIONS}}
-"""How precisions may be called on the command line."""

@@ -47,7 +47,7 @@ class Alone:
 
     def _frames(self, row: SourcedSpan) -> Iterator[Frames]:
         work = row.work
-        prepared = self._engine.prepare(SourceCrops(row.crops, row.points))
+        prepared = self._engine.prepare(SourceCrops(row.crops[0], row.points[0]))
         driving, source = self._templates.of_pair(work)
         direction = self._engine.direct(
             PairMotion(driving, driving_frames(work, source, driving), source), work.options

@@ -25,15 +25,18 @@ from lp_ray.contract.rows import Row
 from lp_ray.engine.factory import CreateEngine, EngineIdentity, EngineSpec, create_engine
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import SpanRow
+from lp_ray.runtime.executor import Finishers
 from lp_ray.runtime.graph import PAIRS, Graph
 from lp_ray.runtime.pools import Pools
 from lp_ray.runtime.ray_executor import RayExecutor
-from lp_ray.stages.contract import Bench
+from lp_ray.stages.contract import Bench, Task
+from lp_ray.stages.finalize import finalize_pair
 from lp_ray.stages.rows import StagedSegment
 
 from . import stand_in
 from .alone import run_alone
 from .material import make_drivings, make_sources
+from .no_writing import ROW_ALONE, without_writing
 from .tally import ANIMATED, Stamp, Tally
 from .work import Rows, plan_job, run_job, settings_in
 
@@ -44,7 +47,7 @@ Report = dict[str, Any]
 
 @dataclass(frozen=True)
 class LightBench:
-    """One job: `sources` portraits, each with one driving of `frames` frames."""
+    """One job: `sources` portraits, each with `drivings` clips of `frames` frames and a few more."""
 
     engine: EngineSpec
     sources: int = 6
@@ -52,6 +55,9 @@ class LightBench:
     chunk_frames: int = 32
     alone_s: float = 12.0
     """Seconds of the engine alone, before and again after."""
+    writes: bool = True
+    """Whether chunks are pasted back, encoded and joined; see `no_writing`."""
+    drivings: int = 1
 
     @property
     def create(self) -> CreateEngine:
@@ -59,7 +65,7 @@ class LightBench:
 
 
 @dataclass
-class _Watch:
+class Watch:
     """What passes the driver."""
 
     spans: list[SpanRow] = field(default_factory=list)
@@ -69,16 +75,21 @@ class _Watch:
     """When the pairs' graph was started."""
 
 
-class _WatchedExecutor(RayExecutor):
+class WatchedExecutor(RayExecutor):
     """The job's own executor; the engine runs alone, on the job's spans, before they are handed out."""
 
     def __init__(
         self, settings: Settings, engine: EngineIdentity, pools: Pools, bench: LightBench, tally: Tally
     ) -> None:
         super().__init__(Bench(settings, engine, tally), pools)
-        self.watch = _Watch()
+        self.watch = Watch()
         self._alone = (Bench(settings, engine, bench.create), pools["animate"])
         self._alone_s = bench.alone_s
+        self._writes = bench.writes
+
+    def finishers(self, task: Task) -> Finishers:
+        joins = task.run is finalize_pair
+        return super().finishers(ROW_ALONE if joins and not self._writes else task)
 
     def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
         if graph.takes is not SpanRow:
@@ -87,7 +98,7 @@ class _WatchedExecutor(RayExecutor):
         self.watch.spans = [row for row in rows if isinstance(row, SpanRow)]
         self.run_alone()
         self.watch.opened_s = time.time()
-        for piece in super().run(graph, self.watch.spans):
+        for piece in super().run(graph if self._writes else without_writing(graph), self.watch.spans):
             self.watch.pieces.append(piece)
             yield piece
 
@@ -97,21 +108,21 @@ class _WatchedExecutor(RayExecutor):
 
 def measure_light(bench: LightBench, folder: Path, pools: Pools) -> Report:
     """Run the job and the engine alone on the running Ray cluster; return the figures."""
-    sources, drivings = make_sources(folder, bench.sources), make_drivings(folder, 1, bench.frames)
+    sources, drivings = make_sources(folder, bench.sources), make_drivings(folder, bench.drivings, bench.frames)
     settings = settings_in(folder / "light", bench.engine, chunk_frames=bench.chunk_frames)
     job, rows = plan_job(settings, sources, drivings), Rows()
     tally = Tally.in_folder(folder / "tally", bench.create)
-    executor = _WatchedExecutor(settings, job.engine, pools, bench, tally)
+    executor = WatchedExecutor(settings, job.engine, pools, bench, tally)
     run_job(job, executor, rows)
     watch = executor.watch
     executor.run_alone()
-    found = figures(watch, tally.stamps(ANIMATED)[0], rows, pools)
+    found = figures(watch, tally.stamps(ANIMATED), rows, pools)
     ratios = [found["steady_fps"] / alone for alone in watch.alone]
     mean = found["steady_fps"] / statistics.mean(watch.alone)
     return {
         "engine": job.engine.label,
         "spec": asdict(bench.engine),
-        "pairs": bench.sources,
+        "pairs": bench.sources * bench.drivings,
         "frames": sum(piece.n_frames for piece in watch.pieces),
         "chunk_frames": bench.chunk_frames,
         "actors": {stage.name: pools[stage.name].actors for stage in PAIRS.stages},
@@ -142,18 +153,24 @@ def light_lines(report: Report) -> list[str]:
     ]
 
 
-def figures(watch: _Watch, first: Stamp, rows: Rows, pools: Pools) -> Report:
-    """Return the rates of a job and how its stages were used; `first` is the first chunk that left an engine."""
+def figures(watch: Watch, stamps: Sequence[Stamp], rows: Rows, pools: Pools) -> Report:
+    """Return the rates of a job and how its stages were used; `stamps` are the chunks that left an engine, in order."""
+    first = stamps[0]
     pieces, window_s = watch.pieces, rows.last_s - first.time_s
     frames = sum(piece.n_frames for piece in pieces)
     names = [stage.name for stage in PAIRS.stages]
     worked = {name: sum(piece.trace.seconds.get(name, 0.0) for piece in pieces[1:]) for name in names}
     worked[names[-1]] += pieces[0].trace.seconds.get(names[-1], 0.0)  # the first chunk was written in the window
     used = {stage: seconds / (window_s * pools[stage].actors) for stage, seconds in worked.items()}
-    used["finalize"] = sum(row["seconds"]["finalize"] for row in rows.rows) / window_s
+    worked["finalize"] = sum(row["seconds"]["finalize"] for row in rows.rows)
+    used["finalize"] = worked["finalize"] / window_s
     return {
         "window_s": window_s,
         "steady_fps": (frames - first.n_frames) / window_s,
         "pairs_fps": frames / (rows.last_s - watch.opened_s),
         "utilisation": used,
+        "first_frames": first.n_frames,
+        "engines_s": stamps[-1].time_s - first.time_s,
+        "drained_s": rows.last_s - stamps[-1].time_s,
+        "worked_s": worked,
     }

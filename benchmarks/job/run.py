@@ -19,10 +19,11 @@ from lp_ray.runtime.pools import Pools
 from .growth import GrowthBench, growth_lines, measure_growth
 from .light import LightBench, light_lines, measure_light
 from .memory import MemoryBench, measure_memory, memory_lines
+from .pace import PaceBench, measure_pace, pace_lines
 
-LIGHT, GROWTH, MEMORY = "light", "growth", "memory"
-PARTS = (LIGHT, GROWTH, MEMORY)
-LINES = {LIGHT: light_lines, GROWTH: growth_lines, MEMORY: memory_lines}
+LIGHT, GROWTH, MEMORY, PACE = "light", "growth", "memory", "pace"
+PARTS = (LIGHT, GROWTH, MEMORY, PACE)
+LINES = {LIGHT: light_lines, GROWTH: growth_lines, MEMORY: memory_lines, PACE: pace_lines}
 
 Report = dict[str, Any]
 
@@ -37,6 +38,7 @@ class JobBench:
     light: LightBench | None = None
     growth: GrowthBench | None = None
     memory: MemoryBench | None = None
+    pace: PaceBench | None = None
 
 
 def run(bench: JobBench, start: StartRay) -> Report:
@@ -48,6 +50,8 @@ def run(bench: JobBench, start: StartRay) -> Report:
             report["parts"][LIGHT] = _on_ray(bench.light, measure_light, Path(name) / LIGHT, start)
         if bench.growth is not None:
             report["parts"][GROWTH] = _on_ray(bench.growth, measure_growth, Path(name) / GROWTH, start)
+        if bench.pace is not None:
+            report["parts"][PACE] = _on_ray(bench.pace, measure_pace, Path(name) / PACE, start)
         if bench.memory is not None:
             folder = Path(name) / MEMORY
             folder.mkdir()

@@ -18,13 +18,21 @@ from lp_ray.engine.protocol import FRAME_SIZE, Frames, PairMotion, SourceCrops, 
 from lp_ray.motion.template import MotionFrames
 
 WAIT_S = 0.025
-"""Seconds a frame."""
+"""Seconds a frame, unless the spec's setting `wait_ms` says otherwise."""
 NAME = "stand_in"
-LABEL = f"stand-in: waits {1000 * WAIT_S:g} ms a frame"
 SWAY = 8
 """Positions that the picture sways through, so that the encoder has motion to code."""
 
-IDENTITY = EngineIdentity(label=LABEL, digest=LABEL, needs_crops=False, source_size=FRAME_SIZE)
+
+def identity(spec: EngineSpec) -> EngineIdentity:
+    """Return what the driver knows of the engine; its label says how long it waits."""
+    label = f"stand-in: waits {1000 * wait_of(spec):g} ms a frame"
+    return EngineIdentity(label=label, digest=label, needs_crops=False, source_size=FRAME_SIZE)
+
+
+def wait_of(spec: EngineSpec) -> float:
+    """Return the seconds that the engine waits a frame."""
+    return float(str(dict(spec.settings).get("wait_ms", 1000 * WAIT_S))) / 1000
 
 
 class StandIn:
@@ -34,13 +42,16 @@ class StandIn:
     """
 
     name = NAME
-    digest = LABEL
+    digest = NAME
     needs_crops = False
     source_size = FRAME_SIZE
 
+    def __init__(self, wait_s: float) -> None:
+        self._wait_s = wait_s
+
     def extract(self, crops: NDArray[np.uint8] | None, points: NDArray[np.float64]) -> MotionFrames:
         """Return n rows of no motion."""
-        time.sleep(WAIT_S * len(points))
+        time.sleep(self._wait_s * len(points))
         return {"eye_ratio": np.ones((len(points), 2), np.float32), "lip_ratio": np.ones((len(points), 1), np.float32)}
 
     def prepare(self, source: SourceCrops) -> NDArray[np.uint8]:
@@ -51,9 +62,9 @@ class StandIn:
         """There is nothing to direct."""
 
     def animate(self, source: Any, direction: Any, span: Span) -> Iterator[Frames]:
-        """Yield each chunk of `span` WAIT_S a frame after it was asked for."""
+        """Yield each chunk of `span` so many seconds a frame after it was asked for."""
         for start, stop in span.chunks():
-            ready = time.perf_counter() + WAIT_S * (stop - start)
+            ready = time.perf_counter() + self._wait_s * (stop - start)
             frames = source[np.abs(np.arange(start, stop) % (2 * SWAY) - SWAY + 0.5).astype(np.intp)]
             time.sleep(max(0.0, ready - time.perf_counter()))
             yield Frames(frames)
@@ -62,4 +73,4 @@ class StandIn:
 def create_stand_in(spec: EngineSpec) -> StandIn:
     """As `lp_ray.engine.factory.create_engine`, for this engine only."""
     assert spec.name == NAME
-    return StandIn()
+    return StandIn(wait_of(spec))

@@ -57,7 +57,7 @@ def plan_job(settings: Settings, sources: pa.Table, drivings: pa.Table) -> jobs.
     pairs = pair_up("cross", len(sources), len(drivings), PairOptions())
     if settings.engine.name != stand_in.NAME:
         return jobs.prepare(settings, sources, drivings, None, pairs, LOCAL_POLICY)
-    engine, landmarker = stand_in.IDENTITY, identify_landmarker(settings.landmarker)
+    engine, landmarker = stand_in.identity(settings.engine), identify_landmarker(settings.landmarker)
     terms = Terms(detector=landmarker.licences)
     identity = Identity(engine.digest, landmarker.digest, *jobs.shared_settings(settings), terms=terms)
     sources = fill_subjects(sources, settings.subject, settings.engine.variant)

@@ -84,10 +84,13 @@ class Ranges:
             raise RefusedError(f"ranges: speaking={self.speaking!r} must be between 0 and 1")
 
 
-def natural(seed: int, number: int, seconds: float, fps: Fraction, ranges: Ranges | None = None) -> Performance:
+def natural(
+    seed: int, number: int, seconds: float, fps: Fraction, ranges: Ranges | None = None, jaw: Performance | None = None
+) -> Performance:
     """Return performance `number` of a seed. The same arguments (and numpy version) give the same one on any machine.
 
-    Raises RefusedError if it would have no frame, and for a negative seed or number.
+    The lips of `jaw` (`jaw_of_sound`, of the same rate) take the place of made-up syllables. Raises RefusedError if it
+    would have no frame, and for a negative seed or number.
     """
     ranges = ranges or Ranges()
     if seed < 0 or number < 0:
@@ -102,6 +105,8 @@ def natural(seed: int, number: int, seconds: float, fps: Fraction, ranges: Range
         if getattr(ranges, name) > 0:
             values = make(_random(seed, number, name), moved, ranges)
             curves[name] = Keys(times, np.clip(values, BY_NAME[name].low, BY_NAME[name].high))
+    if jaw is not None and ranges.lips_open > 0:
+        curves["lips_open"] = jaw.curves["lips_open"]
     if not curves:
         raise RefusedError("ranges: every control is 0; a performance needs one that moves")
     return Performance.of_keys(fps, curves, n_frames=n_frames)

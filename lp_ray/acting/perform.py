@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lp_ray.acting.curves import Curves
+from lp_ray.acting.shown import SHOWN
 from lp_ray.base.arrays import Image
-from lp_ray.contract.edits import BY_NAME
 from lp_ray.engine.preview.editing import added
 from lp_ray.engine.preview.source import PreparedSource
 from lp_ray.engine.preview.transfer import of_edit
@@ -17,13 +17,5 @@ from lp_ray.engine.preview.warp import render
 def perform(prepared: PreparedSource, curves: Curves) -> Iterator[Image]:
     """Yield the frames of a performance on a portrait, FRAME_SIZE x FRAME_SIZE x 3 RGB each."""
     for i in range(len(curves)):
-        values = {
-            "head_pitch": curves.pitch[i],
-            "head_yaw": curves.yaw[i],
-            "head_roll": curves.roll[i],
-            "lips_open": curves.jaw[i] * BY_NAME["lips_open"].high,
-            "smile": curves.smile[i] * BY_NAME["smile"].high,
-            "brow": curves.brow[i] * BY_NAME["brow"].high,
-            "blink": curves.blink[i],
-        }
+        values = {control: float(getattr(curves, curve)[i]) * unit for control, (curve, unit) in SHOWN.items()}
         yield render(prepared, of_edit(prepared, added(values, prepared.canonical)))

@@ -15,7 +15,7 @@ SHOWN = {
     "head_roll": ("roll", 1.0),
     "lips_open": ("jaw", BY_NAME["lips_open"].high),
     "blink": ("blink", 1.0),
-    "smile": ("smile", 1.0),
+    "smile": ("smile", BY_NAME["smile"].high),
     "brow": ("brow", BY_NAME["brow"].high),
 }
 """Control -> the curve that shows it, and the control's value at which the curve is 1 (degrees stay degrees)."""

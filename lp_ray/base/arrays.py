@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 """H x W x 3, RGB."""
 
+AlphaImage = NDArray[np.uint8]
+"""H x W x 4: RGB, then how opaque a pixel is, 0 to 255. `lp_ray.media.alpha` says over what the colours are."""
+
+Plane = NDArray[np.uint8]
+"""H x W: one channel of a picture."""
+
 Points = NDArray[np.float64]
 """K x 2 or K x 3 in pixels of the picture they belong to (x right, y down, z away from the camera)."""
 

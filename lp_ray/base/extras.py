@@ -14,6 +14,7 @@ EXTRAS = {
     "insightface": ("insightface", "onnxruntime"),
     "s3": ("s3fs",),
     "provenance": ("c2pa",),
+    "studio": ("gradio",),
     "demo": ("skimage", "insightface"),
 }
 """Name of an extra -> the modules that it brings."""

@@ -23,7 +23,8 @@ STAGES: dict[Role, str] = {"source": "filter_source", "driving": "filter_driving
 class Threshold:
     """One threshold: the bound that `measure` of a source or driving must keep.
 
-    `bound` "least": not under it; "most": not over it. `needs_mesh` says that it is measured on MediaPipe's 478 points.
+    `bound` "least": not under it; "most": not over it. `needs_mesh` says that it is measured on MediaPipe's 478 points,
+    `of_people` that animals have no such measure. `looks` says that the file itself is read for it, once more.
     """
 
     role: Role
@@ -32,6 +33,8 @@ class Threshold:
     unit: str
     text: str
     needs_mesh: bool = False
+    of_people: bool = False
+    looks: bool = False
 
     @property
     def name(self) -> str:
@@ -43,6 +46,9 @@ class Threshold:
         return not math.isfinite(value) or (value >= limit if self.bound == "least" else value <= limit)
 
 
+_FACES = "most faces at once: in the picture, or in five frames of a video"
+_CUTS = "changes of scene in a video; a picture has none"
+
 THRESHOLDS: tuple[Threshold, ...] = (
     Threshold("source", "least", "face_fraction", "share", "the face's box over the picture (TalkVid keeps 0.017)"),
     Threshold("source", "least", "face_pixels", "pixels", "longer side of the face's box"),
@@ -52,6 +58,8 @@ THRESHOLDS: tuple[Threshold, ...] = (
     Threshold("source", "least", "sharpness", "ratio", "spread of the face's Laplacian over that of its luma"),
     Threshold("source", "least", "luminance", "grey levels", "mean luma of the face (SpeakerVid-5M keeps 10 to 210)"),
     Threshold("source", "most", "luminance", "grey levels", "the same"),
+    Threshold("source", "most", "faces", "count", _FACES, of_people=True, looks=True),
+    Threshold("source", "most", "cuts", "count", _CUTS, looks=True),
     Threshold("driving", "least", "seconds", "seconds", "its length, after the cut"),
     Threshold("driving", "most", "seconds", "seconds", "the same"),
     Threshold("driving", "most", "yaw", "degrees", "largest turn away from the camera, either way"),
@@ -59,6 +67,8 @@ THRESHOLDS: tuple[Threshold, ...] = (
     Threshold("driving", "most", "roll", "degrees", "largest lean, either way"),
     Threshold("driving", "least", "motion", "degrees", "how far the head turns from its mean pose: root mean square"),
     Threshold("driving", "most", "lost", "share", "frames without a face"),
+    Threshold("driving", "most", "faces", "count", _FACES, of_people=True, looks=True),
+    Threshold("driving", "most", "cuts", "count", _CUTS, looks=True),
 )
 
 BY_STAGE: dict[str, dict[str, Threshold]] = {
@@ -89,7 +99,7 @@ def reason(stage: str, scores: Mapping[str, float], limits: Mapping[str, float])
         value = scores.get(threshold.measure, math.nan)
         if not threshold.keeps(value, limit):
             side = "under" if threshold.bound == "least" else "over"
-            unit = "" if threshold.unit in ("share", "ratio") else f" {threshold.unit}"
+            unit = "" if threshold.unit in ("share", "ratio", "count") else f" {threshold.unit}"
             text = f"filter.{threshold.role}.{name}: {threshold.measure} {value:.3g}{unit} is {side} {limit:g}"
             return text, value
     return None
@@ -99,6 +109,6 @@ def markdown() -> str:
     """Return the table of thresholds for docs/datasets.md."""
     lines = ["| setting | unit | what is measured |", "|---|---|---|"]
     for each in THRESHOLDS:
-        only = "; people, detector=mediapipe" if each.needs_mesh else ""
+        only = "; people, detector=mediapipe" if each.needs_mesh else "; people" if each.of_people else ""
         lines.append(f"| `filter.{each.role}.{each.name}` | {each.unit} | {each.text}{only} |")
     return "\n".join(lines)

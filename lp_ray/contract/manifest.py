@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.base.names import nearest
+from lp_ray.contract import casts
 from lp_ray.contract.columns import NAMED, as_boxes, as_kind, as_text, cast, first_true, repeats, say_rows, valid_text
 from lp_ray.contract.face_rules import ALL_FACES, FACE_RULES
 from lp_ray.contract.media_kinds import MEDIA
@@ -49,7 +50,7 @@ DRIVING_COLUMNS = {
     "version": pa.string(),
     **RIGHTS,
 }
-PAIR_COLUMNS = {"source_id": pa.string(), "driving_id": pa.string()}
+PAIR_COLUMNS = {"source_id": pa.string(), "driving_id": pa.string(), casts.COLUMN: pa.string()}
 _COLUMNS: dict[Kind, dict[str, pa.DataType]] = {
     "source": SOURCE_COLUMNS,
     "driving": DRIVING_COLUMNS,
@@ -88,8 +89,8 @@ def check_manifest(table: pa.Table, kind: Kind, where: str) -> pa.Table:
     columns = {name: _declared(table, name, type_, where) for name, type_ in known.items()}
     extra = {name: _extra(table[name], name, where) for name in table.column_names if name not in known}
     if kind == "pair":
-        for name in PAIR_COLUMNS:
-            _require(columns[name], name, where)
+        _require(columns["source_id"], "source_id", where)
+        casts.check_either(columns, where)
         options = {name: column for name, column in extra.items() if name in option_names()}
         _check_pairs({**columns, **options}, where)
     else:
@@ -141,7 +142,10 @@ def _check_names(table: pa.Table, kind: Kind, where: str) -> None:
                 f"{where}: unknown column {name!r}{nearest(name, allowed)}; columns of your own start with "
                 f"{META_PREFIX!r} (known: {', '.join(allowed)})"
             )
-    required = PAIR_COLUMNS if kind == "pair" else ("uri",)
+    if kind == "pair" and casts.COLUMN in names:
+        required: tuple[str, ...] = ("source_id",)
+    else:
+        required = ("source_id", "driving_id") if kind == "pair" else ("uri",)
     for name in required:
         if name not in names:
             raise RefusedError(f"{where}: column {name!r} is missing")
@@ -167,6 +171,8 @@ def _declared(table: pa.Table, name: str, type_: pa.DataType, where: str) -> pa.
     if name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, type_)])
     column = table[name]
+    if name == casts.COLUMN:
+        return casts.as_casts(column, where)
     if type_ == pa.string():
         return as_text(column, name, where)
     if pa.types.is_string(column.type):
@@ -213,7 +219,8 @@ def _check_pairs(columns: Mapping[str, pa.ChunkedArray], where: str) -> None:
     """Refuse pairs that appear twice with the same options, because they are the same work."""
     if not (groups := repeats(list(columns.values()))):
         return
-    ids = [[columns[name][rows[0]].as_py() for name in PAIR_COLUMNS] for rows in groups[:NAMED]]
+    driven = pc.coalesce(columns["driving_id"], columns[casts.COLUMN])
+    ids = [[column[rows[0]].as_py() for column in (columns["source_id"], driven)] for rows in groups[:NAMED]]
     named = [f"{say_rows(rows)}: {a!r} with {b!r}" for rows, (a, b) in zip(groups, ids, strict=False)]
     raise RefusedError(
         f"{where}: the same pair with the same options in {_listed(named, len(groups))}; keep one row of each"

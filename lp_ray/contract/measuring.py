@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from lp_ray.base.device import Device
 from lp_ray.base.errors import RefusedError
 
 Labels = Literal["none", "asked", "full"]
@@ -17,6 +18,12 @@ METRICS: tuple[str, ...] = get_args(Metrics)
 
 LABELS_COLUMN, METRICS_COLUMN = "labels_level", "metrics_level"
 """Columns of the results that say what a pair has; null for none."""
+
+ARCFACE_COLUMN = "identity_arcface_model"
+"""Column of the results that says which model gave `identity_arcface`."""
+
+SOURCE_FACE = "source_face"
+"""Column of the results with the embedding of the source's face, by which splits know one person in several files."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,13 @@ class Measuring:
     metrics: Metrics = field(
         default="none", metadata={"help": "columns of the results that tell how good a video is (docs/metrics.md)"}
     )
+    metrics_arcface: str = field(
+        default="",
+        metadata={"help": "weight store with buffalo_l's w600k_r50.onnx (non-commercial): adds identity_arcface"},
+    )
+    metrics_device: str = field(
+        default="cpu", metadata={"help": "cpu or cuda: where faces are embedded; cuda shares GPUs with the engine"}
+    )
 
     def __post_init__(self) -> None:
         for name, known in (("labels", LABELS), ("metrics", METRICS)):
@@ -42,6 +56,10 @@ class Measuring:
                 raise RefusedError(f"{name}={getattr(self, name)!r} must be one of {', '.join(known)}")
         if not isinstance(self.labels_landmarks, bool):
             raise RefusedError(f"labels_landmarks={self.labels_landmarks!r} must be true or false")
+        Device.parse(self.metrics_device, "metrics_device")
+        for name in ("metrics_arcface", "metrics_device"):
+            if self.metrics == "none" and getattr(self, name) != getattr(Measuring, name):
+                raise RefusedError(f"{name}={getattr(self, name)!r} has no effect with metrics=none: set metrics=fast")
 
     @property
     def keeps_asked(self) -> bool:

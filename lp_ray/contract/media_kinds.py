@@ -21,6 +21,8 @@ TEMPLATE_SUFFIXES = frozenset({".pkl", ".npz"})
 """Motion templates: the reference's, and ours."""
 PERFORMANCE_SUFFIXES = frozenset({".perf.parquet", ".perf.csv"})
 """Performances: tables of curves (docs/performances.md). They are drivings, and count as motion templates."""
+SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus")
+"""Sound files that may lie beside a performance, under the same name."""
 MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | TEMPLATE_SUFFIXES | PERFORMANCE_SUFFIXES
 
 NO_DRIVING = "none://neutral"
@@ -63,6 +65,22 @@ def is_template(uri: str) -> bool:
 def is_performance(uri: str) -> bool:
     """Return whether a driving is a performance: a table of curves, or no driving at all."""
     return uri == NO_DRIVING or suffix_of(uri) in PERFORMANCE_SUFFIXES
+
+
+def sound_stem(uri: str) -> str:
+    """Return what a driving's sound is called, without its suffix: `nod` of `nod.perf.csv`. Empty: it can have none.
+
+    Only performances have sounds beside them, and not on the web, which has no folders to look into.
+    """
+    suffix = suffix_of(uri)
+    named = suffix in PERFORMANCE_SUFFIXES and uri.lower().endswith(suffix)
+    return uri[: -len(suffix)] if named and not uri.lower().startswith(("http:", "https:")) else ""
+
+
+def sounds_beside(uri: str) -> tuple[str, ...]:
+    """Return the URIs at which a driving's sound may lie: `nod.wav` beside `nod.perf.csv`, and so on."""
+    stem = sound_stem(uri)
+    return tuple(stem + suffix for suffix in SOUND_SUFFIXES) if stem else ()
 
 
 def may_move(uri: str) -> bool:

@@ -7,28 +7,23 @@ none. If the reference's command line has another name for an option, that name 
 
 from __future__ import annotations
 
-import math
-import types
-import typing
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, Literal, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
-from lp_ray.base.errors import RefusedError
-from lp_ray.base.names import nearest
 from lp_ray.contract import effects
-from lp_ray.contract.driving_reference import FIRST, canonical_reference
+from lp_ray.contract.driving_reference import FIRST
 from lp_ray.contract.edits import ALIASES as EDIT_ALIASES
 from lp_ray.contract.edits import BY_NAME, CONTROLS, Edits
 from lp_ray.contract.effects import Idle
-from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.formats import AUTO, FORMATS
-from lp_ray.contract.presets import preset
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 Region = Literal["all", "exp", "pose", "lip", "eyes"]
 
 LIVEPORTRAIT = "liveportrait"
+KEEP = "keep"
+"""Of the option `alpha`: the result is as transparent as its source."""
 
 ALIASES = {
     "flag_pasteback": "paste_back",
@@ -85,6 +80,12 @@ def _weight(what: str) -> Any:
     """Declare how much of the driving's motion a region takes."""
     text = f"how much of the driving's motion reaches {what}; 0: the source's, 1: the driving's"
     return _option(1.0, text, 0.0, 1.5, LIVEPORTRAIT, True, _DRIVEN_MOTION)
+
+
+def _limit(moves: str) -> Any:
+    """Declare the most that the driving turns the head about one axis."""
+    text = f"most degrees that the driving {moves} the head from the source's own pose, softly; 180: no limit"
+    return _option(180.0, text, 1.0, 180.0, None, True, _DRIVEN_MOTION)
 
 
 def _formats() -> tuple[str, ...]:
@@ -203,6 +204,9 @@ class PairOptions:
     weight_eyes: float = _weight("the eyes")
     weight_lip: float = _weight("the lips")
     weight_exp: float = _weight("all other expression")
+    max_pitch: float = _limit("nods")
+    max_yaw: float = _limit("turns")
+    max_roll: float = _limit("leans")
     edit: str = _option(
         "", "a named edit, such as smile, or FILE.yaml:NAME; controls that are given go before its values"
     )
@@ -224,11 +228,40 @@ class PairOptions:
     eye_ratio: float = _control("eye_ratio")
     lip_ratio: float = _control("lip_ratio")
     blink: float = _control("blink")
+    lip_smooth: float = _option(
+        3e-6,
+        "smoothing of a source video's lips under lip_ratio, larger is smoother; 0: each frame by itself",
+        0.0,
+        1.0,
+        LIVEPORTRAIT,
+        True,
+        (*effects.OF_A_PICTURE, *effects.OWN_LIPS, *effects.MOTIONLESS),
+    )
+    silence: bool = _option(
+        False,
+        "lay a source video's face at rest, but for its eyes",
+        only=LIVEPORTRAIT,
+        humans=True,
+        idle=(*effects.OF_A_PICTURE, *effects.DRIVEN, *effects.MOTIONLESS),
+    )
+    source_start_s: float = _option(
+        0.0,
+        "animate a source video from this second on; what is before stays as it is",
+        0.0,
+        1e6,
+        idle=effects.OF_A_PICTURE,
+    )
+    source_end_s: float = _option(
+        0.0,
+        "animate a source video up to this second; what is after stays as it is; 0: to its end",
+        0.0,
+        1e6,
+        idle=effects.OF_A_PICTURE,
+    )
     driving_length: Literal["min", "loop", "ping-pong", "hold"] = _option(
         "min",
         "what a driving shorter than a source video does",
-        humans=True,
-        idle=(*effects.OF_A_PICTURE, *effects.BY_ONE_FRAME),
+        idle=(*effects.LENGTHLESS, *effects.BY_ONE_FRAME),
     )
     audio: Literal["driving", "source", "none"] = _option(
         "driving", "whose sound comes first; none: no sound", idle=effects.SOUNDLESS
@@ -240,19 +273,25 @@ class PairOptions:
         63,
         idle=effects.TRACKLESS,
     )
-    format: str = _option(AUTO, "auto: mp4, or a PNG for a picture driven by a picture", choices=_formats)
+    format: str = _option(
+        AUTO, "auto: mp4 (webm if alpha is kept), or a PNG for a picture driven by a picture", choices=_formats
+    )
+    alpha: Literal["white", "keep"] = _option(
+        "white", "of a transparent source: lay it over white, or keep its transparency (webm, mov, frames, png)"
+    )
     comparison: bool = _option(False, "also write driving, source and result side by side")
-    encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it", idle=effects.NOT_ENCODED)
+    encoder: Literal["x264", "nvenc"] = _option("x264", "nvenc: on a GPU that has it", idle=effects.NOT_ON_A_GPU)
     crf: int = _option(18, "quality, lower is better (nvenc: cq)", 0, 51, idle=effects.NOT_ENCODED)
     preset: Preset = _option("veryfast", "x264 effort", idle=effects.NOT_ENCODED)
 
 
-def _with_preset(options: PairOptions, given: Collection[str], where: str) -> PairOptions:
-    """Return options in which a named edit has become the values of its controls, but for those that are `given`."""
-    if not options.edit:
-        return options
-    values = {name: value for name, value in preset(options.edit, where).items() if name not in given}
-    return replace(options, edit="", **cast(dict[str, Any], values))
+DEFAULTS: dict[str, Any] = {option.name: option.default for option in fields(PairOptions)}
+"""Option -> its default."""
+
+
+def changed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a row of the results that differ from their defaults."""
+    return {name: value for name, value in values.items() if value != DEFAULTS.get(name)}
 
 
 def edits_of(options: PairOptions) -> Edits:
@@ -261,97 +300,11 @@ def edits_of(options: PairOptions) -> Edits:
     return {c.name: given[c.name] for c in CONTROLS if given[c.name] != (OWN if c.neutral is None else c.neutral)}
 
 
+def is_part(options: PairOptions) -> bool:
+    """Return whether only a part of a source video is animated."""
+    return bool(options.source_start_s or options.source_end_s)
+
+
 def option_names() -> tuple[str, ...]:
     """Return the names of all options of a pair, in declared order."""
     return tuple(f.name for f in fields(PairOptions))
-
-
-def make_options(values: Mapping[str, Any], where: str) -> PairOptions:
-    """Build checked options from loose values (configuration or a manifest row), in their canonical form.
-
-    `where` says whose values these are ("options", "pairs row 7"); every message begins with it. None keeps the
-    default. Raises RefusedError for an unknown name, a wrong type or a value out of range.
-    """
-    known = {f.name: f for f in fields(PairOptions)}
-    hints = typing.get_type_hints(PairOptions)
-    checked = {}
-    for name, value in values.items():
-        if name not in known:
-            raise RefusedError(f"{where}: unknown option {name!r}{nearest(name, known)}")
-        if value is not None:
-            checked[name] = _check(known[name], hints[name], value, where)
-            if name in BY_NAME and BY_NAME[name].neutral is None and OWN < checked[name] < BY_NAME[name].low:
-                raise RefusedError(f"{where}: {name}={value!r} must be {OWN:g} (the source's own), or 0 and more")
-    options = _with_preset(PairOptions(**checked), checked, where)
-    try:
-        return replace(options, driving_reference=canonical_reference(options.driving_reference))
-    except RefusedError as error:
-        raise RefusedError(f"{where}: {error}") from error
-
-
-def check_options(options: PairOptions, engine: str, variant: str, where: str) -> None:
-    """Raise RefusedError for options that would have no effect with this engine, or that exclude each other."""
-    for option in fields(PairOptions):
-        value, only = getattr(options, option.name), option.metadata["only"]
-        if value == option.default:
-            continue
-        if only not in (None, engine):
-            raise RefusedError(f"{where}: {option.name}={value!r} has no effect with engine={engine}; it needs {only}")
-        if variant == "animal" and option.metadata["humans"]:
-            raise RefusedError(f"{where}: {option.name}={value!r} has no effect on animals; leave it out")
-    if variant == "animal":
-        _check_animals(options, where)
-    if options.paste_back and not (options.flag_stitching and options.flag_do_crop):
-        lacking = "flag_stitching" if options.flag_do_crop else "flag_do_crop"
-        raise RefusedError(f"{where}: paste_back needs {lacking}=true: set paste_back=false for the crop alone")
-
-
-def _check_animals(options: PairOptions, where: str) -> None:
-    """Raise RefusedError for options that have no effect on animals, alone or without another option."""
-    if options.audio == "source":
-        raise RefusedError(
-            f"{where}: audio='source' has no effect on animals, whose sources are pictures; leave it out"
-        )
-    placing = ("driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
-    for option in (option for option in fields(PairOptions) if option.name in placing):
-        value = getattr(options, option.name)
-        if value != option.default and not options.flag_crop_driving_video:
-            raise RefusedError(
-                f"{where}: {option.name}={value!r} has no effect on animals, whose drivings are taken whole, without "
-                "flag_crop_driving_video=true"
-            )
-
-
-def check_faces(face: str, options: PairOptions, where: str) -> None:
-    """Raise RefusedError for `face: all` without paste-back, because there is no picture to put the faces back into."""
-    if face == ALL_FACES and not options.paste_back:
-        raise RefusedError(f"{where}: face={ALL_FACES!r} needs paste_back=true: each face goes back into the picture")
-
-
-def override(base: PairOptions, values: Mapping[str, Any], where: str) -> PairOptions:
-    """Return `base` with the given values replaced; None keeps the value of `base`. Raises RefusedError.
-
-    A named edit takes the place of all controls of `base`.
-    """
-    given = {name: value for name, value in values.items() if value is not None}
-    kept = {name: value for name, value in asdict(base).items() if not (given.get("edit") and name in BY_NAME)}
-    return make_options({**kept, **given}, where)
-
-
-def _check(option: Field[Any], kind: Any, value: Any, where: str) -> Any:
-    if typing.get_origin(kind) is Literal or option.metadata["choices"]:
-        allowed = option.metadata["choices"]() if option.metadata["choices"] else typing.get_args(kind)
-        if value not in allowed:
-            raise RefusedError(f"{where}: {option.name}={value!r} must be one of {', '.join(allowed)}")
-        return value
-    if isinstance(kind, types.UnionType):  # pragma: no cover - guards the declarations above
-        raise TypeError(f"option {option.name} may not be a union")
-    number = kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool)
-    if not ((isinstance(value, kind) and (kind is bool or not isinstance(value, bool))) or number):
-        raise RefusedError(f"{where}: {option.name}={value!r} must be {kind.__name__}")
-    if kind is int and not (math.isfinite(value) and value == int(value)):
-        raise RefusedError(f"{where}: {option.name}={value!r} must be a whole number")
-    low, high = option.metadata["low"], option.metadata["high"]
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        raise RefusedError(f"{where}: {option.name}={value!r} must be between {low} and {high}")
-    return kind(value) + 0 if number else kind(value)  # + 0 turns -0.0 into 0.0

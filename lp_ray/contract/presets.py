@@ -27,10 +27,24 @@ def preset(typed: str, where: str) -> Edits:
     known = _read(Path(place).expanduser() if colon else CARRIED, where)
     if name not in known:
         raise RefusedError(f"{where}: edit={typed!r}: there is no edit {name!r}{nearest(name, known)}")
-    values = known[name]
+    return _edits(known[name], f"{where}: edit={typed}")
+
+
+def read_presets(path: Path, where: str) -> dict[str, Edits]:
+    """Return all edits of a file that `preset` takes names from. Raises RefusedError as `preset` does."""
+    return {name: _edits(values, f"{where}: {name}") for name, values in _read(path, where).items()}
+
+
+def write_presets(path: Path, edits: Mapping[str, Edits]) -> None:
+    """Write edits as such a file."""
+    table = {name: dict(values) for name, values in edits.items()}
+    path.write_text(yaml.safe_dump(table, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _edits(values: Any, where: str) -> Edits:
     if not isinstance(values, dict):
-        raise RefusedError(f"{where}: edit={typed!r}: must be controls with values, such as {{smile: 0.9}}")
-    return make_edits({str(control): value for control, value in values.items()}, f"{where}: edit={typed}")
+        raise RefusedError(f"{where}: must be controls with values, such as {{smile: 0.9}}")
+    return make_edits({str(control): value for control, value in values.items()}, where)
 
 
 def preset_names() -> tuple[str, ...]:

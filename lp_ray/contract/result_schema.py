@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from lp_ray.contract.measuring import LABELS_COLUMN, METRICS_COLUMN
+from lp_ray.contract.measuring import ARCFACE_COLUMN, LABELS_COLUMN, METRICS_COLUMN, SOURCE_FACE
 from lp_ray.contract.rights import result_columns
 
 FPS_TYPE = pa.struct([("numerator", pa.int64()), ("denominator", pa.int64())])
@@ -22,6 +22,7 @@ RESULT_SCHEMA = pa.schema(
         ("source_version", pa.string()),
         ("driving_uri", pa.string()),
         ("driving_version", pa.string()),
+        ("cast", pa.string()),
         *result_columns("source").items(),
         *result_columns("driving").items(),
         ("status", pa.string()),
@@ -62,6 +63,9 @@ RESULT_SCHEMA = pa.schema(
 )
 """One row per pair.
 
+`cast` is null where one driving moves all faces. Else it is JSON, a list of the faces that have a driving: `face` (from
+0), `driving_id`, `driving_uri`, and `subject_id` where the manifest says it. `driving_id` then is the list of ids,
+`driving_uri` and `template_uri` are the first driving's, and `driving_version` stands for all of them.
 `kind` tells what `video_uri` holds: video, gif, frames or image. `digital_source_type` is what a video's own metadata
 say of its making; null where the format cannot say it. `credentials` is the claim of a signed result, as JSON
 (`lp_ray.media.credentials.read_claim`); null for one that is not signed. `source_width` and `source_height` are the
@@ -77,8 +81,11 @@ MEASURED: tuple[tuple[str, pa.DataType], ...] = (
     ("labels_uri", pa.string()),
     (LABELS_COLUMN, pa.string()),
     (METRICS_COLUMN, pa.string()),
+    (ARCFACE_COLUMN, pa.string()),
+    (SOURCE_FACE, pa.list_(pa.float32())),
 )
-"""Columns of pairs with labels or metrics: the file of labels, and which level of each the pair has. The metrics of
+"""Columns of pairs with labels or metrics: the file of labels, and which level of each the pair has; which model gave
+`identity_arcface`; the embedding (128) of the source's face, where no `subject_id` says who it is. The metrics of
 `lp_ray.quality.table` follow, float64."""
 
 DONE, FAILED, FILTERED = "done", "failed", "filtered"

@@ -43,6 +43,13 @@ def array(*shape: int | str) -> Any:
     return field(metadata={"shape": shape})
 
 
+def bytes_if_any(*shape: int | str) -> Any:
+    """Declare an array column of bytes that a row with content may lack: then the array is empty, as it is by
+    default."""
+    sides = (0, *(side if isinstance(side, int) else 0 for side in shape[1:]))
+    return field(default_factory=lambda: np.empty(sides, np.uint8), metadata={"shape": shape})
+
+
 @dataclass(frozen=True)
 class Row:
     """Base class of rows. Fields are scalars, arrays (see `array`), `Arrays`, dataclasses, and optional values."""

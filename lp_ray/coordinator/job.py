@@ -13,13 +13,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lp_ray.base.device import Device
-from lp_ray.base.errors import RefusedError, StoppedError
+from lp_ray.base.errors import RefusedError, StoppedError, WeightsError
+from lp_ray.base.extras import check_part
 from lp_ray.contract import provenance
 from lp_ray.contract.formats import AUTO, FORMATS
 from lp_ray.contract.input_filters import BY_STAGE
 from lp_ray.contract.licences import Terms
 from lp_ray.contract.measuring import LABELS, METRICS
-from lp_ray.contract.options import PairOptions, check_options
+from lp_ray.contract.option_checks import check_options
+from lp_ray.contract.options import KEEP, PairOptions, is_part
 from lp_ray.contract.result_schema import DONE, FAILED, FILTERED
 from lp_ray.coordinator.collector import Unexpected
 from lp_ray.coordinator.pairs import PairsJob
@@ -27,8 +29,10 @@ from lp_ray.coordinator.reporting import Reporter, Summary
 from lp_ray.coordinator.templates import make_templates
 from lp_ray.engine.factory import EngineIdentity, identify_engine
 from lp_ray.face.factory import LandmarkerSpec, identify_landmarker
+from lp_ray.face.insightface.files import arcface_name
 from lp_ray.face.mediapipe.networks import N_POINTS
 from lp_ray.media.encode import Encoder
+from lp_ray.models.store import WeightStore
 from lp_ray.output import results
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import table
@@ -37,6 +41,7 @@ from lp_ray.plan.consent import refuse_without_consent
 from lp_ray.plan.devices import NVENC, Devices, Part
 from lp_ray.plan.pairing import Pairs
 from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan, wanted_rows
+from lp_ray.plan.said import Said
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.subjects import fill_subjects, searched_pairs
 from lp_ray.plan.work import ClipRow
@@ -66,6 +71,8 @@ class Job:
         needed = {Part.ENCODER: NVENC} if self.encoder == "nvenc" else {}
         if self.identity.animals_digest:
             needed[Part.ANIMAL_DETECTOR] = Device(self.settings.animal_detector.device)
+        if self.settings.measuring.metrics != "none":
+            needed[Part.METRICS] = Device(self.settings.metrics_device)
         return devices_of(self.settings) | needed
 
     def clips_needed(self) -> Iterator[ClipRow]:
@@ -80,7 +87,7 @@ class Job:
     def _clips(self, chosen: NDArray[np.int64]) -> Iterator[ClipRow]:
         plan, pairs = self.plan, self.plan.pairs
         for driving, options in _distinct(pairs.driving_index[chosen], pairs.option_index[chosen]):
-            yield self.identity.driving_clip(plan.drivings[driving], pairs.option_sets[options])
+            yield from self.identity.driving_clips(plan.drivings[driving], pairs.option_sets[options])
         of_videos = chosen[plan.sources.videos[pairs.source_index[chosen]]]
         for source, options in _distinct(pairs.source_index[of_videos], pairs.option_index[of_videos]):
             clip = self.identity.source_clip(plan.sources[source], pairs.option_sets[options])
@@ -112,6 +119,7 @@ def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
             f"{landmarker.n_points}: use detector=mediapipe"
         )
     check_filters(settings, landmarker.n_points)
+    _check_arcface(settings)
     if landmarker.subject != "human":
         raise RefusedError(f"detector={landmarker.name} finds animals; it is what engine.variant=animal uses by itself")
     terms = Terms(engine.licences, landmarker.licences)
@@ -119,11 +127,28 @@ def identify(settings: Settings) -> tuple[Identity, EngineIdentity]:
     return Identity(engine.digest, landmarker.digest, *shared, settings.engine.variant, terms=terms), engine
 
 
+def _check_arcface(settings: Settings) -> None:
+    if not settings.metrics_arcface:
+        return
+    check_part("insightface", "metrics_arcface")
+    try:
+        arcface_name(WeightStore(settings.metrics_arcface))
+    except WeightsError as error:
+        raise WeightsError(
+            f"metrics_arcface: {error}; put buffalo_l's w600k_r50.onnx into insightface/models/buffalo_l of the folder "
+            "that lp-ray weights import reads, and import it"
+        ) from error
+
+
 def check_filters(settings: Settings, n_points: int) -> None:
     """Raise RefusedError for thresholds that the detector's landmarks, or an animal's, cannot be held to."""
     mesh = n_points == N_POINTS and settings.engine.variant == "human"
     for stage, known in BY_STAGE.items():
         for name in settings.parameters(stage):
+            if known[name].of_people and settings.engine.variant != "human":
+                raise RefusedError(
+                    f"filter.{known[name].role}.{name} has no effect here: faces are counted of people; leave it out"
+                )
             if known[name].needs_mesh and not mesh:
                 raise RefusedError(
                     f"filter.{known[name].role}.{name} has no effect here: angles of a source are measured by "
@@ -166,8 +191,12 @@ def prepare(
             continue
         where = "options" if pair_table is None else f"pairs manifest row {rows[0]}"
         check_options(options, settings.engine.name, settings.engine.variant, where)
-        if settings.provenance and options.format not in (AUTO, *provenance.TYPES):
-            raise RefusedError(f"{where}: format={options.format!r} cannot hold content credentials: leave one out")
+        check_signable(settings, options, where)
+        if settings.measuring.keeps_asked and is_part(options):
+            raise RefusedError(
+                f"{where}: labels and metrics are of videos that are animated from end to end: leave them out, or "
+                "source_start_s and source_end_s"
+            )
     check_measurable(settings, pairs.option_sets)
     identity, engine = identify(settings)
     source_table = fill_subjects(source_table, settings.subject, settings.engine.variant)
@@ -177,6 +206,19 @@ def prepare(
     if settings.require_consent:
         refuse_without_consent(plan, datetime.now(UTC).date())
     return Job(plan, settings, identity, engine)
+
+
+def check_signable(settings: Settings, options: PairOptions, where: str) -> None:
+    """Raise RefusedError if results are to be signed, and those of these options cannot be."""
+    if not settings.provenance:
+        return
+    if options.format not in (AUTO, *provenance.TYPES):
+        raise RefusedError(f"{where}: format={options.format!r} cannot hold content credentials: leave one out")
+    if options.format == AUTO and options.alpha == KEEP:
+        raise RefusedError(
+            f"{where}: alpha={KEEP!r} makes a WebM, which cannot hold content credentials: leave one out, or use "
+            "format=png for pictures"
+        )
 
 
 def check_measurable(settings: Settings, option_sets: Sequence[PairOptions]) -> None:
@@ -202,17 +244,19 @@ def _with_animals(identity: Identity, spec: LandmarkerSpec) -> Identity:
     return replace(identity, animals_digest=found.digest, terms=replace(identity.terms, animals=found.licences))
 
 
-def leave_out_standing(job: Job, retry_failed: bool = False, alone: bool = True, retry_filtered: bool = False) -> None:
+def leave_out_standing(
+    job: Job, retry_failed: bool = False, alone: bool = True, retry_filtered: bool = False, said: Said | None = None
+) -> None:
     """Take the pairs that the output already settles out of the plan. To `run` the job, the caller must hold the lease.
 
-    With `alone=False`, this only reads: it writes nothing and takes no lease, and other jobs may change the table
-    meanwhile.
+    `said` is what people decided of the pairs. With `alone=False`, this only reads: it writes nothing and takes
+    no lease, and other jobs may change the table meanwhile.
     """
     layout = job.settings.output_layout
     with table(layout) if alone else nullcontext():
         settled = results.settled(layout, job.settings.measuring)
     _check_levels(job, settled)
-    leave_out_settled(job.plan, settled, retry_failed, retry_filtered)
+    leave_out_settled(job.plan, settled, retry_failed, retry_filtered, said)
 
 
 def _check_levels(job: Job, settled: results.Settled) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,15 +19,18 @@ from lp_ray.base.version import __version__
 from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.formats import FORMATS, STILL_KIND, resolve
+from lp_ray.contract.options import KEEP, is_part
 from lp_ray.contract.result_schema import DONE, FAILED, FILTERED
+from lp_ray.coordinator.casting import cast_column, roles_of
 from lp_ray.coordinator.collector import Collector, Unexpected
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.coordinator.templates import TemplatesMade
-from lp_ray.motion.rates import Length, output_length
+from lp_ray.motion.rates import Length
 from lp_ray.output import results
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import table
 from lp_ray.output.results import ResultRow
+from lp_ray.plan.part import frames_of
 from lp_ray.plan.planning import Identity, Plan
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import ClipRow, PairWork, SourceFacts, SourceRef, SpanRow
@@ -120,12 +123,13 @@ class PairsJob:
     def _spans(self) -> Iterator[SpanRow]:
         """Yield the spans of pairs when the executor asks for them. Settle pairs that cannot start."""
         for pair in map(int, self._plan.todo):
-            driving, source = self._clips(pair)
-            failure = self._plan.failure(pair) or self._templates.failure(driving, source)
+            drivings, source = self._clips(pair)
+            clips = drivings if source is None else (*drivings, source)
+            failure = self._plan.failure(pair) or self._templates.failure(clips)
             if failure is not None:
                 self._settle(self._ended_row(pair, failure))
                 continue
-            work = self._work(pair, driving, source)
+            work = self._work(pair, drivings, source)
             if (failure := _misfit(work)) is not None:
                 self._settle(self._ended_row(pair, failure))
                 continue
@@ -135,38 +139,42 @@ class PairsJob:
                 if work.pair_id in self._held:  # else the pair ended early, during an earlier wave
                     yield SpanRow(work, start, min(start + step, work.n_frames))
 
-    def _clips(self, pair: int) -> tuple[ClipRow, ClipRow | None]:
+    def _clips(self, pair: int) -> tuple[tuple[ClipRow, ...], ClipRow | None]:
         pairs = self._plan.pairs
         video = int(pairs.source_index[pair])
         if not self._plan.sources.videos[video]:
             video = -1  # pictures have no clip, so all of them share one entry
         return self._clips_of(int(pairs.driving_index[pair]), video, int(pairs.option_index[pair]))
 
-    def _make_clips(self, driving: int, video: int, options: int) -> tuple[ClipRow, ClipRow | None]:
+    def _make_clips(self, driving: int, video: int, options: int) -> tuple[tuple[ClipRow, ...], ClipRow | None]:
         plan, chosen = self._plan, self._plan.pairs.option_sets[options]
         clip = None if video < 0 else self._identity.source_clip(plan.sources[video], chosen)
-        return self._identity.driving_clip(plan.drivings[driving], chosen), clip
+        return self._identity.driving_clips(plan.drivings[driving], chosen), clip
 
-    def _work(self, pair: int, driving: ClipRow, source: ClipRow | None) -> PairWork:
+    def _work(self, pair: int, drivings: Sequence[ClipRow], source: ClipRow | None) -> PairWork:
         plan, settings = self._plan, self._settings
         options, ref = plan.options(pair), plan.source(pair)
         own = _own_length(self._templates, source, ref)
         if own is None and source is not None:  # a clip of one frame is treated as a picture
             ref, source = replace(ref, is_video=False), None
-        length = output_length(own, self._templates.length(driving), options.driving_length)
+        length, part = frames_of(own, [self._templates.length(clip) for clip in drivings], options)
         several = ref.face == ALL_FACES
+        driving = plan.driving(pair)
+        roles = roles_of(driving, [clip.template_key for clip in drivings])
         return PairWork(
             pair_id=plan.pair_id(pair),
             source=ref,
-            driving=plan.driving(pair),
-            template_key=driving.template_key,
+            driving=driving.members[0],
+            template_key=drivings[0].template_key,
             source_template="" if source is None else source.template_key,
             options=options,
             fps_numerator=length.fps.numerator,
             fps_denominator=length.fps.denominator,
             n_frames=length.n_frames,
             chunk=max(1, settings.chunk_frames // CHUNKS_OF_ALL) if several else settings.chunk_frames,
-            format=resolve(options.format, is_still=own is None and length.n_frames == 1),
+            format=resolve(options.format, own is None and length.n_frames == 1, options.alpha == KEEP),
+            roles=roles,
+            part=part,
         )
 
     def expected(self, piece: StagedSegment) -> int:
@@ -242,6 +250,7 @@ class PairsJob:
             "source_version": source.version,
             "driving_uri": storage.redact(driving.uri),
             "driving_version": driving.version,
+            **cast_column(plan, pair),
             "source_width": facts and facts.width,
             "source_height": facts and facts.height,
             "engine": self._engine,
@@ -257,16 +266,16 @@ class PairsJob:
 
     def _made_from(self, pair: int, seconds: dict[str, float]) -> ResultRow:
         """Return the columns of a finished pair about its templates and about the time that each stage took."""
-        driving, source = self._clips(pair)
+        drivings, source = self._clips(pair)
         templates = self._templates
-        idle = self._plan.without_effect(pair, templates.length(driving).n_frames == 1, templates.is_square(driving))
+        still = all(templates.length(clip).n_frames == 1 for clip in drivings)
         return {
-            "options_without_effect": idle or None,
-            "template_uri": self._store.template(driving.template_key),
-            "frames_without_face": templates.missing(driving),
+            "options_without_effect": self._plan.without_effect(pair, still, _square(templates, drivings)) or None,
+            "template_uri": self._store.template(drivings[0].template_key),
+            "frames_without_face": sum(templates.missing(clip) for clip in drivings),
             "source_frames_without_face": None if source is None else templates.missing(source),
             "seconds": {
-                "template": templates.seconds.get(driving.template_key),
+                "template": _sum(templates.seconds.get(clip.template_key) for clip in drivings),
                 **{stage.name: seconds.get(stage.name) for stage in self._graph.stages},
             },
         }
@@ -304,18 +313,39 @@ def known_frames(plan: Plan, identity: Identity, templates: TemplatesMade) -> tu
     n_frames = n_pairs = 0
     for (video, driving, options), count in zip(*_counted(columns), strict=True):
         chosen_options = pairs.option_sets[options]
-        clip = identity.driving_clip(plan.drivings[driving], chosen_options)
+        clips = identity.driving_clips(plan.drivings[driving], chosen_options)
         own = None if video < 0 else identity.source_clip(plan.sources[video], chosen_options)
-        if templates.knows(clip) and (own is None or templates.knows(own)):
+        if all(map(templates.knows, clips)) and (own is None or templates.knows(own)):
             own_length = None if own is None else _own_length(templates, own, plan.sources[video])
-            length = output_length(own_length, templates.length(clip), chosen_options.driving_length)
+            lengths = [templates.length(clip) for clip in clips]
+            length, _ = frames_of(own_length, lengths, chosen_options)
             n_frames += length.n_frames * count
             n_pairs += count
     return n_frames, n_pairs
 
 
+def _square(templates: TemplatesMade, clips: Sequence[ClipRow]) -> bool | None:
+    """Return whether the frames of all clips are square; None if a template does not say."""
+    found = [templates.is_square(clip) for clip in clips]
+    return None if None in found else all(found)
+
+
+def _sum(seconds: Iterable[float | None]) -> float | None:
+    known = [one for one in seconds if one is not None]
+    return sum(known) if known else None
+
+
 def _misfit(work: PairWork) -> Failure | None:
-    """Return the failure of a pair whose format cannot hold its frames, before any of them is made."""
+    """Return the failure of a pair whose format cannot hold its frames, or whose video does not have the part that is
+    to be animated, before any of them is made."""
+    if is_part(work.options) and not (work.part and work.part[1]):
+        start, end = work.options.source_start_s, work.options.source_end_s
+        until = f"source_end_s={end:g}" if end else "its end"
+        length = f"{float(work.n_frames / work.fps):.2f} s long" if work.part else "one picture"
+        return Failure.of(
+            "plan",
+            UnsupportedError(f"no frame of the source between source_start_s={start:g} and {until}: it is {length}"),
+        )
     if FORMATS.get(work.format).kind != STILL_KIND or work.n_frames == 1:
         return None
     error = UnsupportedError(

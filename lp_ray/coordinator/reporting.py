@@ -73,3 +73,16 @@ class Summary:
     def failed(self) -> int:
         """Number of failed pairs of the manifest, including those of earlier runs."""
         return self.by_status.get("failed", 0) + self.before.get("failed", 0)
+
+
+class Silent:
+    """A reporter for calls of the library. It shows nothing."""
+
+    def update(self, progress: Progress) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
+    def settled(self, row: ResultRow) -> None:
+        """Do nothing: the caller gets the row."""

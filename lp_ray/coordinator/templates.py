@@ -20,7 +20,7 @@ from lp_ray.contract.result_schema import DONE, FAILED
 from lp_ray.coordinator.collector import Collector, Unexpected, stopped
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.motion.rates import Length
-from lp_ray.motion.template import read_header
+from lp_ray.motion.template import HEADER_AHEAD, read_header
 from lp_ray.output.layout import TemplateLayout
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import fill
@@ -61,10 +61,9 @@ class TemplatesMade:
     def made(self) -> int:
         return len(self.seconds)
 
-    def failure(self, driving: ClipRow, source: ClipRow | None) -> Failure | None:
+    def failure(self, clips: Iterable[ClipRow]) -> Failure | None:
         """Return why a pair of these clips cannot start; None if it can."""
-        found = self.failures.get(driving.template_key)
-        return found if found or source is None else self.failures.get(source.template_key)
+        return next((self.failures[clip.template_key] for clip in clips if clip.template_key in self.failures), None)
 
     def length(self, clip: ClipRow) -> Length:
         """Return the frame count and rate of a clip that has a template."""
@@ -151,7 +150,7 @@ def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade
 
 def _read_facts(layout: TemplateLayout, key: str) -> TemplateFacts | Failure:
     try:
-        with storage.open_read(layout.template(key)) as file:
+        with storage.open_read(layout.template(key), HEADER_AHEAD) as file:
             header = read_header(file)
     except (TemplateError, FileNotFoundError) as error:
         return Failure.of("template", error)

@@ -73,6 +73,12 @@ def _files(side: str, path: str) -> dict[str, str]:
     return {"split": side, "path": path}
 
 
+def _by_face(plan: Plan) -> str:
+    if not plan.people:
+        return ""
+    return f"; files whose faces are at most {plan.request.same_person:g} apart (L2) count as one person"
+
+
 def _body(plan: Plan, found: Statistics, about: About) -> Iterator[str]:
     yield "Synthetic talking heads, made with lp_ray: each video is a portrait that moves as another clip does."
     yield from ("", "## Samples", "", "| split | videos | identities | drivings | frames | hours | GB |")
@@ -82,7 +88,7 @@ def _body(plan: Plan, found: Statistics, about: About) -> Iterator[str]:
         yield f"| {side.name} | {counts} | {side.seconds / 3600:.2f} | {side.bytes / 1e9:.2f} |"
     yield from ("", f"Split: `{plan.request.sides}`, seed {plan.request.seed}, by source identity and by driving: no")
     yield "face and no motion stands in two splits. A face or motion is known by its `subject_id`, where the manifest"
-    yield "gave one, else by its file."
+    yield f"gave one, else by its file{_by_face(plan)}."
     yield from ("", f"![distributions]({PLOTS})")
     yield from ("", "## How they were chosen", "")
     yield from (f"- `{condition}`" for condition in plan.conditions)

@@ -68,16 +68,11 @@ def tasks(plan: Plan, root: str) -> Iterator[ShardTask]:
 _NEEDED = ("pair_id", "video_uri", "sha256", COLUMN)
 
 
-Run = Callable[[Iterator[ShardTask]], Iterator[Finished]]
+Runner = Callable[[Iterator[ShardTask]], Iterator[Finished]]
 """What runs tasks, in any order, and yields what they answer."""
 
 
-def one_by_one(found: Iterator[ShardTask]) -> Iterator[Finished]:
-    """Implements `Run`: in this process."""
-    yield from map(write_shard, found)
-
-
-def write_shards(plan: Plan, target: Target, run: Run, tell: Callable[[Finished], None]) -> list[Finished]:
+def write_shards(plan: Plan, target: Target, run: Runner, tell: Callable[[Finished], None]) -> list[Finished]:
     """Write a plan's shards and return them in its order. Raises RefusedError if the target holds another export."""
     target.claim(plan.digest)
     done: dict[str, Finished] = {}

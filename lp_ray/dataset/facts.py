@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from lp_ray.base.json_values import finite
+from lp_ray.contract.casts import ids_of, is_cast
+from lp_ray.contract.measuring import SOURCE_FACE
 from lp_ray.contract.media_kinds import suffix_of
 from lp_ray.output.by_name import readable
 from lp_ray.output.relative import is_place
 
 WITHHELD = frozenset(
     {
-        *("source_uri", "source_version", "driving_uri", "driving_version"),
+        *("source_uri", "source_version", "driving_uri", "driving_version", "cast"),
+        SOURCE_FACE,
         *("status", "stage", "error_class", "error", "score", "attempts", "started_at", "finished_at"),
     }
 )
-"""Columns that say where a job's inputs lie, or how it went: those who get a data set have no use of them."""
+"""Columns that say where a job's inputs lie, or how it went: those who get a data set have no use of them. The
+embedding of a face is what people are recognised by: it is no part of a data set."""
 IDS = ("source_id", "driving_id")
 _OF_STAGES = "seconds_"
 _AT_ONCE = 256
@@ -41,19 +45,16 @@ def facts(rows: pa.Table) -> Iterator[dict[str, Any]]:
 
 def as_json(sample: dict[str, Any]) -> bytes:
     """Return a sample's facts as JSON of one line, the same bytes for the same facts."""
-    known = _known(sample)
     return json.dumps(
-        known, sort_keys=True, ensure_ascii=False, separators=(", ", ": "), default=str, allow_nan=False
+        finite(sample), sort_keys=True, ensure_ascii=False, separators=(", ", ": "), default=str, allow_nan=False
     ).encode()
 
 
-def _known(value: Any) -> Any:
-    """Return a value without numbers that JSON has not: they become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {str(name): _known(each) for name, each in value.items()}
-    return [_known(each) for each in value] if isinstance(value, list) else value
+def _readable_ids(value: str) -> str:
+    """Return an id, or a cast of ids, without where files lie: a row to which no id was given goes by its URI."""
+    if is_cast(value):
+        return json.dumps([name and _readable_ids(name) for name in ids_of(value)], ensure_ascii=False)
+    return readable(value) if suffix_of(value) else value
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -62,8 +63,8 @@ def _plain(name: str, value: Any) -> Any:
             return json.loads(value)
         except ValueError:  # not written by lp_ray
             return value
-    if name in IDS and isinstance(value, str) and suffix_of(value):  # no id was given: it is where the file lies
-        return readable(value)
+    if name in IDS and isinstance(value, str):
+        return _readable_ids(value)
     if isinstance(value, bytes):
         return value.hex()
     return value.isoformat() if isinstance(value, date | datetime) else value

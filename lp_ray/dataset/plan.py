@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,12 +19,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.measuring import SOURCE_FACE
 from lp_ray.dataset.choose import Judged
 from lp_ray.dataset.facts import is_fact
 from lp_ray.dataset.labels import COLUMN
 from lp_ray.dataset.lookup import Texts
+from lp_ray.dataset.people import People, as_people, find_people, joined
 from lp_ray.dataset.selection import Selection
-from lp_ray.dataset.split import LEFT_OUT, Endpoints, Sides, assign, leaks, who
+from lp_ray.dataset.split import CAST, LEFT_OUT, Endpoints, Sides, assign, casts, leaks, who
 from lp_ray.dataset.spool import Spool
 
 LAYOUT = 1
@@ -46,6 +48,8 @@ class Request:
     shard_samples: int
     videos: str = "bytes"
     labels: bool = True
+    same_person: float | None = 0.45
+    """L2 distance up to which faces of sources without a `subject_id` are one person's; None: a file is a person."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Plan:
     left_out: Counter[str]
     conditions: tuple[str, ...]
     digest: str
+    people: People = field(default_factory=dict)
 
     @property
     def n_samples(self) -> int:
@@ -101,14 +106,30 @@ def make_plan(
     left_out[REPEATED] += len(rows) - len(first)
     if not len(first):
         raise RefusedError(f"no pair is left to export: {_counts(left_out) or 'the results are empty'}")
-    table = pa.table({name: rows.column(name) for name in schema.names if name.endswith(_NAMING)}).take(pa.array(first))
-    endpoints = Endpoints.of(who(table, "source"), who(table, "driving"))
+    naming = [name for name in schema.names if name.endswith(_NAMING) or name == CAST]
+    table = pa.table({name: rows.column(name) for name in naming}).take(pa.array(first))
+    people = _people(request, table, rows, first)
+    alike = joined(people, casts(table))
+    endpoints = Endpoints.of(*(as_people(who(table, role), alike) for role in ("source", "driving")))
     side = assign(endpoints, request.sides, request.seed)
     if doubled := leaks(endpoints, side):
         raise AssertionError(f"{doubled[0]} is on two sides")
     left_out[APART] += int((side == LEFT_OUT).sum())
     shards = list(_shards(request, rows, first, side))
-    return Plan(request, rows, shards, +left_out, tuple(conditions), _digest(request, rows, shards, conditions))
+    return Plan(request, rows, shards, +left_out, tuple(conditions), _digest(request, rows, shards, conditions), people)
+
+
+def _people(request: Request, table: pa.Table, rows: Spool, first: NDArray[np.int64]) -> People:
+    """Return which files show one person. Raises RefusedError for more faces than can be compared."""
+    if request.same_person is None or len(request.sides.names) == 1 or SOURCE_FACE not in rows.schema.names:
+        return {}
+    faces = rows.column(SOURCE_FACE).take(pa.array(first))
+    if faces.null_count == len(faces):
+        return {}
+    try:
+        return find_people(who(table, "source"), faces, request.same_person)
+    except ValueError as error:
+        raise RefusedError(f"{error}: give sources their subject_id, or set same_person=null") from error
 
 
 _NAMING = ("_subject_id", "source_uri", "driving_uri", "source_id", "driving_id")

@@ -11,6 +11,7 @@ when it grows, or is small no more.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lp_ray.base.errors import RefusedError
+
+CAST = "cast"
+"""Column of pairs whose faces have drivings of their own: `lp_ray.contract.result_schema`."""
 
 SMALL = 0.1
 """Share of the smallest side that a component may have, to be kept together: larger ones would make sides uneven."""
@@ -94,7 +98,26 @@ def who(rows: pa.Table, role: str) -> pa.ChunkedArray:
         for kind, name in (("subject", f"{role}_subject_id"), ("file", f"{role}_uri"), ("id", f"{role}_id"))
         if name in rows.column_names
     ]
+    if role == "driving" and (several := casts(rows)):
+        firsts = [cast[0] if cast else None for cast in several]
+        named = [pa.chunked_array([pa.array(firsts, pa.string())]), *named]
     return pc.coalesce(*named)
+
+
+def casts(rows: pa.Table) -> list[list[str]]:
+    """Return the names of each row's drivings, as `who` gives them, where it has several; else an empty list.
+
+    Empty where no row has several: most tables have millions of rows and no cast.
+    """
+    if CAST not in rows.column_names or rows[CAST].null_count == len(rows):
+        return []
+    each = (json.loads(cast) if cast else [] for cast in rows[CAST].to_pylist())
+    return [[_name_of(one) for one in cast] for cast in each]
+
+
+def _name_of(driving: dict[str, str | None]) -> str:
+    subject = driving["subject_id"]
+    return f"subject:{subject}" if subject else f"file:{driving['driving_uri']}"
 
 
 def assign(pairs: Endpoints, sides: Sides, seed: int) -> NDArray[np.int64]:

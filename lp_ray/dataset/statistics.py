@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from lp_ray.dataset.people import as_people
 from lp_ray.dataset.plan import Plan
 from lp_ray.dataset.split import who
 from lp_ray.quality.table import NAMES
@@ -72,7 +73,7 @@ def _side(plan: Plan, name: str) -> Side:
     ids = pa.table(
         {column: plan.rows.column(column).take(places) for column in named if column in plan.rows.schema.names}
     )
-    identities, drivings = (len(pc.unique(who(ids, role))) for role in ("source", "driving"))
+    identities, drivings = (len(pc.unique(as_people(who(ids, role), plan.people))) for role in ("source", "driving"))
     frames, seconds, size = (pc.sum(of[column]).as_py() or 0 for column in ("n_frames", "duration_s", "bytes"))
     return Side(name, len(places), identities, drivings, int(frames), float(seconds), int(size))
 

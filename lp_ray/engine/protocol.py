@@ -7,13 +7,14 @@ piece again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.arrays import Image
 from lp_ray.base.declared import Declared
 from lp_ray.contract.options import PairOptions
 from lp_ray.motion.rates import Indices
@@ -62,6 +63,10 @@ class EngineIdentity:
     """Whether pixels that the motion does not reach leave `animate` as they came. The crops of such an engine repeat
     the picture's border where they reach past it (those of others are black there, as in the reference), and paste-back
     writes only what the engine has changed."""
+    finishes: bool = False
+    """Whether it is a `FinishingEngine`, and its settings say that it finishes frames itself."""
+    slow_start: tuple[int, str] | None = None
+    """Frames of an actor under which its start costs more time than it saves, and what a plan then says."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +76,15 @@ class SourceCrops:
     `images` is n x S x S x 3 RGB, where S is the engine's `source_size`. `points` is n x K x (2|3), the landmarks in
     pixels of a FRAME_SIZE crop (K = 0 if there are none). `aspect` is the width over height that a square of the crop
     has in the picture: 1, except for a picture that was squeezed into the crop as a whole. Shapes, such as how open an
-    eye is, are measured on `lp_ray.face.crop.in_proportion(points, aspect)`.
+    eye is, are measured on `lp_ray.face.crop.in_proportion(points, aspect)`. `alpha` is n x S x S, how opaque each
+    pixel is (0 to 255), for a pair that keeps its transparency; `images` show it over white.
     """
 
     images: NDArray[np.uint8]
     points: NDArray[np.float64]
     is_video: bool = False
     aspect: float = 1.0
+    alpha: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class PairMotion:
     """The motion of a whole pair: the driving's, and a source video's own.
 
     Output frame i uses driving frame `driving_frames[i]`, and frame i of a source video. `source` is None for a
-    picture.
+    picture. Where a part of a source video is animated, the pair is that part.
     """
 
     driving: TemplateReader
@@ -112,11 +119,14 @@ class Frames:
     """A chunk of animated frames, and the engine's facts of each frame.
 
     `images` is n x FRAME_SIZE x FRAME_SIZE x 3 RGB. `facts` are arrays of n rows each: the motion that was asked for.
-    Sidecars (`lp_ray.output.sidecars`) are written from them; all frames of a pair have the same facts.
+    Sidecars (`lp_ray.output.sidecars`) are written from them; all frames of a pair have the same facts. `alpha` is
+    n x FRAME_SIZE x FRAME_SIZE, how opaque each pixel is, moved as `images` were, which are over white; None if the
+    source came without, or if the engine cannot tell: then the source's own stays where it is.
     """
 
     images: NDArray[np.uint8]
     facts: dict[str, NDArray[Any]] = field(default_factory=dict)
+    alpha: NDArray[np.uint8] | None = None
 
 
 class Engine(Protocol):
@@ -156,6 +166,37 @@ class Engine(Protocol):
 
         `source` is the result of `prepare`, for a video for exactly the frames of `span`. `direction` is the result of
         `direct`. Raises EngineOutputError for a picture that is black or not finite.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A chunk of finished frames: whole pictures, ready to be encoded.
+
+    `planes` is n x (3 h / 2) x w uint8, yuv420p of limited-range BT.709: Y, below it U and V. `facts` are those of
+    `Frames`, of each face.
+    """
+
+    planes: NDArray[np.uint8]
+    facts: tuple[dict[str, NDArray[Any]], ...]
+
+
+class FinishingEngine(Engine, Protocol):
+    """An engine that can paste its frames back itself, where they lie: on a GPU, before they leave it."""
+
+    def finish(
+        self,
+        sources: Sequence[Any],
+        directions: Sequence[Any],
+        span: Span,
+        picture: Image,
+        to_crop: NDArray[np.float64],
+    ) -> Iterator[Finished]:
+        """Yield the finished frames of each chunk of `span`, of a picture's faces.
+
+        `sources` are the results of `prepare`, `directions` those of `direct`, one for each face. `picture` is the
+        whole source, H x W x 3; `to_crop` (faces x 2 x 3) maps it to their crops. Raises as `animate` does.
         """
         ...
 

@@ -31,19 +31,19 @@ def match(known: Sequence[Face], faces: Sequence[Face]) -> dict[int, int]:
     """Return which of `known` is which of `faces`, by index: the matching of least total distance, within REACH."""
     if not known or not faces:
         return {}
-    costs = np.array([[_distance(one, other) for other in faces] for one in known])
+    costs = np.array([[apart(one, other) for other in faces] for one in known])
     pairs = zip(*linear_sum_assignment(np.minimum(costs, 2 * REACH)), strict=True)
     return {int(i): int(j) for i, j in pairs if costs[i, j] <= REACH}
 
 
 def near(one: Face, other: Face) -> bool:
     """Return whether two faces are so close that one may be mistaken for the other."""
-    return _distance(one, other) <= 2 * REACH
+    return apart(one, other) <= 2 * REACH
 
 
 def clearly(face: Face, own: Face, others: Sequence[Face]) -> bool:
     """Return whether a face is at most half as far from `own` as from any of `others`."""
-    return all(2 * _distance(face, own) <= _distance(face, other) for other in others)
+    return all(2 * apart(face, own) <= apart(face, other) for other in others)
 
 
 def scene(image: Image) -> NDArray[np.float32] | None:
@@ -59,7 +59,7 @@ def is_cut(before: NDArray[np.float32] | None, after: NDArray[np.float32] | None
     return before is not None and after is not None and float(before @ after) < CUT
 
 
-def _distance(one: Face, other: Face) -> float:
+def apart(one: Face, other: Face) -> float:
     """Return the distance of the centres of two faces, divided by their mean side."""
     (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = one.box, other.box
     side = (max(ax1 - ax0, ay1 - ay0) + max(bx1 - bx0, by1 - by0)) / 2

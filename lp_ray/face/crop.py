@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.base.arrays import Image, Matrix, Points
+from lp_ray.base.arrays import Image, Matrix, Plane, Points
 from lp_ray.face.points import extent_points, two_points
 
 
@@ -152,6 +152,13 @@ def in_proportion(points: NDArray[np.float64], aspect: float) -> NDArray[np.floa
 def cut(image: Image, matrix: Matrix, size: int) -> Image:
     """Return the size x size x 3 picture to which `matrix` maps `image`; black where `image` has no pixels."""
     return _picture(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR))
+
+
+def cut_alpha(alpha: Plane, matrix: Matrix, size: int) -> Plane:
+    """Like `cut`, for how opaque pixels are (H x W): the border of `alpha` is repeated, so that what is opaque ends in
+    black and not in nothing."""
+    border = cv2.BORDER_REPLICATE
+    return _picture(cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border))
 
 
 def cut_bordered(image: Image, matrix: Matrix, size: int) -> Image:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lp_ray.base.arrays import Box, Image, Matrix, Points
+from lp_ray.base.arrays import Box, Image, Matrix, Plane, Points
 from lp_ray.face.crop import (
     DRIVING_SCALE,
     DRIVING_VX,
@@ -19,6 +19,7 @@ from lp_ray.face.crop import (
     PointsOfClip,
     Rectangle,
     cut,
+    cut_alpha,
     cut_bordered,
     limit_size,
     resize,
@@ -124,4 +125,11 @@ class SourceFraming:
         if not self.crop:
             return resize(image, size)
         whole = (cut_bordered if self.repeat_border else cut)(image, matrix, full_size)
+        return whole if size == full_size else shrink(whole, size)
+
+    def cut_alpha(self, alpha: Plane, matrix: Matrix, full_size: int, size: int) -> Plane:
+        """Return how opaque the pixels of the crop are, size x size, as `cut` does for the picture (H x W here)."""
+        if not self.crop:
+            return resize(alpha, size)
+        whole = (cut_bordered if self.repeat_border else cut_alpha)(alpha, matrix, full_size)
         return whole if size == full_size else shrink(whole, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -15,8 +16,6 @@ CROP_SIZE = 512
 
 FADE = 16
 """Width of the rim over which a crop fades out, pixels."""
-
-_WHOLE = np.dtype((np.void, 3))  # a pixel as one value: three times as fast to put as three values
 
 
 @cache
@@ -33,6 +32,38 @@ def soft_mask() -> NDArray[np.uint8]:
     return mask
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a crop lies in a picture. `PasteBack` and its form for a GPU take window and weights from here, so that
+    they agree about which pixels change."""
+
+    window: tuple[slice, slice]
+    """Rows and columns of the picture that the crop can reach."""
+    matrix: Matrix
+    """Maps crop pixels to pixels of the window, 2 x 3 float64."""
+    weights: NDArray[np.uint8]
+    """Weights of the window's pixels, 0 to 255."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the window, pixels."""
+        return self.weights.shape[1], self.weights.shape[0]
+
+
+def place_of(crop_to_original: Matrix, shape: tuple[int, ...]) -> Place | None:
+    """Return where a crop lies in a picture of `shape` (height, width); None if it lies off the picture.
+
+    `crop_to_original` (2 x 3) maps crop pixels to the picture's.
+    """
+    x0, y0, x1, y1 = _reach(crop_to_original, shape)
+    if x0 >= x1 or y0 >= y1:
+        return None
+    matrix = crop_to_original.astype(np.float64)
+    matrix[:, 2] -= (x0, y0)
+    weights = cv2.warpAffine(soft_mask(), matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    return Place((slice(y0, y1), slice(x0, x1)), matrix, _as_bytes(weights))
+
+
 class PasteBack:
     """Blends crops into pictures, always at the same place. Not thread-safe: it reuses buffers.
 
@@ -41,37 +72,39 @@ class PasteBack:
     to do it for every frame of a source video, where the place differs from frame to frame.
     """
 
-    def __init__(self, shape: tuple[int, int], crop_to_original: Matrix) -> None:
-        """`shape` is the height and width of the pictures; `crop_to_original` (2 x 3) maps crop pixels to theirs."""
-        self._shape = (*shape, 3)
-        x0, y0, x1, y1 = _reach(crop_to_original, shape)
-        self._empty = x0 >= x1 or y0 >= y1
-        if self._empty:
+    def __init__(self, shape: tuple[int, int], crop_to_original: Matrix, channels: int = 3) -> None:
+        """`shape` is the height and width of the pictures; `crop_to_original` (2 x 3) maps crop pixels to theirs.
+
+        `channels` is 3, or 4 for pictures that say how opaque their pixels are.
+        """
+        self._shape = (*shape, channels)
+        self._whole = np.dtype((np.void, channels))  # a pixel as one value: faster to put than each of its values
+        place = place_of(crop_to_original, shape)
+        self._empty = place is None
+        if place is None:
             return
-        self._window = slice(y0, y1), slice(x0, x1)
-        self._matrix = crop_to_original.astype(np.float64)
-        self._matrix[:, 2] -= (x0, y0)
-        self._size = x1 - x0, y1 - y0
-        self._warped = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
-        self._mask = _as_bytes(cv2.warpAffine(soft_mask(), self._matrix, self._size, flags=cv2.INTER_LINEAR))
+        self._window, self._matrix, self._size, self._mask = place.window, place.matrix, place.size, place.weights
+        x0, y0 = self._window[1].start, self._window[0].start
+        self._warped = np.empty((*self._mask.shape, channels), np.uint8)
         flat = self._mask.reshape(-1)
         self._rim = np.flatnonzero(flat - np.uint8(1) < 254)  # 0 wraps around: neither 0 nor 255
         down = self._rim // self._size[0]
         self._behind = self._rim + down * (shape[1] - self._size[0]) + (y0 * shape[1] + x0)
-        self._weights = np.repeat(flat[self._rim] / np.float32(255), 3).reshape(-1, 3)
+        self._weights = np.repeat(flat[self._rim] / np.float32(255), channels).reshape(-1, channels)
         self._rests = 1 - self._weights
         self._pixels = np.empty(self._weights.shape, np.uint8)
         self._front, self._back = np.empty_like(self._weights), np.empty_like(self._weights)
 
     def blend(self, frame: Image, picture: Image) -> None:
-        """Blend `frame` (CROP_SIZE x CROP_SIZE x 3) into `picture` (H x W x 3), in place.
+        """Blend `frame` (CROP_SIZE x CROP_SIZE x channels) into `picture` (H x W x channels), in place.
 
         The rim is mixed with the present content of `picture`, so that several faces can be pasted one after the other.
         Raises ValueError for a frame or a picture of another shape, or a picture that is not writable and contiguous.
         """
-        if frame.shape != (CROP_SIZE, CROP_SIZE, 3) or frame.dtype != np.uint8:
+        n = self._shape[2]
+        if frame.shape != (CROP_SIZE, CROP_SIZE, n) or frame.dtype != np.uint8:
             raise ValueError(
-                f"frame of shape {frame.shape}, {frame.dtype}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3"
+                f"frame of shape {frame.shape}, {frame.dtype}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x {n}"
             )
         if picture.shape != self._shape or picture.dtype != np.uint8:
             raise ValueError(f"picture of shape {picture.shape}, {picture.dtype}; expected uint8, {self._shape}")
@@ -80,14 +113,14 @@ class PasteBack:
         if self._empty:
             return
         cv2.warpAffine(frame, self._matrix, self._size, dst=self._warped, flags=cv2.INTER_LINEAR)
-        flat = self._warped.reshape(-1, 3)
+        flat = self._warped.reshape(-1, n)
         np.take(flat, self._rim, 0, out=self._pixels, mode="clip")  # "clip": any other mode copies
         np.multiply(self._pixels, self._weights, out=self._front)
-        np.take(picture.reshape(-1, 3), self._behind, 0, out=self._pixels, mode="clip")
+        np.take(picture.reshape(-1, n), self._behind, 0, out=self._pixels, mode="clip")
         np.multiply(self._pixels, self._rests, out=self._back)
         self._front += self._back
         np.copyto(self._pixels, self._front, casting="unsafe")  # truncates, as the reference does
-        np.put(flat.view(_WHOLE), self._rim, self._pixels.view(_WHOLE))
+        np.put(flat.view(self._whole), self._rim, self._pixels.view(self._whole))
         cv2.copyTo(self._warped, self._mask, picture[self._window])
 
 

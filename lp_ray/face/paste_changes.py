@@ -38,8 +38,9 @@ class PasteChanges:
     """Writes the changed part of a crop into a picture, always at the same place."""
 
     def __init__(self, crop: Image, to_crop: Matrix) -> None:
-        """`crop` (CROP_SIZE x CROP_SIZE x 3) is what the engine was given, `to_crop` (2 x 3) maps the picture to it."""
-        if crop.shape != (CROP_SIZE, CROP_SIZE, 3) or crop.dtype != np.uint8:
+        """`crop` (CROP_SIZE x CROP_SIZE x 3, or x 4 with how opaque its pixels are) is what the engine was given,
+        `to_crop` (2 x 3) maps the picture to it."""
+        if crop.shape[:2] != (CROP_SIZE, CROP_SIZE) or crop.shape[2:] not in ((3,), (4,)) or crop.dtype != np.uint8:
             raise ValueError(
                 f"crop of shape {crop.shape}, {crop.dtype}; paste-back takes {CROP_SIZE} x {CROP_SIZE} x 3"
             )
@@ -47,15 +48,16 @@ class PasteChanges:
         self._to_picture = invert(to_crop)
 
     def blend(self, frame: Image, picture: Image) -> None:
-        """Write what `frame` (as large as the crop) changes into `picture` (H x W x 3), in place.
+        """Write what `frame` (as large as the crop) changes into `picture` (H x W x 3, or x 4 as the crop), in place.
 
-        Raises ValueError for a frame of another shape, or a picture that is not H x W x 3 and writable.
+        Raises ValueError for a frame of another shape, or a picture of other channels or not writable.
         """
         if frame.shape != self._crop.shape or frame.dtype != np.uint8:
             raise ValueError(f"frame of shape {frame.shape}, {frame.dtype}; paste-back takes {self._crop.shape}")
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.flags.writeable:
+        n = frame.shape[2]
+        if picture.ndim != 3 or picture.shape[2] != n or picture.dtype != np.uint8 or not picture.flags.writeable:
             raise ValueError(
-                f"picture of shape {picture.shape}, {picture.dtype}; expected a writable H x W x 3 of uint8"
+                f"picture of shape {picture.shape}, {picture.dtype}; expected a writable H x W x {n} of uint8"
             )
         weights = changed(frame, self._crop)
         x0, y0, x1, y1 = _window(self._to_picture, weights, (picture.shape[0], picture.shape[1]))

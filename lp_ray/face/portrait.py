@@ -9,6 +9,7 @@ import numpy as np
 
 from lp_ray.base.arrays import Box, Image, Matrix, Points
 from lp_ray.base.errors import NoFaceError, UnsupportedError
+from lp_ray.contract.casts import MAX_FACES
 from lp_ray.face.crop import transform_points
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.protocol import Face, Landmarker
@@ -16,9 +17,6 @@ from lp_ray.face.select import ordered, select_face
 
 FULL_SIZE = 512
 """Side in pixels of the crop that matrices and landmarks refer to."""
-
-MAX_FACES = 16
-"""How many faces of one picture can be animated together: the limit of a row between stages."""
 
 NO_POINTS: Points = np.empty((0, 3))
 """The landmarks of a face that is only known by its box: none."""

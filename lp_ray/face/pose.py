@@ -93,13 +93,3 @@ def nearest_rotation(matrix: Array) -> Array:
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     rotation: Array = (left * signs) @ right
     return rotation
-
-
-def soft_limit(value: Array, limit: Array | float, knee: float = 0.6) -> Array:
-    """Limit smoothly to +-limit: unchanged below knee * limit, continuous slope, never beyond."""
-    start = knee * np.asarray(limit, np.float64)
-    room = limit - start
-    size = np.abs(value)
-    bent = start + room * np.tanh(np.maximum(size - start, 0) / room)
-    limited: Array = np.sign(value) * np.where(size <= start, size, bent)
-    return limited

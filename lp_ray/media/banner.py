@@ -12,9 +12,11 @@ _STREAM = re.compile(
 )
 _CHOSEN = re.compile(r"Stream #0:(\d+) (?:-> #0:0|\([^)]*\) -> )")
 _PIXELS = re.compile(r"Video: [^\n]*?, (\w+)\(([^)\n]*)")
-# ffmpeg's names of pixel formats with alpha; WebM keeps it in a second stream and says so in a tag of the track.
+# ffmpeg's names of pixel formats with alpha; WebM keeps it in a second stream and says so in a tag of the track,
+# which a copied stream has in capitals.
 _ALPHA = re.compile(
-    r"Video: [^\n]*, (?:yuva|ya\d|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8)|^\[info\] +alpha_mode +: 1$", re.MULTILINE
+    r"Video: [^\n]*, (?:yuva|ya\d|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8)|^\[info\] +(?i:alpha_mode) +: 1$",
+    re.MULTILINE,
 )
 _GREY = re.compile(r"Video: [^\n]*?, gray")
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)(?:, start: (-?\d+\.\d+))?", re.MULTILINE)

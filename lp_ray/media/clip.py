@@ -68,12 +68,12 @@ class Clip:
         return self.info.has_audio
 
     def frames(
-        self, first: int = 0, count: int | None = None, max_dim: int | None = None
+        self, first: int = 0, count: int | None = None, max_dim: int | None = None, alpha: bool = False
     ) -> Generator[Image, None, None]:
         """Stream the cut's frames, or `count` of them from index `first`; see `media.decode.frames`."""
         count = self.n_frames - first if count is None else count
         start = self.first + first
-        return frames(self.path, self.info, self.limits, max_dim=max_dim, first=start, count=count)
+        return frames(self.path, self.info, self.limits, max_dim=max_dim, first=start, count=count, alpha=alpha)
 
 
 @dataclass(frozen=True)

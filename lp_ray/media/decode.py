@@ -14,6 +14,7 @@ from lp_ray.base.arrays import Image
 from lp_ray.base.errors import InputTooLargeError, TruncatedMediaError, UnreadableMediaError
 from lp_ray.base.limits import Limits
 from lp_ray.media import ffmpeg, filters
+from lp_ray.media.alpha import opaque, over_white
 from lp_ray.media.listing import Source, marked
 from lp_ray.media.probe import VideoInfo
 from lp_ray.media.timing import cut
@@ -73,15 +74,17 @@ def frames(
     *,
     first: int = 0,
     count: int | None = None,
+    alpha: bool = False,
 ) -> Generator[Image, None, None]:
     """Stream RGB frames, H x W x 3 uint8, at the constant rate `info.fps`, rotated, in square pixels.
 
     The frames are those of [start_s, end_s) (see `cut_frames`). `first` and `count` choose a range of these by index;
     the pictures are the same as in a pass over all frames. Colours follow the stream's own matrix (BT.601 if it names
     none, as in players and OpenCV) and range. HDR is tone-mapped, wide gamuts are converted to BT.709, and interlaced
-    pictures are deinterlaced (see `media.filters`). Transparent pictures are laid over white. Pictures of another size
-    than the clip's are scaled to it. If a clip of varying rate repeats a frame, the same array comes again: copy it
-    before writing into it. Closing the iterator (`contextlib.closing`) kills the decoder.
+    pictures are deinterlaced (see `media.filters`). Transparent pictures are laid over white; with `alpha`, all
+    pictures are straight ones instead, H x W x 4 (`media.alpha`). Pictures of another size than the clip's are scaled
+    to it. If a clip of varying rate repeats a frame, the same array comes again: copy it before writing into it.
+    Closing the iterator (`contextlib.closing`) kills the decoder.
 
     Raises what `cut_frames` raises, TruncatedMediaError if clearly fewer frames decode than `info` lists, and
     UnreadableMediaError if the decoder gives no frame for `limits.timeout_s`.
@@ -93,7 +96,8 @@ def frames(
     _check_cost(info, limits, len(shown))
     low, high = int(shown[0]), int(shown[-1]) + 1
     size = frame_size(info, max_dim)
-    return _repeated(_Reader(info, replace(info.source, path=path, limits=limits), size).frames(low, high), shown)
+    reader = _Reader(info, replace(info.source, path=path, limits=limits), size, alpha)
+    return _repeated(reader.frames(low, high), shown)
 
 
 def _repeated(decoded: Generator[Image, None, None], shown: NDArray[np.int64]) -> Generator[Image, None, None]:
@@ -138,6 +142,8 @@ class _Reader:
     info: VideoInfo
     source: Source
     size: tuple[int, int]
+    alpha: bool = False
+    """Whether transparency is kept; else it is laid over white."""
 
     def frames(self, low: int, high: int) -> Generator[Image, None, None]:
         """Yield the frames low <= i < high. For a frame that does not decode, yield the one before, as a whole pass
@@ -239,6 +245,7 @@ class _Decoder:
         self._info, self._limits = reader.info, reader.source.limits
         width, height = reader.size
         self._shape = (height, width, 4 if reader.info.has_alpha else 3)
+        self._keeps_alpha = reader.alpha
         self._hidden = hidden
         self._child = ffmpeg.Child(args, limits=self._limits)
         self.n_given = 0
@@ -278,11 +285,6 @@ class _Decoder:
         if mark is None or self._child.read_into(ffmpeg.raw_bytes(fresh), self._limits.timeout_s) < fresh.nbytes:
             self._child.check_end(self._limits.timeout_s)
             return None
-        return _Shot(int(mark), _over_white(fresh) if self._info.has_alpha else fresh)
-
-
-def _over_white(picture: NDArray[np.uint8]) -> Image:
-    """Return an H x W x 4 picture (straight alpha last) laid over white: H x W x 3, rounded."""
-    alpha = picture[..., 3:].astype(np.uint16)  # 255 x 255 + 127 just fits
-    shown: Image = ((picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return shown
+        if self._info.has_alpha == self._keeps_alpha:
+            return _Shot(int(mark), fresh)
+        return _Shot(int(mark), opaque(fresh) if self._keeps_alpha else over_white(fresh))

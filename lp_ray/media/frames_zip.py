@@ -18,6 +18,7 @@ import numpy as np
 
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import EngineOutputError
+from lp_ray.media.alpha import opaque, over_white
 from lp_ray.media.encode import checked
 from lp_ray.media.facts import MediaFacts, content_facts
 
@@ -29,6 +30,8 @@ _UNIX, _READABLE = 3, 0o644 << 16
 def write_frames(path: Path, frames: Iterable[Image], first: int = 0) -> int:
     """Write RGB frames (n x H x W x 3 uint8, an array or an iterator), numbered from `first` on; return n.
 
+    Straight pictures (`media.alpha`), n x H x W x 4, keep their transparency.
+
     Raises ValueError for no frames or a wrong or changing shape, and OSError if the disk is full. No file is left then.
     """
     n = 0
@@ -37,7 +40,7 @@ def write_frames(path: Path, frames: Iterable[Image], first: int = 0) -> int:
             shape: tuple[int, ...] | None = None
             for picture in frames:
                 shape = shape or picture.shape
-                archive.writestr(_member(first + n), _png(checked(picture, shape)))
+                archive.writestr(_member(first + n), _png(checked(picture, shape, channels=(3, 4))))
                 n += 1
         if n == 0:
             raise ValueError(f"{path.name}: no frames to write")
@@ -47,14 +50,31 @@ def write_frames(path: Path, frames: Iterable[Image], first: int = 0) -> int:
     return n
 
 
-def read_frames(path: Path) -> Iterator[Image]:
-    """Stream the pictures of an archive that `write_frames` wrote, from its first. Raises EngineOutputError for any
-    other."""
+def read_frames(path: Path, alpha: bool = False) -> Iterator[Image]:
+    """Stream the pictures of an archive that `write_frames` wrote, from its first: H x W x 3 each, over white where
+    they are transparent. With `alpha`, they are straight pictures (`media.alpha`), H x W x 4 each.
+
+    Raises EngineOutputError for any other archive.
+    """
     for number, data in enumerate(_pictures(path, 0)):
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-        if picture is None:
-            raise EngineOutputError(f"{path.name}: {_name(number)} is no PNG picture")
-        yield np.asarray(picture, np.uint8)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if picture is None or picture.ndim != 3:
+            raise EngineOutputError(f"{path.name}: {_name(number)} is no PNG picture that was written here")
+        if picture.shape[2] == 4:
+            transparent = cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA).astype(np.uint8, copy=False)
+            yield transparent if alpha else over_white(transparent)
+        else:
+            plain = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+            yield opaque(plain) if alpha else plain
+
+
+def count_frames(path: Path) -> int:
+    """Return how many pictures an archive of frames lists, unread. Raises EngineOutputError for a damaged list."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return len(archive.infolist())
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise _damaged(path, error) from error
 
 
 def join_frames(paths: Sequence[Path], output: Path, n_frames: int, fps: Fraction | None = None) -> MediaFacts:
@@ -97,7 +117,11 @@ def _pictures(path: Path, first: int) -> Iterable[bytes]:
                     raise EngineOutputError(f"{path.name}: holds {member.filename} where {_name(n)} should follow")
                 yield piece.read(member)  # its checksum is compared
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise EngineOutputError(f"{path.name}: damaged archive of frames ({error})") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> EngineOutputError:
+    return EngineOutputError(f"{path.name}: damaged archive of frames ({error})")
 
 
 def _size(data: bytes, path: Path) -> tuple[int, int]:
@@ -109,7 +133,8 @@ def _size(data: bytes, path: Path) -> tuple[int, int]:
 
 
 def _png(picture: Image) -> bytes:
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    swapped = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, swapped))
     if not done:
         raise EngineOutputError(f"a frame of shape {picture.shape} could not be written as PNG")
     return data.tobytes()

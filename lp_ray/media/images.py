@@ -63,22 +63,24 @@ def probe_image(path: Path, limits: Limits) -> ImageInfo:
         return ImageInfo(width, height, picture.format or "", picture.mode)
 
 
-def read_image(path: Path, limits: Limits) -> Image:
+def read_image(path: Path, limits: Limits, alpha: bool = False) -> Image:
     """Read a picture as sRGB uint8, H x W x 3, turned upright by its EXIF orientation.
 
-    Its colour profile is applied (see `media.profiles`). Transparent pictures are laid over white. 16-bit grey keeps
-    its high byte. Of several pages or frames, the first one is read. Raises what `probe_image` raises, and
-    TruncatedMediaError if the pixels end early.
+    Its colour profile is applied (see `media.profiles`). Transparent pictures are laid over white; with `alpha`, any
+    picture is a straight one instead, H x W x 4 (`media.alpha`). 16-bit grey keeps its high byte. Of several
+    pages or frames, the first one is read. Raises what `probe_image` raises, and TruncatedMediaError if the pixels end
+    early.
     """
     with _opened(path, limits) as picture:
         with _pillow_alone():
             picture.load()
             upright = PIL.ImageOps.exif_transpose(picture)
-        return np.array(_to_rgb(upright, path), dtype=np.uint8)
+        return np.array(_to_rgb(upright, path, alpha), dtype=np.uint8)
 
 
 def write_image(path: Path, picture: Image) -> None:
-    """Write an RGB picture, H x W x 3 uint8, in the format that the file's suffix names."""
+    """Write an RGB picture, H x W x 3 uint8, or a straight one (`media.alpha`), H x W x 4, in the format that the
+    file's suffix names."""
     PIL.Image.fromarray(picture).save(path)
 
 
@@ -156,7 +158,8 @@ def _tiff_kind(path: Path) -> str:
         return "its directory is damaged"
 
 
-def _to_rgb(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
+def _to_rgb(picture: PIL.Image.Image, path: Path, alpha: bool) -> PIL.Image.Image:
+    """Return a picture in sRGB: RGB, or RGBA if its transparency is to be kept."""
     if picture.mode == "F":
         raise UnreadableMediaError(f"{path.name}: a picture of floating-point pixels; save it with 8 or 16 bits")
     if picture.mode in _GREY_16:
@@ -168,8 +171,10 @@ def _to_rgb(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
         picture.info = about
     if picture.has_transparency_data:
         layers = to_srgb(picture.convert("RGBA"), path.name)
+        if alpha:
+            return layers
         paper = PIL.Image.new("RGBA", layers.size, (*_WHITE, 255))
         return PIL.Image.alpha_composite(paper, layers).convert("RGB")
     if picture.mode not in ("L", "CMYK"):
         picture = picture.convert("RGB")
-    return to_srgb(picture, path.name).convert("RGB")
+    return to_srgb(picture, path.name).convert("RGB").convert("RGBA" if alpha else "RGB")

@@ -33,13 +33,13 @@ _lock = threading.Lock()
 _children: dict[tuple[int, int], Child] = {}
 
 
-def read_image(path: Path, limits: Limits) -> Image:
+def read_image(path: Path, limits: Limits, alpha: bool = False) -> Image:
     """Read a picture as `media.images.read_image` does, in a child process.
 
     Raises what that raises, and DecoderCrashedError, DecoderTimeoutError or DecoderMemoryError.
     """
-    pixels = _ask("read", path, limits).arrays.get("image")
-    if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+    pixels = _ask("read_alpha" if alpha else "read", path, limits).arrays.get("image")
+    if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != (4 if alpha else 3):
         raise UnreadableMediaError(f"{path.name}: the decoder gave no picture")
     return np.array(pixels)
 
@@ -56,7 +56,7 @@ def serve(request: Message) -> Iterator[Message]:
     if request.fields["what"] == "probe":
         yield Message(asdict(images.probe_image(path, limits)))
     else:
-        yield Message({}, {"image": images.read_image(path, limits)})
+        yield Message({}, {"image": images.read_image(path, limits, request.fields["what"] == "read_alpha")})
 
 
 def _ask(what: str, path: Path, limits: Limits) -> Message:

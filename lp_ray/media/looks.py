@@ -5,6 +5,9 @@ from __future__ import annotations
 FILMS = "MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, WMV, OGV"
 """Types of video files that can be read, for messages."""
 
+SOUNDS = "WAV, FLAC, MP3, M4A, Ogg, Opus"
+"""Types of sound files that can be read, for messages."""
+
 _TEXT_BYTES = 64  # of a text that is shown
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 

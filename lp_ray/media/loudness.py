@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.base.errors import UnreadableMediaError
 from lp_ray.media import ffmpeg
-from lp_ray.media.soundtrack import open_soundtrack
+from lp_ray.media.sound_files import open_sound
+from lp_ray.media.soundtrack import SoundCut, open_soundtrack
 
 RANGE_DB = 50.0
 """Decibels below full scale that count as silence (loudness 0)."""
@@ -27,15 +29,27 @@ def sound_levels(video: Path, fps: Fraction, n_frames: int, folder: Path) -> NDA
     fails.
     """
     cut = open_soundtrack(video).cut(0.0, float(n_frames / fps), None)
-    if cut is None:
-        return None
+    return None if cut is None else loudness(_samples(cut, video.name, folder), _SAMPLE_RATE, fps, n_frames)
+
+
+def levels_of_sound(sound: Path, fps: Fraction, most_s: float, folder: Path) -> NDArray[np.float64]:
+    """Return the loudness of a local sound file by frames, of its first `most_s` seconds at most; a last frame that it
+    fills by half or more counts. `folder` and errors are as in `sound_levels`; UnreadableMediaError if it is empty."""
+    cut = open_sound(sound).cut(0.0, most_s, None)
+    samples = np.zeros(0, np.int16) if cut is None else _samples(cut, sound.name, folder)
+    n_frames = round(len(samples) * fps / _SAMPLE_RATE)
+    if not n_frames:
+        raise UnreadableMediaError(f"{sound.name}: the sound is shorter than a frame")
+    return loudness(samples, _SAMPLE_RATE, fps, n_frames)
+
+
+def _samples(cut: SoundCut, name: str, folder: Path) -> NDArray[np.int16]:
+    """Decode a cut into a file, mono; return its samples, which stay on disk."""
     samples = folder / "loudness.s16"
     args = [*cut.opened, "-map", f"0:a:{cut.track}", "-af", cut.filters, "-ac", "1", "-ar", str(_SAMPLE_RATE)]
     args += ["-f", "s16le", "-y", ffmpeg.file_url(samples), *cut.beside(0)]
-    ffmpeg.run(args, _TIMEOUT_S, f"reading the sound of {video.name}")
-    if not samples.stat().st_size:
-        return np.zeros(n_frames)
-    return loudness(np.memmap(samples, np.int16, "r"), _SAMPLE_RATE, fps, n_frames)
+    ffmpeg.run(args, _TIMEOUT_S, f"reading the sound of {name}")
+    return np.memmap(samples, np.int16, "r") if samples.stat().st_size else np.zeros(0, np.int16)
 
 
 def loudness(

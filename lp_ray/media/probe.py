@@ -58,7 +58,8 @@ class VideoInfo:
     rotation: int
     """Degrees counter-clockwise, a multiple of 90, already applied in `width` and `height`."""
     has_alpha: bool
-    """Whether the pictures may be transparent somewhere. They are decoded over white, as still pictures are."""
+    """Whether the pictures may be transparent somewhere. They are decoded over white, as still pictures are, unless
+    their transparency is asked for."""
     colours: Colours
     deinterlace: str
     """Which pictures are interlaced: none (empty), those that are flagged (`interlaced`), or `all`."""

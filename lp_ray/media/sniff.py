@@ -47,6 +47,21 @@ def sniff_demuxer(head: bytes) -> str | None:
     return "mpegts" if _is_transport_stream(head) else None
 
 
+def sound_demuxer(head: bytes) -> str | None:
+    """Return the ffmpeg demuxer for a sound file that starts with `head`; None if it is none that is read."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "wav"
+    if head.startswith(b"fLaC"):
+        return "flac"
+    if head.startswith(b"OggS"):  # Vorbis, Opus
+        return "ogg"
+    if head[4:8] == b"ftyp":
+        return None if head[8:12] in _ISO_IMAGE_BRANDS else "mov"
+    # ISO/IEC 11172-3: eleven set bits, then version and layer, of which 00 is none (it would be ADTS).
+    frame = head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
+    return "mp3" if frame or head.startswith(b"ID3") else None
+
+
 def clip_demuxer(path: Path, head: bytes) -> str | None:
     """Return the ffmpeg demuxer for a video file, or for a picture that is read like one; None for anything else.
 

@@ -34,12 +34,16 @@ class SoundCut:
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """The sound tracks of a local file; see `open_soundtrack`."""
+    """The sound tracks of a local file; see `open_soundtrack`.
+
+    `alone`: it is a sound file (`lp_ray.media.sound_files`), whose time 0 is where its sound begins.
+    """
 
     path: Path
     demuxer: str
     tracks: tuple[AudioTrack, ...]
-    first_picture_s: float
+    first_picture_s: float = 0.0
+    alone: bool = False
 
     def cut(self, start_s: float, duration_s: float, track: int | None) -> SoundCut | None:
         """Return a cut of the sound that begins `start_s` after the first picture; None if the file has no sound.
@@ -57,13 +61,15 @@ class Soundtrack:
             )
         begin_s = self.first_picture_s + start_s
         seek: list[str] = []
-        if self.demuxer in _SEEKABLE and begin_s > 2 * _SEEK_EARLY_S:
+        if not self.alone and self.demuxer in _SEEKABLE and begin_s > 2 * _SEEK_EARLY_S:
             seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{begin_s - _SEEK_EARLY_S:.6f}"]
         # Cut by the file's own clock: without -copyts ffmpeg moves the sound of some containers to 0. Sound that
         # begins after the picture is led in by silence, so that it keeps its place.
-        opened = [*_clock(self.demuxer), *ffmpeg.input_args(self.path, self.demuxer, *seek)]
+        clock = [] if self.alone else _clock(self.demuxer)
+        opened = [*clock, *ffmpeg.input_args(self.path, self.demuxer, *seek)]
         filters = f"atrim=start={begin_s:.6f}:duration={duration_s:.6f},asetpts=PTS-({begin_s:.6f})/TB"
-        return SoundCut(opened, chosen, f"{filters},aresample=async=1:first_pts=0", self.demuxer in _RESTARTING)
+        restarting = not self.alone and self.demuxer in _RESTARTING
+        return SoundCut(opened, chosen, f"{filters},aresample=async=1:first_pts=0", restarting)
 
 
 def open_soundtrack(path: Path) -> Soundtrack:

@@ -75,6 +75,7 @@ ARTEFACTS = (
     Artefact("shared/landmark.onnx", "liveportrait/landmark.onnx", BOTH, "onnx"),
     Artefact("shared/det_10g.onnx", "insightface/models/buffalo_l/det_10g.onnx", BOTH, "onnx", "insightface"),
     Artefact("shared/2d106det.onnx", "insightface/models/buffalo_l/2d106det.onnx", BOTH, "onnx", "insightface"),
+    Artefact("shared/w600k_r50.onnx", "insightface/models/buffalo_l/w600k_r50.onnx", BOTH, "onnx", "insightface"),
     Artefact(
         "animal/F.safetensors",
         "liveportrait_animals/base_models_v1.1/appearance_feature_extractor.pth",
@@ -121,6 +122,9 @@ PINS: dict[str, Pin] = {
     "insightface/models/buffalo_l/2d106det.onnx": Pin(
         "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf", 5030888
     ),
+    "insightface/models/buffalo_l/w600k_r50.onnx": Pin(
+        "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43", 174383860
+    ),
     "src/utils/resources/clip_embedding_9.pkl": Pin(
         "4982ea59b74a72fa210f544d20540cb94cd3912f3824d3df3a6feb30b1d2633b", 10923
     ),
@@ -128,7 +132,8 @@ PINS: dict[str, Pin] = {
         "a7face6b75009a4d29290a7a2ba8ce888057036e658e91cfe8482a67abcb06f1", 71352
     ),
 }
-"""By path in the official layout. Source: git-lfs pointers of a public copy of the hub repository.
+"""By path in the official layout. Source: git-lfs pointers of a public copy of the hub repository; of w600k_r50.onnx,
+which that repository lacks, the hash that many public projects pin for the file in insightface's buffalo_l.zip.
 
 The hashes of the animals' networks and of X-Pose are not known. A store's lock records them at the first import, and
 refuses other files from then on.

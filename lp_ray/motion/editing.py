@@ -8,14 +8,14 @@ output of the eye and lip heads is added to the keypoints, before stitching. Eve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from lp_ray.base.errors import UnsupportedError
-from lp_ray.motion.keypoints import F32, N_KEYPOINTS, keypoints, rotation
+from lp_ray.motion.keypoints import F32, N_KEYPOINTS, rotation
 from lp_ray.motion.neutral import NEUTRAL_LIP
 from lp_ray.motion.records import Index, Placement, SourceMotion
 from lp_ray.motion.retarget import Heads, spread
@@ -78,7 +78,8 @@ class Edit:
 
     `exp` n x 21 x 3 is added to the expression. `turn` n x 3 is added to pitch, yaw and roll (degrees). `zoom` n x 1
     multiplies the scale. `eye_ratio`, `lip_ratio` n x 1 are wanted ratios; None means the source's own. `blink` n x 1:
-    0 to 1.
+    0 to 1. `lips` n x 21 x 3 are the lips' deltas of these frames, if they were computed for a whole video
+    (`video_lips`).
     """
 
     exp: F32
@@ -87,6 +88,7 @@ class Edit:
     eye_ratio: F32 | None
     lip_ratio: F32 | None
     blink: F32
+    lips: F32 | None = None
 
     def __len__(self) -> int:
         return len(self.exp)
@@ -100,7 +102,7 @@ class Edit:
             return None if array is None else array[index]
 
         ratios = rows(self.eye_ratio), rows(self.lip_ratio)
-        return Edit(self.exp[index], self.turn[index], self.zoom[index], *ratios, self.blink[index])
+        return Edit(self.exp[index], self.turn[index], self.zoom[index], *ratios, self.blink[index], rows(self.lips))
 
 
 def make_edit(values: Values) -> Edit | None:
@@ -168,22 +170,28 @@ def ratio_delta(source: SourceMotion, edit: Edit | None, heads: Heads, n: int) -
         own = _known(source.eye_ratio, "eyes")
         as_they_are = own.mean(1, keepdims=True)
         delta = delta + eyes(own, as_they_are * (1 - edit.blink)) - eyes(own, as_they_are)
-    if edit.lip_ratio is not None:
+    if edit.lips is not None:
+        delta = delta + edit.lips
+    elif edit.lip_ratio is not None:
         ratios = [spread(_known(source.lip_ratio, "lips"), n), spread(edit.lip_ratio, n)]
         delta = delta + heads.lip_delta(x_s, np.concatenate(ratios, 1))
     return delta
 
 
-def edit_source(source: SourceMotion, edit: Edit | None, heads: Heads, stitching: bool = True) -> F32:
+def edit_source(
+    source: SourceMotion, edit: Edit | None, heads: Heads, stitching: bool = True, silence: bool = False
+) -> F32:
     """Return the keypoints x_d, n x 21 x 3, of a source without a driving: a picture (1 row) or frames of a video.
 
-    The neutral edit (None) gives x_s. Raises UnsupportedError for ratios of a source without landmarks.
+    The neutral edit (None) gives x_s. `silence` lays the face at rest first (`at_rest`), and always stitches. Raises
+    UnsupportedError for ratios of a source without landmarks.
     """
-    if edit is None:
+    if edit is None and not silence:
         return source.x_s
-    n = max(len(source), len(edit))
-    x_d = spread(edited(source.placement, source, edit).keypoints(source.kp), n) + ratio_delta(source, edit, heads, n)
-    return heads.stitch(spread(source.x_s, n), x_d) if stitching else x_d
+    n = max(len(source), 1 if edit is None else len(edit))
+    placed = edited(at_rest(source) if silence else source.placement, source, edit)
+    x_d = spread(placed.keypoints(source.kp), n) + ratio_delta(source, edit, heads, n)
+    return heads.stitch(spread(source.x_s, n), x_d) if stitching or silence else x_d
 
 
 def video_lips(
@@ -203,9 +211,14 @@ def video_lips(
 def silenced(source: SourceMotion) -> F32:
     """Return the keypoints, n x 21 x 3, of a source video whose face is still except for the eyes. Stitch them
     afterwards."""
+    return at_rest(source).keypoints(source.kp)
+
+
+def at_rest(source: SourceMotion) -> Placement:
+    """Return a source as it stands, n rows, its face at rest except for the eyes."""
     exp = np.broadcast_to(NEUTRAL_LIP, source.exp.shape).copy()
     exp[:, SILENCE_KEEPS] = source.exp[:, SILENCE_KEEPS]
-    return keypoints(source.kp, source.scale, source.R, exp, source.t)
+    return replace(source.placement, exp=exp)
 
 
 def _expression(curves: Mapping[str, NDArray[np.float64]], n: int) -> F32:

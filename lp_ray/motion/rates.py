@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
@@ -27,6 +28,21 @@ class Schedule(NamedTuple):
 
     source: Indices
     driving: Indices
+
+
+def lead(drivings: Sequence[Length]) -> Length:
+    """Return the length and rate that several drivings of one picture are matched to: those of the longest."""
+    return max(drivings, key=lambda length: (length.n_frames / length.fps, length.n_frames))
+
+
+def pair_length(source: Length | None, drivings: Sequence[Length], policy: LengthPolicy) -> Length:
+    """Return a pair's frame count and rate if its faces have drivings of their own (or all the same one).
+
+    To several drivings a picture is as long as the longest; a source video has its own length. `policy` then says what
+    happens to the shorter ones, as in `output_length`.
+    """
+    own = lead(drivings) if source is None and len(drivings) > 1 else source
+    return min((output_length(own, driving, policy) for driving in drivings), key=lambda length: length.n_frames)
 
 
 def output_length(source: Length | None, driving: Length, policy: LengthPolicy) -> Length:

@@ -52,6 +52,10 @@ DTYPES = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", 
 
 MAX_AXES = 8
 
+MAX_LEVELS = 100
+"""Containers within containers; templates of the reference have 3. Python's own limit is not the same in every process:
+torch's compiler raises it."""
+
 FREE_OPCODES = 1000
 BYTES_PER_OPCODE = 2
 """Limits the opcodes of a pickle: a single byte can create an object of up to 64 bytes in memory. Templates of the
@@ -71,8 +75,6 @@ def load_plain(data: bytes, max_bytes: int) -> Any:
         return _resolved(_Unpickler(io.BytesIO(data)).load(), {})
     except TemplateError:
         raise
-    except RecursionError as error:
-        raise TemplateError("refused pickle: nested too deeply for a motion template") from error
     except Exception as error:  # forged bytes can make an unpickler raise nearly anything
         raise TemplateError(f"not a motion template: {type(error).__name__}: {error}") from error
 
@@ -168,8 +170,8 @@ def _array(dtype: object, shape: object, data: object, order: object = "C") -> N
     return values.reshape(shape, order="F" if order == "F" else "C")
 
 
-def _resolved(content: Any, done: dict[int, Any]) -> Any:
-    """Replace stand-ins by the rebuilt arrays, in new containers.
+def _resolved(content: Any, done: dict[int, Any], level: int = 0) -> Any:
+    """Replace stand-ins by the rebuilt arrays, in new containers, of which `level` are around this one.
 
     `done` holds what was already replaced, by id, so that an object with many references is visited only once.
     """
@@ -181,9 +183,11 @@ def _resolved(content: Any, done: dict[int, Any]) -> Any:
         raise TemplateError("refused pickle: a numpy name where data belongs")
     if not isinstance(content, dict | list | tuple):
         return content
+    if level > MAX_LEVELS:
+        raise TemplateError("refused pickle: nested too deeply for a motion template")
     if id(content) not in done:
         if isinstance(content, dict):
-            done[id(content)] = {key: _resolved(value, done) for key, value in content.items()}
+            done[id(content)] = {key: _resolved(value, done, level + 1) for key, value in content.items()}
         else:
-            done[id(content)] = type(content)(_resolved(value, done) for value in content)
+            done[id(content)] = type(content)(_resolved(value, done, level + 1) for value in content)
     return done[id(content)]

@@ -1,8 +1,9 @@
 """Motion templates: a driving's motion in one file, which every pair of the same engine can use.
 
 File format, version 1: an uncompressed `.npz` (a zip of stored `.npy` members, never pickled). `header` is a uint8
-array with UTF-8 JSON (`TemplateHeader`). Every other member is one motion array with one row per frame. Members are
-stored uncompressed, so a range of frames can be read without loading the whole clip.
+array with UTF-8 JSON (`TemplateHeader`). Every other member is one motion array with one row per frame; a header with
+`n_faces` says that a row holds so many faces, one after another. Members are stored uncompressed, so a range of frames
+can be read without loading the whole clip.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +33,9 @@ from lp_ray.base.npy import read_npy_header
 FORMAT_VERSION = 1
 HEADER = "header"
 MAX_HEADER_BYTES = 8 << 20
+HEADER_AHEAD = 1 << 16
+"""How far to read ahead in a remote file for `read_header`: more than most headers and their table of contents take,
+much less than the motion between them."""
 MAX_MEMBERS = 100
 MAX_DIRECTORY_BYTES = 1 << 20
 
@@ -52,7 +57,8 @@ class TemplateHeader:
 
     `missing_frames` are the frames without a face, which repeat the last good motion. `size` is the clip's (width,
     height). `crop` is the 2 x 3 matrix, row by row, from the clip's frames to the 512 x 512 crop that the motion was
-    extracted from (None: whole frames, or not known).
+    extracted from (None: whole frames, or not known). `n_faces` is the first side of every row (None: rows are those of
+    one face).
     """
 
     engine: str
@@ -64,6 +70,7 @@ class TemplateHeader:
     missing_frames: tuple[int, ...] = ()
     size: tuple[int, int] | None = None
     crop: tuple[float, ...] | None = None
+    n_faces: int | None = None
     format_version: int = FORMAT_VERSION
 
     @property
@@ -76,7 +83,10 @@ class TemplateHeader:
         return None if self.crop is None else np.array(self.crop).reshape(2, 3)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        fields = asdict(self)
+        if self.n_faces is None:  # as readers of before know it
+            del fields["n_faces"]
+        return json.dumps(fields, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> TemplateHeader:
@@ -99,6 +109,8 @@ class TemplateHeader:
             raise TemplateError(f"template header with {whole} where whole numbers belong")
         if header.n_frames < 1 or header.fps_numerator < 1 or header.fps_denominator < 1:
             raise TemplateError("template header without frames or with an impossible rate")
+        if header.n_faces is not None and (type(header.n_faces) is not int or header.n_faces < 1):
+            raise TemplateError("template header with a number of faces that cannot be")
         return header
 
 
@@ -202,6 +214,20 @@ class TemplateReader:
             self._file.close()
             raise
 
+        self._face: int | None = None
+        n_faces = self.header.n_faces
+        if n_faces is not None and any(member.tail[:1] != (n_faces,) for member in self._members.values()):
+            self._file.close()
+            raise TemplateError(f"template with arrays that do not hold the {n_faces} faces of its header")
+
+    def face(self, index: int) -> TemplateReader:
+        """Return a reader of one face's motion; both read the same file. Of a template of one face, the template."""
+        if self.header.n_faces is None:
+            return self
+        view = copy(self)
+        view._face, view.header = index, replace(self.header, n_faces=None)
+        return view
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -224,13 +250,24 @@ class TemplateReader:
             raise TemplateError(f"template has no {', '.join(lacking)} (it holds {', '.join(sorted(self.names))})")
         return {name: self._rows(self._members[name], max(start, 0), stop) for name in sorted(wanted)}
 
+    def part(self, frames: range) -> TemplateReader:
+        """Return a reader of consecutive frames of this template, as if it held no others. It reads the same file."""
+        part = copy(self)
+        part.header = replace(self.header, n_frames=len(frames))
+        part._members = {
+            name: replace(member, offset=member.offset + frames.start * member.row_bytes)
+            for name, member in self._members.items()
+        }
+        return part
+
     def _rows(self, member: _Member, start: int, stop: int) -> NDArray[np.float32]:
         """Read rows by position. With a memory map, memory would grow with the part of the clip that was read."""
         count = max(stop - start, 0)
         data = os.pread(self._file.fileno(), count * member.row_bytes, member.offset + start * member.row_bytes)
         if len(data) != count * member.row_bytes:
             raise TemplateError("the template file ends early")
-        return np.frombuffer(data, "<f4").reshape(count, *member.tail).astype(np.float32)
+        rows = np.frombuffer(data, "<f4").reshape(count, *member.tail)
+        return (rows if self._face is None else rows[:, self._face]).astype(np.float32)
 
 
 def _refusal(error: Exception) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.motion.editing import Edit, edited, ratio_delta
 from lp_ray.motion.keypoints import F32, hull_multiplier, keypoints
+from lp_ray.motion.limits import NONE, TurnLimits
 from lp_ray.motion.neutral import NEUTRAL_LIP
 from lp_ray.motion.records import DrivingMotion, Index, Placement, SourceMotion
 from lp_ray.motion.region_weights import EVEN, RegionWeights
@@ -48,6 +49,8 @@ class TransferOptions:
     flag_normalize_lip: bool = False
     flag_source_video_eye_retargeting: bool = False
     region_weights: RegionWeights = EVEN
+    turn_limits: TurnLimits = NONE
+    """Of what the driving adds to the source's own pose, the multiplier included."""
     variant: Literal["human", "animal"] = "human"
     """Animals use absolute motion, rescaled by their hull; only stitching and the multiplier apply to them."""
 
@@ -214,7 +217,11 @@ def _driven(
         t = driving.t
     elif rule.pose and picture_relative:
         t = t + (driving.t - reference.t)
-    return options.region_weights.apply(source.placement, Placement(scale, R, exp, t))
+    moved = options.region_weights.apply(source.placement, Placement(scale, R, exp, t))
+    if not options.turn_limits:
+        return moved
+    held = options.turn_limits.times(options.driving_multiplier).apply(source.R, moved.R)
+    return Placement(moved.scale, held, moved.exp, moved.t)
 
 
 def _driven_reference(source: SourceMotion, reference: DrivingMotion, options: TransferOptions) -> F32:
@@ -223,8 +230,6 @@ def _driven_reference(source: SourceMotion, reference: DrivingMotion, options: T
 
 
 def _animal(source: SourceMotion, driving: DrivingMotion, reference: DrivingMotion) -> F32:
-    if source.is_video:
-        raise UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
     placed, zero = (
         keypoints(source.kp, source.scale, motion.R, motion.exp, motion.t) for motion in (driving, reference)
     )
@@ -237,9 +242,11 @@ def _rescales(source: SourceMotion, driving: DrivingMotion, options: TransferOpt
 
 
 def _rescale(source: SourceMotion, x_d: F32, x_reference: F32) -> F32:
-    """Scale the motion from the source's own keypoints by how much larger its hull is than the reference frame's."""
+    """Scale the motion from the source's own keypoints by how much larger its hull is than the reference frame's: once
+    for a picture, for each frame of a video."""
     x_s = source.x_s
-    return x_s + (x_d - x_reference) * hull_multiplier(x_s[0], x_reference[0])
+    larger = [hull_multiplier(own, other) for own, other in zip(x_s, spread(x_reference, len(x_s)), strict=True)]
+    return x_s + (x_d - x_reference) * np.array(larger, np.float32)[:, None, None]
 
 
 def _finish(

@@ -91,9 +91,14 @@ class OutputLayout:
         return storage.join(self.selections, f"{name}.parquet")
 
     @property
+    def summaries(self) -> str:
+        """The summaries of all runs."""
+        return storage.join(self.root, "summaries")
+
+    @property
     def summary(self) -> str:
         """The summary of a run, as JSON; see report/summary.py."""
-        return storage.join(self.root, "summaries", f"{self.run}.json")
+        return storage.join(self.summaries, f"{self.run}.json")
 
     @property
     def comparisons(self) -> str:

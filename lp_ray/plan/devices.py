@@ -15,6 +15,7 @@ class Part(StrEnum):
     DETECTOR = "detector.device"
     ANIMAL_DETECTOR = "xpose.device"
     ENCODER = "encoder"
+    METRICS = "metrics_device"
 
 
 Devices = Mapping[Part, Device]

@@ -6,9 +6,9 @@ made one at a time, on request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ from lp_ray.contract.variants import AUTO
 from lp_ray.media.sniff import moves
 from lp_ray.motion import performed
 from lp_ray.plan import keys
+from lp_ray.plan.pairing import Cast
+from lp_ray.plan.sounds import find_sounds
 from lp_ray.plan.work import DrivingRef, SourceRef
 
 STAGE = "plan"
@@ -84,13 +86,47 @@ class Drivings:
     ends: pa.Array
     versions: pa.Array
     failures: dict[int, Failure]
+    sounds: pa.Array
+    sound_versions: pa.Array
+    casts: Mapping[int, Cast] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def with_sound(self) -> NDArray[np.bool_]:
+        """Which drivings are performances with a sound beside them; of casts, those with any such driving."""
+        marks = np.array(pc.not_equal(self.sounds, "").to_numpy(zero_copy_only=False), np.bool_)
+        for row, cast in self.casts.items():
+            marks[row] = marks[cast.members].any()
+        return marks
+
     def __getitem__(self, row: int) -> DrivingRef:
         columns = (self.keys, self.uris, self.faces, self.starts, self.ends, self.versions)
-        return DrivingRef(*(column[row].as_py() for column in columns))
+        by_face = self.casts[row].rows if row in self.casts else ()
+        key, uri, face, start, end, version = (column[row].as_py() for column in columns)
+        sound = self.sounds[row].as_py(), self.sound_versions[row].as_py()
+        cast = tuple(None if member is None else self[member] for member in by_face)
+        return DrivingRef(key, uri, face, start, end, version, *sound, cast)
+
+    @property
+    def n_own(self) -> int:
+        """How many rows are drivings of the manifest; casts follow them."""
+        return len(self) - len(self.casts)
+
+    def fail_casts(self) -> None:
+        """Give every cast the first failure of its drivings, and no other."""
+        for row, cast in self.casts.items():
+            self.failures.pop(row, None)
+            if failed := [self.failures[member] for member in cast.members if member in self.failures]:
+                self.failures[row] = failed[0]
+
+    def marked(self, kind: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Return which drivings are of a kind, by their URIs; a cast is if all its drivings are."""
+        marks = np.array([kind(uri) for uri in self.uris.to_pylist()], np.bool_)
+        for row, cast in self.casts.items():
+            marks[row] = marks[cast.members].all()
+        return marks
 
 
 def resolve_sources(table: pa.Table, policy: storage.Policy, engine: str, variant: str) -> Sources:
@@ -123,15 +159,16 @@ def _unfit(source: SourceRef, engine: str, variant: str) -> InputError | None:
     if source.subject not in (variant, AUTO):
         remedy = "use engine=liveportrait engine.variant=animal" if source.subject == "animal" else "say subject=animal"
         return UnsupportedError(f"subject={source.subject} with engine={engine}, variant {variant}: {remedy}")
-    if source.is_video and variant == "animal":
-        return UnsupportedError("animals are animated from a picture: give one frame of the video as the source")
-    if source.is_video and source.face == ALL_FACES:
-        return UnsupportedError(f"face={ALL_FACES!r} needs a picture: of a video choose one face")
+    if source.is_video and variant == "animal" and source.face == ALL_FACES:
+        return UnsupportedError(f"face={ALL_FACES!r} of animals needs a picture: of a video choose one face")
     return None
 
 
-def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
-    """Turn driving rows into references with keys. A row that cannot be reached gets a failure."""
+def resolve_drivings(table: pa.Table, policy: storage.Policy, casts: Mapping[int, Cast] | None = None) -> Drivings:
+    """Turn driving rows into references with keys. A row that cannot be reached gets a failure.
+
+    `casts` are the rows that consist of others: they have their key, their version and their failure from those.
+    """
     failures: dict[int, Failure] = {}
     typed = pc.if_else(pc.equal(table["uri"], NONE), NO_DRIVING, table["uri"])
     uris = _locate(typed, policy, failures, frozenset({NO_DRIVING}))
@@ -141,8 +178,22 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy) -> Drivings:
     cut = pc.and_(pc.equal(uris, NO_DRIVING), pc.or_(starts.is_valid(), ends.is_valid()))
     for row in np.flatnonzero(cut.to_numpy(zero_copy_only=False)).tolist():
         failures[row] = Failure.of(STAGE, UnsupportedError("there is no driving to cut: leave out start_s and end_s"))
-    made = _keyed(keys.driving_key, uris, tags, faces, starts, ends)
-    return Drivings(made, uris, faces, starts, ends, tags, failures)
+    sounds = find_sounds(uris, failures)
+    made = _keyed(keys.driving_key, uris, tags, faces, starts, ends, *sounds)
+    if casts:
+        made, tags = _of_casts(casts, made, tags)
+    drivings = Drivings(made, uris, faces, starts, ends, tags, failures, *sounds, casts or {})
+    drivings.fail_casts()
+    return drivings
+
+
+def _of_casts(casts: Mapping[int, Cast], made: pa.Array, tags: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the keys and versions with those of the casts. A cast's version is its key: it changes with every file
+    behind it."""
+    known, versions = made.to_pylist(), tags.to_pylist()
+    for row, cast in casts.items():
+        known[row] = versions[row] = keys.cast_key([None if member is None else known[member] for member in cast.rows])
+    return pa.array(known, pa.string()), pa.array(versions, pa.string())
 
 
 def _locate(

@@ -67,9 +67,23 @@ def tracks_key(driving: str, landmarker_digest: str, version: int) -> str:
     return _digest("tracks", driving, landmarker_digest, version)
 
 
-def driving_key(uri: str, version: str, face: str, start_s: float | None, end_s: float | None) -> str:
-    """Return the key of a driving row: which clip, which face, which cut."""
-    return _digest("driving", uri, version, _given(face=face, start_s=start_s or None, end_s=end_s))
+def driving_key(
+    uri: str,
+    version: str,
+    face: str,
+    start_s: float | None,
+    end_s: float | None,
+    sound: str | None = None,
+    sound_version: str | None = None,
+) -> str:
+    """Return the key of a driving row: which clip, which face, which cut, and which sound lies beside it, if any."""
+    beside = [sound, sound_version] if sound else None
+    return _digest("driving", uri, version, _given(face=face, start_s=start_s or None, end_s=end_s, sound=beside))
+
+
+def cast_key(drivings: list[str | None]) -> str:
+    """Return the key of a cast: the driving key of each face, None for one that stays as it is."""
+    return _digest("cast", drivings)
 
 
 def template_key(

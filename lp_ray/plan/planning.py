@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -25,16 +25,19 @@ from lp_ray.contract.licences import Terms
 from lp_ray.contract.manifest import check_meta_names, meta_columns
 from lp_ray.contract.media_kinds import is_performance, is_template
 from lp_ray.contract.normalise import ineffective
-from lp_ray.contract.options import PairOptions, check_faces
+from lp_ray.contract.option_checks import check_faces
+from lp_ray.contract.options import PairOptions
 from lp_ray.contract.rights import ROLES, rights
 from lp_ray.contract.variants import AUTO
 from lp_ray.face.framing import DrivingFraming, SourceFraming
+from lp_ray.output.reconcile import IDENTITY
 from lp_ray.output.results import Settled, meta_schema
-from lp_ray.plan import keys
+from lp_ray.plan import casts, keys
 from lp_ray.plan.effects import normalise_pairs
 from lp_ray.plan.framing import driving_framing, source_framing
 from lp_ray.plan.inputs import Drivings, Sources, resolve_drivings, resolve_sources
 from lp_ray.plan.pairing import Pairs
+from lp_ray.plan.said import Decided, Said
 from lp_ray.plan.subjects import searched_pairs
 from lp_ray.plan.work import ClipRef, ClipRow, DrivingRef, SourceRef
 
@@ -68,16 +71,21 @@ class Identity:
 
     def licences(self, source: SourceRef, driving: DrivingRef, options: PairOptions) -> list[str]:
         """Return the licence terms of all models used for a pair."""
-        clip = self.driving_clip(driving, options).driving
-        tracked = clip is not None and clip.track and not is_template(driving.uri)
+        clips = self.driving_clips(driving, options)
+        tracked = any(clip.driving and clip.driving.track and not is_template(clip.clip.uri) for clip in clips)
         found = self.variant == "animal" and source.is_searched and options.flag_do_crop
         looked = self.variant == "human" or (found and source.subject == AUTO)
         return self.terms.of(detector=tracked or looked, animals=found)
 
+    def driving_clips(self, driving: DrivingRef, options: PairOptions) -> tuple[ClipRow, ...]:
+        """Return the clip rows of a pair's drivings, in the order of the faces; of one driving, its own."""
+        return tuple(self.driving_clip(member, options) for member in driving.members)
+
     def driving_clip(self, driving: DrivingRef, options: PairOptions) -> ClipRow:
         """Return the clip row, with its key, of a driving's motion template."""
         framing = DrivingFraming() if is_template(driving.uri) else driving_framing(options, self.variant)
-        clip = ClipRef(driving.uri, driving.face, None, driving.start_s, driving.end_s, driving.version)
+        cut, sound = (driving.start_s, driving.end_s), (driving.sound, driving.sound_version)
+        clip = ClipRef(driving.uri, driving.face, None, *cut, driving.version, *sound)
         return ClipRow(self._template_key(driving.key, "driving", framing), clip, framing, None)
 
     def source_clip(self, source: SourceRef, options: PairOptions) -> ClipRow | None:
@@ -85,11 +93,16 @@ class Identity:
         if not source.is_video:
             return None
         framing = source_framing(options)
-        clip = ClipRef(source.uri, source.face, source.box, version=source.version)
-        return ClipRow(self._template_key(source.key, "source", framing), clip, None, framing)
+        animal = source.subject if self.variant == "animal" else ""
+        clip = ClipRef(source.uri, source.face, source.box, version=source.version, subject=animal)
+        tracker = self.landmarker_digest if not animal else self.animals_digest if source.is_searched else ""
+        return ClipRow(self._template_key(source.key, "source", framing, tracker), clip, None, framing)
 
-    def _template_key(self, clip: str, role: str, framing: DrivingFraming | SourceFraming) -> str:
-        return keys.template_key(clip, role, framing, self.engine_digest, self.landmarker_digest, self.clips)
+    def _template_key(
+        self, clip: str, role: str, framing: DrivingFraming | SourceFraming, tracker: str | None = None
+    ) -> str:
+        landmarker = self.landmarker_digest if tracker is None else tracker
+        return keys.template_key(clip, role, framing, self.engine_digest, landmarker, self.clips)
 
 
 @dataclass
@@ -120,6 +133,8 @@ class Plan:
     """Which options were removed because they have no effect, with the reason, and from how many pairs."""
     animal: bool = False
     """Whether the engine's variant is animal."""
+    decided: Decided | None = None
+    """What became of the pairs that people decided; None if nobody was asked."""
     asked: Pairs | None = None
     """The pairs with the options as asked for. The options in `pairs` leave out those without effect."""
 
@@ -149,6 +164,12 @@ class Plan:
         bad_driving = _marked(len(self.drivings), self.drivings.failures)[self.pairs.driving_index[self.todo]]
         return self.todo[~(bad_source | bad_driving)]
 
+    def identities(self) -> pa.Table:
+        """Return what a row of the results is known by, of every pair: the columns of IDENTITY."""
+        source, driving = pa.array(self.pairs.source_index), pa.array(self.pairs.driving_index)
+        ids = (self.source_table["source_id"].take(source), self.driving_table["driving_id"].take(driving))
+        return pa.table(dict(zip(IDENTITY, (self.pair_ids, *ids), strict=True)))
+
     def meta(self, pair: int) -> dict[str, object]:
         """Return what a pair's row has from the manifests: `meta_*` values, and the rights of source and driving."""
         rows = [
@@ -174,13 +195,14 @@ class Plan:
         """Return the options of a pair that were asked for but have no effect, with the reasons.
 
         `still` and `square` describe the driving once it was read: whether it is one frame, and whether its frames are
-        square.
+        square. Of several drivings: whether all are.
         """
         if self.asked is None:
             return []
         source, driving = self.source(pair), self.driving(pair)
-        kinds = is_template(driving.uri), is_performance(driving.uri)
-        facts = PairFacts(source.is_video, source.box is not None, *kinds, self.animal, still, square)
+        template, performed = (all(kind(one.uri) for one in driving.members) for kind in (is_template, is_performance))
+        boxed, cast, sound = source.box is not None, bool(driving.cast), any(one.sound for one in driving.members)
+        facts = PairFacts(source.is_video, boxed, template, performed, self.animal, still, square, cast, sound)
         return ineffective(self.asked.option_sets[int(self.asked.option_index[pair])], facts)
 
     def source(self, pair: int) -> SourceRef:
@@ -214,15 +236,14 @@ def make_plan(
     """Give every pair its key. Raises RefusedError if a pair appears twice, or if its options do not allow its face."""
     check_meta_names(*(t for t in (source_table, driving_table, pair_table) if t is not None))
     source_table, source_index = _used(source_table, pairs.source_index)
-    driving_table, driving_index = _used(driving_table, pairs.driving_index)
-    pairs = Pairs(source_index, driving_index, pairs.option_index, pairs.option_sets)
+    driving_table, pairs, cast_rows = casts.keep_used(driving_table, replace(pairs, source_index=source_index))
     sources = resolve_sources(source_table, policy, engine, identity.variant)
     _check_faces(sources, pairs)
-    drivings = resolve_drivings(driving_table, policy)
-    asked, uris = pairs, drivings.uris.to_pylist()
-    templates, performed = (np.array([kind(uri) for uri in uris], np.bool_) for kind in (is_template, is_performance))
-    animal = identity.variant == "animal"
-    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, templates, performed, animal)
+    casts.check_casts(sources, pairs, cast_rows)
+    drivings = resolve_drivings(driving_table, policy, cast_rows)
+    animal, several = identity.variant == "animal", np.arange(len(drivings)) >= drivings.n_own
+    asked, kinds = pairs, (drivings.marked(is_template), drivings.marked(is_performance), several, drivings.with_sound)
+    pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, *kinds, animal)
     texts = [keys.options_json(options) for options in pairs.option_sets]
     digests = [keys.options_digest(options) for options in pairs.option_sets]
     works = np.array([identity.work_digest(), identity.work_digest(searched=True)], object)
@@ -312,15 +333,22 @@ def _each_once(plan: Plan, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
     return chosen[np.sort(first)]
 
 
-def leave_out_settled(plan: Plan, settled: Settled, retry_failed: bool, retry_filtered: bool = False) -> None:
-    """Set `plan.todo` to the pairs without a settled result, ordered by source so that caches are used well."""
+def leave_out_settled(
+    plan: Plan, settled: Settled, retry_failed: bool, retry_filtered: bool = False, said: Said | None = None
+) -> None:
+    """Set `plan.todo` to the pairs without a settled result, ordered by source so that caches are used well.
+
+    What people `said` of a pair that failed or was filtered goes before `retry_failed` and `retry_filtered`.
+    """
     found = settled.look_up(plan.pair_ids)
     plan.lesser = frozenset(found.pair_ids.filter(pa.array(found.lesser)).to_pylist())
     left = ~found.done
     left &= retry_filtered | ~found.filtered
     left &= retry_failed | ~found.failed
-    plan.n_done, plan.n_filtered_before = int(found.done.sum()), 0 if retry_filtered else int(found.filtered.sum())
-    plan.n_failed_before = 0 if retry_failed else int(found.failed.sum())
+    if said is not None:
+        left, plan.decided = said.of(left, found)
+    plan.n_done, plan.n_filtered_before = int(found.done.sum()), int((found.filtered & ~left).sum())
+    plan.n_failed_before = int((found.failed & ~left).sum())
     plan.attempts = np.where(found.failed, found.attempts, 0)
     plan.todo = _by_source(plan.pairs, _each_once(plan, np.flatnonzero(left)))
 

@@ -53,6 +53,8 @@ class Settings:
     labels: Labels = Measuring.labels
     labels_landmarks: bool = Measuring.labels_landmarks
     metrics: Metrics = Measuring.metrics
+    metrics_arcface: str = Measuring.metrics_arcface
+    metrics_device: str = Measuring.metrics_device
     """What is measured on finished videos: see `lp_ray.contract.measuring.Measuring`."""
     require_consent: bool = False
     """Whether inputs whose row states no consent that holds today fail their pairs."""

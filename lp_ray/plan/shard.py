@@ -50,7 +50,11 @@ class Shard:
         """Return the pairs whose sources are in this shard, and their rows of the pairs manifest."""
         chosen = self.rows(source_uris)[pairs.source_index]
         taken = Pairs(
-            pairs.source_index[chosen], pairs.driving_index[chosen], pairs.option_index[chosen], pairs.option_sets
+            pairs.source_index[chosen],
+            pairs.driving_index[chosen],
+            pairs.option_index[chosen],
+            pairs.option_sets,
+            pairs.casts,
         )
         return taken, None if pair_table is None else pair_table.filter(pa.array(chosen))
 

@@ -52,3 +52,23 @@ class IdentityMeter:
             "identity_l2_mean": self._distance.value,
             "identity_l2_worst": self._furthest.value,
         }
+
+
+class ArcFaceMeter:
+    """identity_arcface."""
+
+    def __init__(self, source: NDArray[np.floating]) -> None:
+        """`source` is ArcFace's embedding (512) of the source's face."""
+        self._source, self._cosine = source, Mean()
+
+    def add(self, embeddings: NDArray[np.floating]) -> None:
+        """Add the embeddings of frames, n x 512."""
+        self._cosine.add(cosine(embeddings, self._source))
+
+    def merge(self, later: ArcFaceMeter) -> None:
+        """Add what another meter of the same source has measured."""
+        self._cosine.merge(later._cosine)
+
+    def row(self) -> dict[str, float | None]:
+        """Return the value by metric."""
+        return {"identity_arcface": self._cosine.value}

@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from lp_ray.base.arrays import Image, Points
+from lp_ray.face.continuity import is_cut, scene
 from lp_ray.face.mediapipe.head_pose import head_poses
 from lp_ray.face.mediapipe.networks import N_POINTS
 from lp_ray.face.pose import angles_of
+from lp_ray.face.protocol import Landmarker
+from lp_ray.media.clip import Footage
+from lp_ray.media.gather import gather
 from lp_ray.motion.template import TemplateReader
 from lp_ray.quality.picture import face_fractions, light, sharpness
 from lp_ray.quality.temporal import luma
@@ -57,3 +61,23 @@ def driving_scores(template: TemplateReader) -> dict[str, float]:
     away = (turned.mean().inv() * turned).magnitude()
     motion = float(np.degrees(np.sqrt(np.square(away).mean())))
     return scores | {"yaw": yaw, "pitch": pitch, "roll": roll, "motion": motion}
+
+
+LOOKS = 5
+"""In so many frames of a video, evenly spaced, all faces are searched for."""
+
+
+def most_faces(footage: Footage, landmarker: Landmarker) -> int:
+    """Return the largest number of faces in one of LOOKS frames of a clip. Raises InputError."""
+    at = np.unique(np.linspace(0, footage.n_frames - 1, LOOKS).round().astype(np.intp))
+    return max(len(landmarker.detect(frame)) for frame in gather(footage, at, lambda frame: frame))
+
+
+def count_cuts(footage: Footage) -> int:
+    """Return how often a clip's scene changes from one frame to the next. Raises InputError."""
+    count, before = 0, None
+    for frame in footage.frames():
+        now = scene(frame)
+        count += is_cut(before, now)
+        before = now
+    return count

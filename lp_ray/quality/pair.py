@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base.arrays import Image, Points
-from lp_ray.quality.identity import IdentityMeter
+from lp_ray.quality.identity import ArcFaceMeter, IdentityMeter
 from lp_ray.quality.motion import Asked, MotionMeter
 from lp_ray.quality.picture import PictureMeter, sharpness
 from lp_ray.quality.reenactment import ReenactmentMeter
@@ -24,8 +24,8 @@ class Measured:
     """n consecutive frames of a finished video, and what was measured on them. None: not measured.
 
     `frames` n x H x W x 3 RGB, decoded. `points` n x 478 x 3 pixels, NaN in frames without a face. `embeddings` m x 128
-    of the frames that were embedded (identity.frames_to_embed). `blendshapes` n x 52. `faces`: k face counts, of the
-    frames in which all faces were searched for.
+    of the frames that were embedded (identity.frames_to_embed), `arcface` m x 512 of the same by ArcFace. `blendshapes`
+    n x 52. `faces`: k face counts, of the frames in which all faces were searched for.
     """
 
     frames: NDArray[np.uint8]
@@ -33,6 +33,7 @@ class Measured:
     embeddings: NDArray[np.floating] | None = None
     blendshapes: NDArray[np.floating] | None = None
     faces: NDArray[np.integer] | None = None
+    arcface: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,13 @@ class PairMeter:
         fps: Fraction,
         embedding: NDArray[np.floating] | None = None,
         source: tuple[Image, Points] | None = None,
+        arcface: NDArray[np.floating] | None = None,
     ) -> None:
-        """`embedding` (128) is the source's; `source` its picture, in the result's size, and landmarks (478 x 3)."""
+        """`embedding` (128) is the source's, `arcface` (512) the same by ArcFace; `source` its picture, in the result's
+        size, and landmarks (478 x 3)."""
         self._names, self._full = names(level), level == "full"
         self._identity = None if embedding is None else IdentityMeter(embedding)
+        self._arcface = None if arcface is None else ArcFaceMeter(arcface)
         self._motion, self._temporal = MotionMeter(fps), TemporalMeter(fps)
         self._picture = PictureMeter(None if source is None else sharpness(luma(source[0]), source[1]))
         self._seam, self._reenactment = SeamMeter(), ReenactmentMeter()
@@ -80,6 +84,8 @@ class PairMeter:
         self._picture.add(lumas, points, tracks)
         if self._identity is not None and measured.embeddings is not None:
             self._identity.add(measured.embeddings)
+        if self._arcface is not None and measured.arcface is not None:
+            self._arcface.add(measured.arcface)
         if self._full:
             self._add_full(measured, expected, lumas)
 
@@ -87,6 +93,8 @@ class PairMeter:
         """Add what another meter of the same level measured on the next part of the pair."""
         if self._identity is not None and later._identity is not None:
             self._identity.merge(later._identity)
+        if self._arcface is not None and later._arcface is not None:
+            self._arcface.merge(later._arcface)
         self._motion.merge(later._motion)
         self._temporal.merge(later._temporal)
         self._picture.merge(later._picture)
@@ -96,8 +104,8 @@ class PairMeter:
     def row(self) -> dict[str, float | None]:
         """Return the metrics of the level in the table's order; None if there was nothing to measure."""
         found: dict[str, float | None] = {}
-        meters = (self._identity, self._motion, self._temporal, self._picture, self._seam, self._reenactment)
-        for meter in meters:
+        faces, pictures = (self._identity, self._arcface), (self._picture, self._seam, self._reenactment)
+        for meter in (*faces, self._motion, self._temporal, *pictures):
             if meter is not None:
                 found.update(meter.row())
         return {name: found.get(name) for name in self._names}

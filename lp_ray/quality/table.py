@@ -46,6 +46,16 @@ METRICS: tuple[Metric, ...] = (
     Metric("identity_l2_mean", "L2", 0, None, "lower", "fast", "mean distance; one person below 0.6", _DLIB),
     Metric("identity_l2_worst", "L2", 0, None, "lower", "fast", "the same of the worst frame", _DLIB),
     Metric(
+        "identity_arcface",
+        "cosine",
+        -1,
+        1,
+        "higher",
+        "fast",
+        "mean over the same frames, by ArcFace (CSIM); null without its model",
+        "insightface's w600k_r50, of the user's weight store",
+    ),
+    Metric(
         "pose_error", "degrees", 0, 180, "lower", "fast", "mean angle between the pose asked for and measured", _POINTS
     ),
     Metric(

@@ -55,10 +55,14 @@ class Graph:
             raise TypeError(f"graph {self.name} gives {rows[-1].__name__}, not {self.gives.__name__}")
 
     @property
+    def workers(self) -> tuple[StageType | Task, ...]:
+        """What needs pools at the same time: its stages, and its task if that reserves CPUs."""
+        return (*self.stages, self.finish) if self.finish.share else self.stages
+
+    @property
     def pools(self) -> tuple[str, ...]:
-        """The names of the pools that it needs together: its stages, and its task if that reserves CPUs."""
-        names = tuple(stage.name for stage in self.stages)
-        return (*names, self.finish.name) if self.finish.share else names
+        """The names of these pools."""
+        return tuple(worker.name for worker in self.workers)
 
     @property
     def engine_stage(self) -> str:

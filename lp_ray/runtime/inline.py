@@ -31,12 +31,13 @@ class InlineExecutor:
 
     def run(self, graph: Graph, rows: Sequence[Row]) -> Iterator[Any]:
         """Pull rows through the stages one at a time, so that memory holds the data of one row only."""
+        return passed(self.workers(graph), rows)
+
+    def workers(self, graph: Graph) -> list[Worker]:
+        """Return the workers of a graph's stages, which are built once."""
         if graph.name not in self._workers:
             self._workers[graph.name] = [Worker(stage, self._bench) for stage in graph.stages]
-        pieces: Iterator[Row] = iter(rows)
-        for worker in self._workers[graph.name]:
-            pieces = _each(worker, pieces)
-        return pieces
+        return self._workers[graph.name]
 
     def finishers(self, task: Task) -> Finishers:
         return _AtOnce(task)
@@ -59,6 +60,14 @@ class _AtOnce:
 
     def rest(self) -> Iterator[tuple[str, Any]]:
         return iter(())
+
+
+def passed(workers: Sequence[Worker], rows: Iterable[Row]) -> Iterator[Any]:
+    """Yield what workers make of rows, one after the other, one row at a time."""
+    pieces: Iterator[Row] = iter(rows)
+    for worker in workers:
+        pieces = _each(worker, pieces)
+    return pieces
 
 
 def _each(worker: Worker, rows: Iterable[Row]) -> Iterator[Row]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base import metrics
+from lp_ray.base.arrays import Image
 from lp_ray.contract.options import PairOptions
-from lp_ray.engine.protocol import Engine, Frames, PairMotion, SourceCrops, Span
+from lp_ray.engine.protocol import Engine, Finished, FinishingEngine, Frames, PairMotion, SourceCrops, Span
 from lp_ray.motion.template import MotionFrames
+
+Chunk = TypeVar("Chunk")
 
 
 class MeteredEngine:
@@ -46,7 +49,19 @@ class MeteredEngine:
         while made := self._next(chunks):
             yield made.pop()  # else this frame would hold it while another face's chunk is made
 
-    def _next(self, chunks: Iterator[Frames]) -> list[Frames]:
+    def finish(
+        self,
+        sources: Sequence[Any],
+        directions: Sequence[Any],
+        span: Span,
+        picture: Image,
+        to_crop: NDArray[np.float64],
+    ) -> Iterator[Finished]:
+        chunks = cast(FinishingEngine, self._engine).finish(sources, directions, span, picture, to_crop)
+        while made := self._next(chunks):
+            yield made.pop()
+
+    def _next(self, chunks: Iterator[Chunk]) -> list[Chunk]:
         """Return a list with the next chunk, or an empty list at the end."""
         started = time.perf_counter()
         made = list(islice(chunks, 1))

@@ -14,6 +14,7 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
 from lp_ray.plan.devices import ON_CPU, Devices, Part
 from lp_ray.runtime.graph import Graph, StageType
+from lp_ray.stages.contract import Task
 
 # Ray may put all guests (detectors, NVENC's encoders) on one GPU, or spread them over all, before or after the
 # engine's actors. With these shares, every placement leaves room for the rest, and no GPU gets two engine actors.
@@ -74,18 +75,16 @@ def derive_pools(
     _check_gpus(gpus, devices)
     pools: Pools = {}
     for phase in phases:
-        guests = {stage.name for stage in phase.stages if _is_guest(stage, devices)}
+        guests = {each.name for each in phase.workers if _is_guest(each, devices)}
         left = cpus * (1 - phase.finish.share)
         counts = {stage.name: _count(stage, left, gpus, devices) for stage in phase.stages}
-        counts |= {name: min(counts[name], max(1, MAX_GUESTS // len(guests))) for name in guests}
         if phase.finish.share:
             counts[phase.finish.name] = max(1, int(cpus * phase.finish.share))
+        counts |= {name: min(counts[name], max(1, MAX_GUESTS // len(guests))) for name in guests}
         share = min(1.0, math.floor(cpus * 0.9 / sum(counts.values()) * RAY_GRAINS) / RAY_GRAINS)
         anywhere = _has_guests(phases, devices)
-        for stage in phase.stages:
-            pools[stage.name] = Pool(counts[stage.name], share, _gpus(stage, devices, anywhere))
-        if phase.finish.share:
-            pools[phase.finish.name] = Pool(counts[phase.finish.name], share)
+        for each in phase.workers:
+            pools[each.name] = Pool(counts[each.name], share, _gpus(each, devices, anywhere))
     pools = _overridden(pools, overrides or {})
     for phase in phases:
         _check_fit(phase, pools, cpus, gpus)
@@ -120,22 +119,22 @@ def _check_gpus(gpus: float, devices: Devices) -> None:
             )
 
 
-def _on_gpu(stage: StageType, devices: Devices) -> set[Part]:
-    return {part for part in stage.uses if part in devices and devices[part].is_gpu}
+def _on_gpu(worker: StageType | Task, devices: Devices) -> set[Part]:
+    return {part for part in worker.uses if part in devices and devices[part].is_gpu}
 
 
-def _is_guest(stage: StageType, devices: Devices) -> bool:
-    return bool(_on_gpu(stage, devices) - {Part.ENGINE})
+def _is_guest(worker: StageType | Task, devices: Devices) -> bool:
+    return bool(_on_gpu(worker, devices) - {Part.ENGINE})
 
 
 def _has_guests(phases: Sequence[Graph], devices: Devices) -> bool:
-    return any(_is_guest(stage, devices) for phase in phases for stage in phase.stages)
+    return any(_is_guest(each, devices) for phase in phases for each in phase.workers)
 
 
-def _gpus(stage: StageType, devices: Devices, guests: bool) -> float:
-    if Part.ENGINE in _on_gpu(stage, devices):
+def _gpus(worker: StageType | Task, devices: Devices, guests: bool) -> float:
+    if Part.ENGINE in _on_gpu(worker, devices):
         return ENGINE_GPUS_BESIDE if guests else 1.0
-    return GUEST_GPUS if _is_guest(stage, devices) else 0.0
+    return GUEST_GPUS if _is_guest(worker, devices) else 0.0
 
 
 def _count(stage: StageType, cpus: float, gpus: float, devices: Devices) -> int:
@@ -180,7 +179,7 @@ def _check_fit(phase: Graph, pools: Pools, cpus: float, gpus: float) -> None:
 def _check_beside(phase: Graph, pools: Pools) -> None:
     """Refuse GPU shares that fit in total, but that Ray may place so that no GPU has room left for the engine."""
     engine = phase.engine_stage
-    guests = [stage.name for stage in phase.stages if stage.name != engine and pools[stage.name].gpus]
+    guests = [name for name in phase.pools if name != engine and pools[name].gpus]
     taken, wanted = sum(pools[name].actors * pools[name].gpus for name in guests), pools[engine].gpus
     if taken and taken + wanted > 1 + 1e-6:
         names = " and ".join(guests)

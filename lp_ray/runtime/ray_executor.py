@@ -19,15 +19,19 @@ from lp_ray.media.encode import Encoder, check_encoder
 from lp_ray.plan.devices import Devices, Part
 from lp_ray.runtime.actor import actor_of
 from lp_ray.runtime.executor import Finishers, NodesLostError
-from lp_ray.runtime.finishers import RayFinishers
+from lp_ray.runtime.finishers import RayFinishers, at_once
 from lp_ray.runtime.graph import Graph, graphs_of
 from lp_ray.runtime.pools import Pool, Pools, derive_pools
-from lp_ray.runtime.ray_private import map_blocks
+from lp_ray.runtime.ray_private import hand_out_ahead, map_blocks
 from lp_ray.runtime.worker import finish
 from lp_ray.stages.contract import Bench, Task
 
 BLOCK_BYTES = 16 << 20
 """Smaller than a chunk, so that an actor hands out every chunk as soon as it is made."""
+
+CHUNKS_AHEAD = 4
+"""Chunks that an actor may store before the driver takes one. With two, Ray's default, an engine that makes a chunk in
+less than a tenth of a second waits whenever the driver is busy for so long."""
 
 ROWS_PER_ACTOR = 10_000
 """Number of rows per engine actor in one run of a graph: about 15 MB of input blocks, and hours of work before the
@@ -82,7 +86,10 @@ class RayExecutor:
             raise StalledError(_advice(standstill)) from standstill
 
     def finishers(self, task: Task) -> Finishers:
-        return RayFinishers(task, self._pools[task.name].cpus if task.share else 0.0)
+        if not task.share:
+            return RayFinishers(task, room=lambda: at_once(cluster_totals()[0]))
+        pool = self._pools[task.name]
+        return RayFinishers(task, pool.cpus, pool.gpus)
 
     def _regroup(self) -> bool:
         """Fit the pools to the nodes that are alive. Return whether any node was lost."""
@@ -113,18 +120,19 @@ def configure_ray_data(stall_s: float = STALL_S) -> None:
     context.execution_no_progress_timeout_s = stall_s
     context.target_max_block_size = BLOCK_BYTES
     context.enable_progress_bars = False
+    hand_out_ahead(CHUNKS_AHEAD)
     context.execution_options.preserve_order = False
     context.max_errored_blocks = 0
 
 
 def keep_free(pool: Pool | None) -> None:
-    """Keep Ray Data, whose pools may grow, out of the CPUs of a pool of tasks."""
-    cpus = 0.0 if pool is None else pool.actors * pool.cpus
+    """Keep Ray Data, whose pools may grow, out of the CPUs and GPUs of a pool of tasks."""
+    cpus, gpus = (0.0, 0.0) if pool is None else (pool.actors * pool.cpus, pool.actors * pool.gpus)
     with warnings.catch_warnings():  # Ray means to replace it; what by is in no release yet
         warnings.simplefilter("ignore", DeprecationWarning)
         options = DataContext.get_current().execution_options
         if cpus or options.exclude_resources.cpu:
-            options.exclude_resources = ExecutionResources(cpu=cpus)
+            options.exclude_resources = ExecutionResources(cpu=cpus, gpu=gpus)
 
 
 def strategy(pool: Pool) -> ActorPoolStrategy:
@@ -156,7 +164,9 @@ def living_nodes() -> set[str]:
 
 
 def _dataset(blocks: Sequence[Sequence[Row]]) -> Dataset:
-    return ray.data.from_arrow([_table(block) for block in blocks])
+    # `from_arrow` has a task read each table's schema: a process or two more, and seconds before any stage starts
+    made: Dataset = ray.data.from_blocks([_table(block) for block in blocks])
+    return made
 
 
 def _table(rows: Sequence[Row]) -> pa.Table:

@@ -7,7 +7,11 @@ from typing import Any
 
 from ray._private.accelerators import NvidiaGPUAcceleratorManager
 from ray._private.utils import get_num_cpus
-from ray.data import ActorPoolStrategy, Dataset
+from ray.data import ActorPoolStrategy, DataContext, Dataset
+
+KEEP_IDLE = {"RAY_idle_worker_killing_time_threshold_ms": "60000"}
+"""Environment of a Ray of our own: idle processes stay for a minute. By default they go after a second, and a finalize
+task that finds none starts one, which takes a CPU for a second while engines wait."""
 
 
 def count_cpus() -> float:
@@ -18,6 +22,11 @@ def count_cpus() -> float:
 def count_gpus() -> float:
     """Return how many GPUs `ray.init` would find on this machine."""
     return float(NvidiaGPUAcceleratorManager.get_current_node_num_accelerators())
+
+
+def hand_out_ahead(chunks: int) -> None:
+    """Let an actor store so many chunks before the driver has taken the first; Ray Data counts them in its budget."""
+    DataContext.get_current()._max_num_blocks_in_streaming_gen_buffer = chunks
 
 
 def map_blocks(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from lp_ray.base import metrics
-from lp_ray.base.errors import LpRayError
+from lp_ray.base.errors import LpRayError, error_of
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.rows import Row, Trace
 from lp_ray.engine.factory import EngineSpec
@@ -34,6 +34,13 @@ class Worker:
             self._stage = kind(replace(bench, create=_Metered(bench, kind.name)))
         except LpRayError as error:
             self._broken = Failure.of(kind.name, error)
+
+    @property
+    def stage(self) -> Stage[Any, Any]:
+        """The stage itself. Raises what kept it from being built."""
+        if self._broken is not None:
+            raise error_of(self._broken.error_class, self._broken.error)
+        return self._stage
 
     def rows(self, row: Row) -> Iterator[Row]:
         """Yield the rows that the stage makes of a row, or one row with the failure."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from lp_ray import storage
 from lp_ray.base.arrays import Image
-from lp_ray.base.errors import NoFaceError
+from lp_ray.base.errors import NoFaceError, UnsupportedError
 from lp_ray.face.factory import create_landmarker, identify_landmarker
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.protocol import Face, Landmarker, LandmarkerIdentity
@@ -43,7 +43,7 @@ class AnimalFinder:
         Raises NoFaceError if there is none, and RefusedError as `create_landmarker` does.
         """
         self._identity = self._identity or identify_landmarker(self._spec)
-        faces = self._remembered(image, source, framing) if self._identity.remembers else self._look(image)
+        faces = self._remembered(image, source, framing) if self._identity.remembers else self.look(image)
         if not faces:
             reason = f" ({self._identity.not_found})" if self._identity.not_found else ""
             raise NoFaceError(
@@ -56,14 +56,24 @@ class AnimalFinder:
         place = self._layout.faces(faces_key(source.key, self._identity.digest, framing.max_dim, framing.division))
         if storage.exists(place):
             return _unpack(storage.read_bytes(place))
-        faces = self._look(image)
+        faces = self.look(image)
         storage.put_bytes(place, _pack(faces))
         return faces
 
-    def _look(self, image: Image) -> list[Face]:
+    def look(self, image: Image) -> list[Face]:
+        """Return the faces in a picture, best first; maybe none. Nothing is remembered."""
         if self._detector is None:
             self._detector = create_landmarker(self._spec)
         return [face for face in self._detector.detect(image) if np.ptp(face.points, axis=0).max() >= MIN_SIDE]
+
+
+def refuse_people(people: list[Face]) -> None:
+    """Raise UnsupportedError if people's faces were found where subject=auto expects an animal."""
+    if people:
+        raise UnsupportedError(
+            f"subject=auto: a person's face was found (score {max(face.score for face in people):.2f}), and this "
+            "job animates animals: use engine.variant=human for it, or say subject=animal if it is one"
+        )
 
 
 def _pack(faces: list[Face]) -> bytes:

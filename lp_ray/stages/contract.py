@@ -54,12 +54,14 @@ class Task:
     If `timed`, `run` gets one more argument, the last: a function that returns the seconds since the task began.
     `share` is the part of a cluster's CPUs that its tasks may use together. A task that computes must declare it: then
     the pools leave room, each task reserves its CPU, and the pool `name` gives the numbers. 0: the tasks reserve none.
+    `uses` are its parts that may need a GPU, as a stage's; only with a `share`.
     """
 
     name: str
     run: Callable[..., Any]
     timed: bool = False
     share: float = 0.0
+    uses: frozenset[Part] = frozenset()
 
 
 class Stage(ABC, Generic[In, Out]):

@@ -17,6 +17,8 @@ TO_CROP = "to_crop"
 """Array in a source video's template: the 2 x 3 matrix from each frame to its crop of 512."""
 CROP_POINTS = "crop_points"
 """Array in a source video's template: the landmarks in each crop, K x D."""
+PRESENT = "present"
+"""Array in the template of a source video with several faces: 1 where a face is seen, 0 where it is not."""
 
 
 class ExtractMotion(Stage[TrackedChunk, StagedMotion]):
@@ -36,10 +38,18 @@ class ExtractMotion(Stage[TrackedChunk, StagedMotion]):
         yield StagedMotion(row.template_key, row.index, row.facts)
 
     def _motion(self, chunk: TrackedChunk) -> MotionFrames:
-        crops = chunk.crops if self._engine.needs_crops else None
-        if not len(chunk.to_crop):
-            return self._engine.extract(crops, chunk.points)
-        shapes = in_proportion(chunk.points, aspect(chunk.to_crop[0]))
+        """Return the motion of the chunk: n x ... each, or n x faces x ... if several faces are tracked."""
+        faces = [self._of_face(chunk, face) for face in range(len(chunk.points))]
+        if chunk.facts is None or chunk.facts.n_faces is None:
+            return faces[0]
+        motion = {name: np.stack([face[name] for face in faces], 1) for name in faces[0]}
+        return {**motion, PRESENT: chunk.present.T.astype(np.float32)}
+
+    def _of_face(self, chunk: TrackedChunk, face: int) -> MotionFrames:
+        points, to_crop = chunk.points[face], chunk.to_crop[face]
+        crops = chunk.crops[face] if self._engine.needs_crops else None
+        if not len(to_crop):
+            return self._engine.extract(crops, points)
+        shapes = in_proportion(points, aspect(to_crop[0]))
         motion = self._engine.extract(crops, shapes) if self._engine.needs_crops else {}
-        own = {TO_CROP: chunk.to_crop.astype(np.float32), CROP_POINTS: chunk.points.astype(np.float32)}
-        return {**motion, **own}
+        return {**motion, TO_CROP: to_crop.astype(np.float32), CROP_POINTS: points.astype(np.float32)}

@@ -16,6 +16,7 @@ from lp_ray.base.device import Device
 from lp_ray.base.errors import InputError
 from lp_ray.base.limits import OURS
 from lp_ray.contract.formats import FORMATS
+from lp_ray.contract.measuring import SOURCE_FACE
 from lp_ray.contract.media_kinds import is_template
 from lp_ray.contract.options import LIVEPORTRAIT
 from lp_ray.contract.origin import digital_source_type
@@ -30,10 +31,12 @@ from lp_ray.output.layout import OutputLayout, TemplateLayout
 from lp_ray.output.lease import check_holder
 from lp_ray.output.results import ResultRow, read_row, write_row
 from lp_ray.output.sidecars.protocol import SIDECARS
+from lp_ray.plan.devices import Part
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import PairWork
 from lp_ray.stages.contract import Task
 from lp_ray.stages.measuring.pair import Finished, labels_file, measure_pair
+from lp_ray.stages.media import template_header
 from lp_ray.stages.rows import ClipFacts
 from lp_ray.stages.signing import signed
 
@@ -67,6 +70,7 @@ def _join_template(layout: TemplateLayout, key: str, facts: ClipFacts, engine: s
         missing_frames=facts.missing_frames,
         size=facts.size,
         crop=facts.crop,
+        n_faces=facts.n_faces,
     )
     with TemporaryDirectory(prefix="lp_ray-template-") as folder:
         path = Path(folder) / "template.npz"
@@ -92,6 +96,8 @@ def finalize_pair(settings: Settings, work: PairWork, row: ResultRow, elapsed: C
         return written
     with TemporaryDirectory(prefix="lp_ray-join-") as folder:
         finished, measuring_s = _join(settings, layout, work, Path(folder), elapsed)
+    if row.get("source_subject_id"):  # the manifest says who it is: what would tell it by the face is not kept
+        finished.pop(SOURCE_FACE, None)
     row = {**row, **finished, "status": DONE, "finished_at": datetime.now(UTC)}
     row["seconds"] = {**row["seconds"], **measuring_s, "finalize": elapsed()}
     write_row(layout, row)
@@ -115,19 +121,24 @@ def finalize_task(settings: Settings) -> Task:
     measuring = settings.measuring
     if not measuring.reads_videos:
         return FINALIZE_PAIR
+    measures = replace(FINALIZE_PAIR, uses=frozenset({Part.METRICS}))
     if settings.engine.name == LIVEPORTRAIT and not Device(settings.engine.device).is_gpu:
-        return replace(FINALIZE_PAIR, share=_SHARE_BESIDE_NETWORKS)
+        return replace(measures, share=_SHARE_BESIDE_NETWORKS)
     level = "full" if "full" in (measuring.labels, measuring.metrics) else "fast"
-    return replace(FINALIZE_PAIR, share=_MEASURING_SHARE[level])
+    return replace(measures, share=_MEASURING_SHARE[level])
 
 
 @contextmanager
 def _sound(settings: Settings, work: PairWork) -> Iterator[AudioCut | None]:
-    """Yield the sound of the driving or the source, in the order that the options give: the first that has any."""
-    order = {"driving": (DRIVING, SOURCE), "source": (SOURCE, DRIVING), "none": ()}[work.options.audio]
+    """Yield the sound of a driving or the source, in the order that the options give: the first that has any."""
+    drivings = [(DRIVING, work.of_role(place)) for place in range(len(work.drivings))]
+    order = {"driving": [*drivings, (SOURCE, work)], "source": [(SOURCE, work), *drivings], "none": []}
+    whose = order[work.options.audio]
+    if work.part is not None:  # what stays as it is keeps its sound
+        whose = whose and [(SOURCE, work)]
     with ExitStack() as stack:
-        for whose in order:
-            cut = stack.enter_context(_sound_of(settings, work, whose))
+        for role, of in whose:
+            cut = stack.enter_context(_sound_of(settings, of, role))
             if cut is not None:
                 yield cut
                 return
@@ -136,27 +147,44 @@ def _sound(settings: Settings, work: PairWork) -> Iterator[AudioCut | None]:
 
 @contextmanager
 def _sound_of(settings: Settings, work: PairWork, whose: str) -> Iterator[AudioCut | None]:
-    driving, source = work.driving, work.source
-    if is_template(driving.uri) if whose == DRIVING else not source.is_video:
+    """`work` is of one role (`PairWork.of_role`): its driving is the one that is meant."""
+    is_driving = whose == DRIVING
+    ref = work.driving if is_driving else work.source
+    if is_driving and work.driving.sound:
+        with _sound_beside(settings, work) as beside:
+            yield beside
+        return
+    if is_template(ref.uri) if is_driving else not work.source.is_video:
         yield None
         return
-    uri, version = (driving.uri, driving.version) if whose == DRIVING else (source.uri, source.version)
-    cut = (driving.start_s, driving.end_s) if whose == DRIVING else (None, None)
-    with storage.local_copy(uri, settings.limits, version) as path:
+    cut = (work.driving.start_s, work.driving.end_s) if is_driving else (None, None)
+    with storage.local_copy(ref.uri, settings.limits, ref.version) as path:
         clip = open_footage(path, settings.limits, *cut)
         duration_s = float(clip.n_frames / clip.fps)
-        repeat = _repeat(work, Length(clip.n_frames, clip.fps)) if whose == DRIVING else None
+        repeat = _repeat(work, Length(clip.n_frames, clip.fps)) if is_driving else None
         track = work.options.audio_track
         yield (
             AudioCut(path, cut[0] or 0.0, duration_s, repeat, None if track < 0 else track) if clip.has_audio else None
         )
 
 
+@contextmanager
+def _sound_beside(settings: Settings, work: PairWork) -> Iterator[AudioCut]:
+    """Yield the sound that lies beside a performance, for as long as the performance lasts."""
+    driving, track = work.driving, work.options.audio_track
+    header = template_header(settings.template_layout.template(work.template_key))
+    length = Length(header.n_frames, header.fps)
+    with storage.local_copy(driving.sound, settings.limits, driving.sound_version) as path:
+        duration_s = float(length.n_frames / length.fps)
+        chosen = None if track < 0 else track
+        yield AudioCut(path, driving.start_s or 0.0, duration_s, _repeat(work, length), chosen, alone=True)
+
+
 def _repeat(work: PairWork, driving: Length) -> Repeat | None:
     """Return how to repeat a driving's sound: as its pictures are repeated for a longer source video; None if not at
     all."""
     policy = work.options.driving_length
-    if not work.source.is_video or driving.n_frames == 1 or policy not in ("loop", "ping-pong"):
+    if not (work.source.is_video or work.roles) or driving.n_frames == 1 or policy not in ("loop", "ping-pong"):
         return None
     return Repeat(resampled_length(driving, work.fps), back=policy == "ping-pong")
 
@@ -222,9 +250,11 @@ def _join_comparison(settings: Settings, layout: OutputLayout, work: PairWork, f
 
 def _join_sidecar(layout: OutputLayout, work: PairWork, name: str, folder: Path) -> str:
     sidecar = SIDECARS.get(name)
-    parts = [layout.sidecar_part(name, work.pair_id, index, sidecar.suffix) for index in range(work.n_chunks)]
+    shown = work.animated
+    indices = range(shown.start // work.chunk, -(-shown.stop // work.chunk))
+    parts = [layout.sidecar_part(name, work.pair_id, index, sidecar.suffix) for index in indices]
     output, uri = folder / f"{name}{sidecar.suffix}", layout.sidecar(name, work.pair_id, sidecar.suffix)
-    sidecar.join(_fetch(folder, parts), output, work.n_frames, work.fps)
+    sidecar.join(_fetch(folder, parts), output, len(shown), work.fps)
     storage.put_file(output, uri)
     return uri
 

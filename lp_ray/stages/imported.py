@@ -15,6 +15,7 @@ from lp_ray import storage
 from lp_ray.base.errors import TemplateError, UnsupportedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.media_kinds import NO_DRIVING, is_performance, suffix_of
+from lp_ray.media.sound_files import check_sound
 from lp_ray.media.timing import cut
 from lp_ray.motion import performed
 from lp_ray.motion.performance import Keys, Performance
@@ -41,6 +42,9 @@ def import_template(settings: Settings, key: str, driving: ClipRef) -> None:
         else storage.local_copy(driving.uri, settings.limits, driving.version) as path,
         TemporaryDirectory(prefix="lp_ray-t-") as folder,
     ):
+        if driving.sound:  # before any frame is made for it
+            with storage.local_copy(driving.sound, settings.limits, driving.sound_version) as sound:
+                check_sound(sound, settings.limits, storage.display(driving.sound))
         header, parts = _read(path, driving, settings.limits) if path else neutral()
         if header.engine not in (settings.engine.name, performed.ENGINE):
             raise UnsupportedError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.contract.rows import Arrays, Row, array
+from lp_ray.contract.rows import Arrays, Row, array, bytes_if_any
 from lp_ray.plan.work import PairWork, SourceFacts
 
 
@@ -19,7 +19,7 @@ class ClipFacts:
     """Facts found by tracking a whole clip.
 
     `size` is the (width, height) of its frames. `crop` is a driving's matrix to 512 x 512, row by row; None: whole
-    frames.
+    frames. `n_faces` is how many people of a source video were tracked; None: one was chosen.
     """
 
     fps_numerator: int
@@ -29,22 +29,24 @@ class ClipFacts:
     missing_frames: tuple[int, ...]
     size: tuple[int, int]
     crop: tuple[float, ...] | None
+    n_faces: int | None = None
 
 
 @dataclass(frozen=True)
 class TrackedChunk(Row):
-    """Consecutive frames of a clip: their landmarks, and their crops for engines that need pictures.
+    """Consecutive frames of a clip: the landmarks of each tracked face, and its crops for engines that need pictures.
 
     For a source video, landmarks are in pixels of the crop, and each frame has a matrix to its crop. For a driving,
-    landmarks are in pixels of the frame, and there are no matrices.
+    landmarks are in pixels of the frame, and there are no matrices. Where a face is not `present`, it is where it was.
     """
 
     template_key: str
     index: int
     facts: ClipFacts | None
-    points: NDArray[np.float64] = array("n", "K", "D")
-    to_crop: NDArray[np.float64] = array("n", 2, 3)
-    crops: NDArray[np.uint8] = array("n", 256, 256, 3)
+    points: NDArray[np.float64] = array("faces", "n", "K", "D")
+    to_crop: NDArray[np.float64] = array("faces", "n", 2, 3)
+    crops: NDArray[np.uint8] = array("faces", "n", 256, 256, 3)
+    present: NDArray[np.bool_] = array("faces", "n")
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,22 @@ class StagedMotion(Row):
 class SourcedSpan(Row):
     """A span with its source: crops, landmarks (in pixels of a crop of 512), and matrices from picture to crop.
 
-    For a picture, the arrays have one entry per face. For a video, one per frame of the span, which then is one chunk.
+    For a picture, m is 1. For a video it is the number of frames of the span, which then is one chunk. A face is pasted
+    back only where it is `present`: of a video whose people come and go. `alpha` says how opaque the crops' pixels are,
+    if the pair keeps transparency; crops are over white. `picture` is the whole picture, if the engine is to finish the
+    frames (`lp_ray.engine.protocol.FinishingEngine`).
     """
 
     work: PairWork
     start: int
     stop: int
     facts: SourceFacts | None
-    crops: NDArray[np.uint8] = array("F", "S", "S", 3)
-    points: NDArray[np.float64] = array("F", "K", "D")
-    to_crop: NDArray[np.float64] = array("F", 2, 3)
+    crops: NDArray[np.uint8] = array("faces", "m", "S", "S", 3)
+    points: NDArray[np.float64] = array("faces", "m", "K", "D")
+    to_crop: NDArray[np.float64] = array("faces", "m", 2, 3)
+    present: NDArray[np.bool_] = array("faces", "m")
+    alpha: NDArray[np.uint8] = bytes_if_any("faces", "m", "S", "S")
+    picture: NDArray[np.uint8] = bytes_if_any("one", "H", "W", 3)
 
     @property
     def pair_id(self) -> str:
@@ -89,9 +97,12 @@ class SourcedSpan(Row):
 
 @dataclass(frozen=True)
 class AnimatedChunk(Row):
-    """The animated crops of one chunk, and the engine's facts of each frame. `to_crop` as in SourcedSpan.
+    """The animated crops of one chunk, and the engine's facts of each frame. `to_crop` and `present` as in SourcedSpan.
 
-    `frame_facts` are arrays of faces x n x ... (`lp_ray.engine.protocol.Frames`).
+    Where a part of a source video is animated, `frames` and facts are of those frames alone, maybe of none.
+    `frame_facts` are arrays of faces x n x ... (`lp_ray.engine.protocol.Frames`). `alpha` says how opaque the frames'
+    pixels are, if the pair keeps transparency and the engine moves it with the pixels. Where the engine has finished
+    the frames, `planes` are they (`lp_ray.engine.protocol.Finished`), and `frames` has none.
     """
 
     work: PairWork
@@ -99,7 +110,10 @@ class AnimatedChunk(Row):
     facts: SourceFacts | None
     frame_facts: Arrays
     frames: NDArray[np.uint8] = array("faces", "n", 512, 512, 3)
-    to_crop: NDArray[np.float64] = array("F", 2, 3)
+    to_crop: NDArray[np.float64] = array("faces", "m", 2, 3)
+    present: NDArray[np.bool_] = array("faces", "m")
+    alpha: NDArray[np.uint8] = bytes_if_any("faces", "n", 512, 512)
+    planes: NDArray[np.uint8] = bytes_if_any("n", "R", "W")
 
     @property
     def pair_id(self) -> str:
@@ -108,7 +122,19 @@ class AnimatedChunk(Row):
 
     @property
     def n_frames(self) -> int:
-        return int(self.frames.shape[1])
+        """The number of frames of the chunk, animated or not."""
+        if len(self.planes):
+            return len(self.planes)
+        if self.work.part is None:
+            return int(self.frames.shape[1])
+        first = self.index * self.work.chunk
+        return min(self.work.chunk, self.work.n_frames - first)
+
+    @property
+    def animated(self) -> range:
+        """Which frames of the pair `frames` shows."""
+        first = self.index * self.work.chunk
+        return self.work.animated_of(first, first + self.n_frames)
 
 
 @dataclass(frozen=True)

@@ -7,28 +7,33 @@ the frames are cropped as the source's own template says.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base.arrays import Box, Image
 from lp_ray.base.caching import Cache
-from lp_ray.base.errors import NoFaceError, UnsupportedError
+from lp_ray.base.errors import NoFaceError
 from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.variants import AUTO
 from lp_ray.engine.protocol import FRAME_SIZE, Span
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import Portrait, crop_box, crop_face, crop_portrait, crop_portraits, crop_whole
 from lp_ray.face.select import select_face
+from lp_ray.media.encode import LEAST_SIDE
+from lp_ray.media.formats.protocol import takes_planes
+from lp_ray.motion.template import TemplateReader
 from lp_ray.plan.devices import Part
 from lp_ray.plan.framing import source_framing
 from lp_ray.plan.work import PairWork, SourceFacts, SourceRef, SpanRow
-from lp_ray.stages.animals import AnimalFinder
+from lp_ray.stages.animals import AnimalFinder, refuse_people
 from lp_ray.stages.contract import Bench, Share, Stage
-from lp_ray.stages.extract import CROP_POINTS, TO_CROP
-from lp_ray.stages.media import OpenClips, Picture, TemplateCache, read_picture
+from lp_ray.stages.extract import CROP_POINTS, PRESENT, TO_CROP
+from lp_ray.stages.media import OpenClips, Picture, TemplateCache, limited, read_picture
 from lp_ray.stages.rows import SourcedSpan
 
 
@@ -39,7 +44,19 @@ class _Crops:
     images: NDArray[np.uint8]
     points: NDArray[np.float64]
     to_crop: NDArray[np.float64]
+    present: NDArray[np.bool_]
     facts: SourceFacts
+    alpha: NDArray[np.uint8] | None
+    picture: Image | None = None
+    """The whole picture, if the engine may finish frames."""
+
+    def take(self, faces: list[int]) -> _Crops:
+        """Return those of some of the faces."""
+        if faces == [*range(len(self.images))]:
+            return self
+        alpha = None if self.alpha is None else self.alpha[faces]
+        each = self.images[faces], self.points[faces], self.to_crop[faces], self.present[faces]
+        return _Crops(*each, self.facts, alpha, self.picture)
 
 
 class CropSources(Stage[SpanRow, SourcedSpan]):
@@ -56,6 +73,7 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
         self._limits = settings.limits
         self._size = bench.engine.source_size
         self._repeat_border = bench.engine.keeps_pixels
+        self._engine_finishes = bench.engine.finishes
         self._variant = settings.engine.variant
         self._landmarker = create_landmarker(settings.landmarker)
         self._animal_finder = AnimalFinder(settings)
@@ -72,33 +90,48 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
         if row.work.source.is_video:
             yield from self._video(row, framing)
             return
-        source = row.work.source
-        found = self._portraits.get((source, framing), lambda: self._find_portraits(source, framing))
-        yield _sourced(row.work, row.start, row.stop, found)
+        source, alpha = row.work.source, row.work.keeps_alpha
+        found = self._portraits.get((source, framing, alpha), lambda: self._find_portraits(source, framing, alpha))
+        found = found.take(_animated(row.work, len(found.images)))
+        sourced = _sourced(row.work, row.start, row.stop, found)
+        finished = found.picture is not None and finished_by_engine(row.work, found.picture)
+        yield replace(sourced, picture=found.picture[None]) if found.picture is not None and finished else sourced
 
     def _video(self, row: SpanRow, framing: SourceFraming) -> Iterator[SourcedSpan]:
         """Read the span's frames once, one chunk at a time, and crop them as the source's own template says."""
         work, span = row.work, Span(row.start, row.stop, row.work.chunk)
         clip = self._clips.video(work.source.uri, work.source.version)
         template = self._templates.get(work.source_template)
-        frames = clip.frames(span.start, span.stop - span.start)
+        frames = clip.frames(span.start, span.stop - span.start, alpha=work.keeps_alpha)
         facts = SourceFacts(*clip.size)
+        chosen = _animated(work, template.header.n_faces or 1)
         for start, stop in span.chunks():
-            kept = template.read(start, stop, (TO_CROP, CROP_POINTS))
-            matrices = kept[TO_CROP].astype(np.float64)
-            images = [framing.cut(framing.limit(next(frames)), matrix, FRAME_SIZE, self._size) for matrix in matrices]
-            crops = _Crops(np.stack(images), kept[CROP_POINTS].astype(np.float64), matrices, facts)
-            yield _sourced(work, start, stop, crops)
+            points, matrices, present = _placed(template, start, stop, chosen)
+            images = np.empty((*present.shape, self._size, self._size, 3), np.uint8)
+            opacity = np.empty(images.shape[:-1], np.uint8) if work.keeps_alpha else None
+            for i in range(stop - start):
+                frame, alpha = limited(next(frames), framing)
+                for face, matrix in enumerate(matrices[:, i]):
+                    images[face, i] = framing.cut(frame, matrix, FRAME_SIZE, self._size)
+                    if opacity is not None and alpha is not None:
+                        opacity[face, i] = framing.cut_alpha(alpha, matrix, FRAME_SIZE, self._size)
+            yield _sourced(work, start, stop, _Crops(images, points, matrices, present, facts, opacity))
         frames.close()
 
-    def _find_portraits(self, source: SourceRef, framing: SourceFraming) -> _Crops:
-        picture = read_picture(source.uri, framing, self._limits, source.version, source.stated)
+    def _find_portraits(self, source: SourceRef, framing: SourceFraming, keeps_alpha: bool) -> _Crops:
+        picture = read_picture(source.uri, framing, self._limits, source.version, source.stated, keeps_alpha)
         portraits = self._faces(picture, source, framing)
+        alpha = picture.alpha
         return _Crops(
-            np.stack([portrait.crop for portrait in portraits]),
-            np.stack([portrait.points for portrait in portraits]),
-            np.stack([portrait.to_crop for portrait in portraits]),
+            np.stack([portrait.crop[None] for portrait in portraits]),
+            np.stack([portrait.points[None] for portrait in portraits]),
+            np.stack([portrait.to_crop[None] for portrait in portraits]),
+            np.ones((len(portraits), 1), np.bool_),
             picture.facts,
+            None
+            if alpha is None
+            else np.stack([framing.cut_alpha(alpha, each.to_crop, FRAME_SIZE, self._size)[None] for each in portraits]),
+            picture.image if self._engine_finishes else None,
         )
 
     def _faces(self, picture: Picture, source: SourceRef, framing: SourceFraming) -> list[Portrait]:
@@ -121,16 +154,49 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
             return [crop_whole(image, framing, self._size)]
         if box is not None:
             return [crop_box(image, box, framing, self._size)]
-        if source.subject == AUTO and (people := self._landmarker.detect(image)):
-            raise UnsupportedError(
-                f"subject=auto: a person's face was found (score {max(face.score for face in people):.2f}), and this "
-                "job animates animals: use engine.variant=human for it, or say subject=animal if it is one"
-            )
+        if source.subject == AUTO:
+            refuse_people(self._landmarker.detect(image))
         faces = self._animal_finder.find(image, source, framing)
         if source.face == ALL_FACES:
             return crop_portraits(image, faces, framing, self._size)
         return [crop_face(image, select_face(faces, source.face), framing, self._size)]
 
 
+def finished_by_engine(work: PairWork, picture: Image) -> bool:
+    """Return whether an engine that finishes frames does so for this pair of a picture.
+
+    Not where the crops themselves are wanted (no paste-back, a comparison), where transparency goes through, or where
+    the format does not take planes.
+    """
+    options = work.options
+    plain = options.paste_back and not options.comparison and not work.keeps_alpha
+    return plain and takes_planes(FORMATS.get(work.format)) and min(picture.shape[:2]) >= LEAST_SIDE
+
+
 def _sourced(work: PairWork, start: int, stop: int, found: _Crops) -> SourcedSpan:
-    return SourcedSpan(work, start, stop, found.facts, found.images, found.points, found.to_crop)
+    span = SourcedSpan(work, start, stop, found.facts, found.images, found.points, found.to_crop, found.present)
+    return span if found.alpha is None else replace(span, alpha=found.alpha)
+
+
+def _animated(work: PairWork, n_faces: int) -> list[int]:
+    """Return which of a source's faces are animated. Raises NoFaceError if it shows fewer than have a driving."""
+    faces = [role.face for role in work.roles] or [*range(n_faces)]
+    if faces[-1] >= n_faces:
+        found = "1 face was" if n_faces == 1 else f"{n_faces} faces were"
+        raise NoFaceError(f"drivings names a driving for face {faces[-1]} (counting from 0), but {found} found")
+    return faces
+
+
+def _placed(
+    template: TemplateReader, start: int, stop: int, faces: list[int]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Return landmarks, faces x n x K x D, matrices, faces x n x 2 x 3, and presence, faces x n, of some faces in a
+    source video's frames."""
+    kept = template.read(start, stop, (TO_CROP, CROP_POINTS))
+    if template.header.n_faces is None:
+        points, matrices = kept[CROP_POINTS][None], kept[TO_CROP][None]
+        present = np.ones(matrices.shape[:2], np.bool_)
+    else:
+        points, matrices = kept[CROP_POINTS].swapaxes(0, 1), kept[TO_CROP].swapaxes(0, 1)
+        present = template.read(start, stop, (PRESENT,))[PRESENT].T > 0
+    return points[faces].astype(np.float64), matrices[faces].astype(np.float64), present[faces]

@@ -6,7 +6,6 @@ writes the landmarks to disk. The second pass, only for engines that need pictur
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,18 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.base.arrays import Box, Image, Matrix
+from lp_ray.base.arrays import Box, Image, Matrix, Points
 from lp_ray.base.errors import UnsupportedError
+from lp_ray.contract.face_rules import ALL_FACES
+from lp_ray.contract.variants import AUTO
 from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, Span
-from lp_ray.face.crop import PointsOfClip, transform_points
+from lp_ray.face.animal_track import track_animal, track_box
+from lp_ray.face.crop import transform_points
 from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import ClipCrop, DrivingFraming, SourceFraming
-from lp_ray.face.track import check_missing, fill_gaps, track_clip
+from lp_ray.face.people import track_people
+from lp_ray.face.track import TrackedFrame, check_missing, track_clip
 from lp_ray.media.clip import Clip, Footage, Still, open_footage
 from lp_ray.plan.devices import Part
 from lp_ray.plan.work import ClipRef, ClipRow
+from lp_ray.stages.animals import AnimalFinder, refuse_people
 from lp_ray.stages.contract import Bench, Share, Stage
 from lp_ray.stages.rows import ClipFacts, TrackedChunk
+from lp_ray.stages.tracks import Tracks
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class _Piece:
     points: NDArray[np.float64]
     to_crop: NDArray[np.float64]
     crops: NDArray[np.uint8]
+    present: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -56,15 +62,16 @@ class _Driving:
     def box(self, ref: ClipRef, clip: Footage) -> Box | None:
         return ref.box
 
-    def crop(self, points: PointsOfClip, size: tuple[int, int]) -> ClipCrop:
-        return self.framing.place(points, *size, CROP_SIZE)
+    def crop(self, track: Tracks, size: tuple[int, int]) -> ClipCrop:
+        return self.framing.place(track.faces[0], *size, CROP_SIZE)
 
-    def pieces(self, clip: Footage, points: PointsOfClip, span: Span, pictures: bool) -> Iterator[_Piece]:
-        crop = self.crop(points, clip.size)
+    def pieces(self, clip: Footage, track: Tracks, span: Span, pictures: bool) -> Iterator[_Piece]:
+        crop = self.crop(track, clip.size)
         frames = clip.frames() if pictures else iter(())
         for start, stop in span.chunks():
             crops = [crop.cut(frame) for frame in islice(frames, stop - start)]
-            yield _Piece(points[start:stop], np.empty((0, 2, 3)), _stack(crops))
+            (points,) = track.slice(start, stop)
+            yield _Piece(points[None], np.empty((1, 0, 2, 3)), _stack(crops)[None], track.present[:, start:stop])
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,14 @@ class _Source:
     """Tracks a source video: frames of limited size, and a crop for each frame."""
 
     framing: SourceFraming
-    tracks: bool = True
+    animal: str = ""
+    """The subject of an animal; empty: a person."""
+    boxed: bool = False
+    """Whether the animal is known by its box alone, which is cropped upright."""
+
+    @property
+    def tracks(self) -> bool:
+        return not self.animal or self.framing.crop
 
     def frames(self, clip: Footage) -> Iterator[Image]:
         return (self.framing.limit(frame) for frame in clip.frames())
@@ -80,46 +94,29 @@ class _Source:
     def box(self, ref: ClipRef, clip: Footage) -> Box | None:
         return None if ref.box is None else self.framing.limit_box(ref.box, *clip.size)
 
-    def crop(self, points: PointsOfClip, size: tuple[int, int]) -> None:
+    def crop(self, track: Tracks, size: tuple[int, int]) -> None:
         return None
 
-    def pieces(self, clip: Footage, points: PointsOfClip, span: Span, pictures: bool) -> Iterator[_Piece]:
+    def pieces(self, clip: Footage, track: Tracks, span: Span, pictures: bool) -> Iterator[_Piece]:
         frames = self.frames(clip)
         whole = (
             None if self.framing.crop else _stored(self.framing.matrix_of_whole(next(self.frames(clip)), FRAME_SIZE))
         )
         for start, stop in span.chunks():
-            shown = points[start:stop]
-            matrices = [_stored(self.framing.matrix(face, FRAME_SIZE)) if whole is None else whole for face in shown]
-            seen = zip(islice(frames, len(shown)), matrices, strict=True) if pictures else ()
-            crops = [self.framing.cut(frame, matrix, FRAME_SIZE, CROP_SIZE) for frame, matrix in seen]
-            placed = [transform_points(face, matrix) for face, matrix in zip(shown, matrices, strict=True)]
-            yield _Piece(np.stack(placed), np.stack(matrices), _stack(crops))
+            faces = track.slice(start, stop)
+            matrices = [[self._matrix(points) if whole is None else whole for points in face] for face in faces]
+            placed = [[*map(transform_points, *face)] for face in zip(faces, matrices, strict=True)]
+            crops = np.empty((len(faces), stop - start if pictures else 0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+            for i, frame in enumerate(islice(frames, crops.shape[1])):
+                for crop, face in zip(crops, matrices, strict=True):
+                    crop[i] = self.framing.cut(frame, face[i], FRAME_SIZE, CROP_SIZE)
+            yield _Piece(np.array(placed), np.array(matrices), crops, track.present[:, start:stop])
 
-
-class _Spool:
-    """Landmarks of a whole clip on disk, read by slices. A memory map would not do: its pages stay in memory."""
-
-    def __init__(self, file: Path, shape: tuple[int, ...]) -> None:
-        self._file, self._shape = file, shape
-        self._count = math.prod(shape)
-
-    def __len__(self) -> int:
-        return self._file.stat().st_size // (8 * self._count) if self._count else 0
-
-    def __getitem__(self, rows: slice) -> NDArray[np.float64]:
-        start, stop, _ = rows.indices(len(self))
-        count = max(stop - start, 0) * self._count
-        read = np.fromfile(self._file, np.float64, count, offset=8 * start * self._count)
-        return read.reshape(-1, *self._shape)
-
-
-@dataclass(frozen=True)
-class _Track:
-    """Landmarks of a whole clip, and the frames in which no face was found."""
-
-    points: PointsOfClip
-    missing: tuple[int, ...]
+    def _matrix(self, points: Points) -> Matrix:
+        if self.boxed:
+            (x0, y0), (x1, y1) = points.tolist()
+            return _stored(self.framing.matrix_of_box((x0, y0, x1, y1), FRAME_SIZE))
+        return _stored(self.framing.matrix(points, FRAME_SIZE))
 
 
 class TrackClips(Stage[ClipRow, TrackedChunk]):
@@ -127,7 +124,7 @@ class TrackClips(Stage[ClipRow, TrackedChunk]):
 
     name = "track"
     takes, gives = ClipRow, TrackedChunk
-    uses = frozenset({Part.DETECTOR})
+    uses = frozenset({Part.DETECTOR, Part.ANIMAL_DETECTOR})
     share = Share(on_cpu=0.9, beside_gpus=1.0)
     sheltered = True
 
@@ -135,6 +132,7 @@ class TrackClips(Stage[ClipRow, TrackedChunk]):
         self._settings = bench.settings
         self._needs_crops = bench.engine.needs_crops
         self._landmarker = create_landmarker(bench.settings.landmarker)
+        self._animal_finder = AnimalFinder(bench.settings)
 
     @classmethod
     def input_of(cls, row: ClipRow) -> str:
@@ -146,30 +144,36 @@ class TrackClips(Stage[ClipRow, TrackedChunk]):
             clip = open_footage(path, settings.limits, ref.start_s, ref.end_s)
             role = _role(row, clip)
             track = self._find_faces(role, clip, ref, Path(spool))
-            check_missing(track.missing, len(track.points), settings.max_missing_fraction)
-            span = Span(0, len(track.points), settings.chunk_frames)
-            facts = _facts(clip, track, span, role.crop(track.points, clip.size))
-            for index, piece in enumerate(role.pieces(clip, track.points, span, self._needs_crops)):
+            check_missing(track.missing, track.n_frames, settings.max_missing_fraction)
+            span = Span(0, track.n_frames, settings.chunk_frames)
+            facts = _facts(clip, track, span, role.crop(track, clip.size))
+            for index, piece in enumerate(role.pieces(clip, track, span, self._needs_crops)):
                 if index == facts.n_chunks - 1:  # the last chunk completes the template
                     storage.check_version(ref.uri, ref.version)
-                yield TrackedChunk(row.template_key, index, facts, piece.points, piece.to_crop, piece.crops)
-                del piece  # else this frame would hold it while the next one is made
+                placed = piece.points, piece.to_crop, piece.crops, piece.present
+                yield TrackedChunk(row.template_key, index, facts, *placed)
+                del piece, placed  # else this frame would hold them while the next ones are made
 
-    def _find_faces(self, role: _Driving | _Source, clip: Footage, ref: ClipRef, spool: Path) -> _Track:
+    def _find_faces(self, role: _Driving | _Source, clip: Footage, ref: ClipRef, spool: Path) -> Tracks:
         if not role.tracks:
-            return _Track(np.empty((clip.n_frames, 0, 3)), ())
-        file = spool / "points.f8"
-        missing: list[int] = []
-        shape: tuple[int, ...] = ()
-        tracked = track_clip(role.frames(clip), self._landmarker, ref.face, role.box(ref, clip))
-        with file.open("wb") as sink:
-            for frame in fill_gaps(tracked, missing):
-                shape = frame.points.shape
-                sink.write(np.ascontiguousarray(frame.points, np.float64).tobytes())
-        return _Track(_Spool(file, shape), tuple(missing))
+            return Tracks.of_whole_frames(clip.n_frames)
+        if ref.face == ALL_FACES:
+            return Tracks.of_all(track_people(role.frames(clip), self._landmarker), spool)
+        return Tracks.of_one(self._tracked(role, clip, ref), spool)
+
+    def _tracked(self, role: _Driving | _Source, clip: Footage, ref: ClipRef) -> Iterator[TrackedFrame]:
+        """Yield where the one face of a clip is in every frame."""
+        box = role.box(ref, clip)
+        if isinstance(role, _Driving) or not role.animal:
+            return track_clip(role.frames(clip), self._landmarker, ref.face, box)
+        if box is not None:
+            return track_box(role.frames(clip), box)
+        if role.animal == AUTO:
+            refuse_people(self._landmarker.detect(next(role.frames(clip))))
+        return track_animal(role.frames(clip), self._animal_finder.look, ref.face)
 
 
-def _facts(clip: Footage, track: _Track, span: Span, crop: ClipCrop | None) -> ClipFacts:
+def _facts(clip: Footage, track: Tracks, span: Span, crop: ClipCrop | None) -> ClipFacts:
     return ClipFacts(
         clip.fps.numerator,
         clip.fps.denominator,
@@ -178,6 +182,7 @@ def _facts(clip: Footage, track: _Track, span: Span, crop: ClipCrop | None) -> C
         track.missing,
         clip.size,
         None if crop is None or crop.matrix is None else tuple(crop.matrix.ravel().tolist()),
+        len(track.faces) if track.several else None,
     )
 
 
@@ -188,7 +193,7 @@ def _role(row: ClipRow, clip: Clip | Still) -> _Driving | _Source:
         raise ValueError("a clip is a driving or a source")
     if isinstance(clip, Still):
         raise UnsupportedError("the source is a picture under a video's name: say media='image' in the manifest")
-    return _Source(row.source)
+    return _Source(row.source, row.clip.subject, row.clip.box is not None)
 
 
 def _stored(matrix: Matrix) -> Matrix:

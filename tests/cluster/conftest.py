@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from ray._private.authentication_test_utils import reset_auth_token_state
@@ -21,9 +22,17 @@ def head() -> Iterator[HeadProcess]:
 
 
 @pytest.fixture
-def make_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCluster]:
+def make_cluster() -> Iterator[MakeCluster]:
     """Start a cluster from its head: `make_cluster(cpus=2, gpus=1)`; nodes are added by its own methods."""
+    with clusters() as make:
+        yield make
+
+
+@contextmanager
+def clusters() -> Iterator[MakeCluster]:
+    """What `make_cluster` gives; the clusters live as long as the block, and so do their variables in this process."""
     started: list[LocalCluster] = []
+    monkeypatch = pytest.MonkeyPatch()
 
     def make(cpus: int, gpus: int = 0) -> LocalCluster:
         home = Home()
@@ -32,10 +41,12 @@ def make_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCluster]:
         started.append(LocalCluster(home, cpus, gpus))
         return started[-1]
 
-    yield make
-    for cluster in started:
-        cluster.stop()
-    monkeypatch.undo()
-    reset_auth_token_state()
-    for cluster in started:
-        cluster.home.remove()
+    try:
+        yield make
+    finally:
+        for cluster in started:
+            cluster.stop()
+        monkeypatch.undo()
+        reset_auth_token_state()
+        for cluster in started:
+            cluster.home.remove()

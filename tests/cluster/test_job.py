@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,28 @@ N_PAIRS = 16
 WAIT_S = 180.0
 
 
+def living(stage: str) -> list[Any]:
+    """Return the actors of a stage that live."""
+    actors: list[Any] = list_actors(filters=[("state", "=", "ALIVE")], limit=1000)
+    return [actor for actor in actors if stage in actor.class_name]
+
+
 def nodes_of(stage: str) -> set[str]:
     """Return the nodes on which actors of a stage live."""
-    living: list[Any] = list_actors(filters=[("state", "=", "ALIVE")], limit=1000)
-    return {actor.node_id for actor in living if stage in actor.class_name}
+    return {actor.node_id for actor in living(stage)}
+
+
+@contextmanager
+def standing_still(stage: str) -> Iterator[None]:
+    """A stage's actors do nothing inside, so that the job cannot end before what is waited for."""
+    pids = [actor.pid for actor in living(stage)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def wait(what: str, holds: Callable[[], bool], job: Future[Ended]) -> None:
@@ -66,8 +87,9 @@ def test_all_pairs_are_done_while_nodes_come_and_go(
         job = thread.submit(cluster.jobs.submit, *command)
         wait("engine actors on both nodes", lambda: len(nodes_of("AnimatePairs")) == 2, job)
         before = nodes_of("AnimatePairs")
-        cluster.add_node(cpus=2, gpus=1)
-        wait("an engine actor on the third node", lambda: bool(nodes_of("AnimatePairs") - before), job)
+        with standing_still("AnimatePairs"):
+            cluster.add_node(cpus=2, gpus=1)
+            wait("an engine actor on the third node", lambda: bool(nodes_of("AnimatePairs") - before), job)
         wait("the first video", lambda: any((output / "videos").glob("*.mp4")), job)
         cluster.remove_node(second, kill=True)
     ended = job.result()

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,16 @@ from ray.data import ActorPoolStrategy
 from lp_ray.runtime.graph import PAIRS, Graph
 from lp_ray.runtime.pools import Pools, let_grow
 from lp_ray.runtime.ray_executor import configure_ray_data, strategy
+from tests.cluster.conftest import clusters
 from tests.cluster.nodes import LocalCluster
 from tests.runtime.test_pools import derive
 
-MakeCluster = Callable[..., LocalCluster]
+pytestmark = pytest.mark.ray
+
 Batch = dict[str, Any]
 
 AT_WORK_WITHIN_S = 120.0
+GONE_WITHIN_S = 60.0
 
 
 @ray.remote(num_cpus=0)
@@ -42,7 +45,7 @@ class Register:
 
 
 class Elastic:
-    """A stage that says where each row was worked on, and that it lives."""
+    """A stage that says where each row was worked on, and that it lives; slow, so that nodes have the time to come."""
 
     def __init__(self, register: Any) -> None:
         context = ray.get_runtime_context()
@@ -85,7 +88,7 @@ def run_phase(phase: Graph, pools: Pools, rows: int) -> list[dict[str, Any]]:
     pool's actors but one.
     """
     register = Register.remote()
-    graph = ray.data.from_arrow([pa.table({"id": [i]}) for i in range(rows)])
+    graph = ray.data.from_blocks([pa.table({"id": [i]}) for i in range(rows)])
     for stage in [stage.name for stage in phase.stages]:
         pool = pools[stage]
         graph = graph.map_batches(
@@ -105,15 +108,38 @@ def totals() -> tuple[float, float]:
     return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
 
 
+def wait_for_totals(cpus: float, gpus: float) -> None:
+    """Wait until Ray knows that nodes have gone."""
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while totals() != (cpus, gpus):
+        assert time.monotonic() < deadline, f"the cluster still has {totals()}"
+        time.sleep(0.25)
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[LocalCluster]:
+    """A head of 2 CPUs and 1 GPU, this process its driver: one for all tests here."""
+    with clusters() as make:
+        cluster = make(cpus=2, gpus=1)
+        cluster.connect()
+        configure_ray_data()
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        yield cluster
+
+
 @pytest.fixture
-def two_nodes(make_cluster: MakeCluster) -> LocalCluster:
-    """A head of 2 CPUs and 1 GPU, and a node of 4 CPUs and 2 GPUs, this process their driver."""
-    cluster = make_cluster(cpus=2, gpus=1)
-    cluster.add_node(cpus=4, gpus=2)
-    cluster.connect()
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    return cluster
+def cluster(started: LocalCluster) -> LocalCluster:
+    """The head, alone: the nodes of the test before have gone."""
+    wait_for_totals(2, 1)
+    return started
+
+
+@pytest.fixture
+def two_nodes(cluster: LocalCluster) -> Iterator[None]:
+    """Beside the head a node of 4 CPUs and 2 GPUs."""
+    node = cluster.add_node(cpus=4, gpus=2)
+    yield
+    cluster.remove_node(node)
 
 
 @pytest.mark.usefixtures("two_nodes")
@@ -141,33 +167,25 @@ def test_actors_may_share_a_gpu() -> None:
     assert set(Counter((node, gpu) for node, _, gpu in places).values()) == {2}
 
 
-def test_nodes_come_and_go(make_cluster: MakeCluster) -> None:
+def test_nodes_come_and_go(cluster: LocalCluster) -> None:
     """Pools follow what the cluster has: more with a node, the old size without it, however it went."""
-    cluster = make_cluster(cpus=2, gpus=1)
-    cluster.connect()
     alone = derive(*totals(), "cuda")
     for kill in (False, True):
         node = cluster.add_node(cpus=2, gpus=1)
         assert totals() == (4.0, 2.0)
         assert derive(*totals(), "cuda")["animate"].actors == 2 * alone["animate"].actors
         cluster.remove_node(node, kill=kill)
-        deadline = time.monotonic() + 60
-        while totals() != (2.0, 1.0) and time.monotonic() < deadline:
-            time.sleep(0.25)
+        wait_for_totals(2, 1)
         assert derive(*totals(), "cuda") == alone
 
 
-def test_a_pool_follows_nodes_that_join_and_leave(make_cluster: MakeCluster) -> None:
+def test_a_pool_follows_nodes_that_join_and_leave(cluster: LocalCluster) -> None:
     """One GPU, then three, then one again, while a pool works: it grows onto the new ones, and no row is lost."""
-    cluster = make_cluster(cpus=2, gpus=1)
-    cluster.connect()
-    configure_ray_data()
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     now, full = derive(2, 1, "cuda"), derive(16, 8, "cuda")
     pool = let_grow(now, full)["animate"]
     assert (pool.least, pool.actors, pool.most) == (1, 1, 8)
     register = Register.remote()
-    graph = ray.data.from_arrow([pa.table({"id": [i]}) for i in range(120)])
+    graph = ray.data.from_blocks([pa.table({"id": [i]}) for i in range(120)])
     graph = graph.map_batches(
         Elastic,
         fn_constructor_args=(register,),

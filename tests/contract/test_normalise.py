@@ -13,7 +13,8 @@ import pytest
 from lp_ray.contract.edits import CONTROLS
 from lp_ray.contract.effects import Idle, PairFacts
 from lp_ray.contract.normalise import ineffective, normalise_options
-from lp_ray.contract.options import PairOptions, make_options, option_names
+from lp_ray.contract.option_values import make_options
+from lp_ray.contract.options import PairOptions, option_names
 
 DOCS = Path(__file__).parents[2] / "docs" / "options.md"
 
@@ -45,12 +46,18 @@ OTHER: dict[str, Any] = {
     "audio": "none",
     "audio_track": 1,
     "format": "gif",
+    "alpha": "keep",
     "comparison": True,
     "encoder": "nvenc",
     "crf": 30,
     "preset": "medium",
     "driving_smooth": 1e-4,
     **dict.fromkeys(("weight_pose", "weight_eyes", "weight_lip", "weight_exp"), 0.5),
+    **dict.fromkeys(("max_pitch", "max_yaw", "max_roll"), 12.0),
+    "lip_smooth": 1e-3,
+    "silence": True,
+    "source_start_s": 1.5,
+    "source_end_s": 2.5,
     "edit": "smile",
     **{control.name: (control.high + control.low) / 3 + 0.1 for control in CONTROLS},
 }
@@ -63,7 +70,9 @@ WHOLE = {"flag_do_crop": False, "paste_back": False}
 DRIVING_CROP = ("driving_crop_scale", "driving_crop_vx", "driving_crop_vy")
 PERFORMANCE = {"driving_template": True, "driving_performance": True}
 WEIGHTS = ("weight_pose", "weight_eyes", "weight_lip", "weight_exp")
-MOTION = ("animation_region", "driving_option", "driving_smooth_observation_variance", "driving_reference", *WEIGHTS)
+LIMITS = ("max_pitch", "max_yaw", "max_roll")
+SMOOTHED = "driving_smooth_observation_variance"
+MOTION = ("animation_region", "driving_option", SMOOTHED, "driving_reference", *WEIGHTS, *LIMITS)
 RETARGETING = ("flag_eye_retargeting", "flag_lip_retargeting")
 CORRECTIONS = ("flag_source_video_eye_retargeting", "flag_normalize_lip")
 CODED = ("encoder", "crf", "preset")
@@ -106,9 +115,15 @@ WITHOUT_EFFECT: list[Row] = [
     ("flag_source_video_eye_retargeting", PICTURE, {}, ()),
     ("driving_reference", STILL, {}, ("neutral",)),
     ("driving_length", PICTURE, {}, ()),
+    *((name, PICTURE, {}, ()) for name in ("lip_smooth", "silence")),
+    *((name, {}, {"driving_multiplier": 0.0}, ()) for name in ("lip_smooth", "silence")),
+    ("silence", {"driving_performance": False}, {}, ()),
+    ("lip_smooth", {"driving_performance": False}, {"lip_ratio": -1.0}, ()),
     ("driving_length", STILL, {}, ()),
     ("audio", PICTURE, {}, ("source",)),
     ("audio", TEMPLATE, {}, ("source",)),
+    *(("audio", VIDEO, {name: 1.0}, ("source",)) for name in ("source_start_s", "source_end_s")),
+    *((name, PICTURE, {}, ()) for name in ("source_start_s", "source_end_s")),
     ("audio", PICTURE | TEMPLATE, {}, ("none",)),
     ("audio", {}, {"format": "gif"}, ()),
     ("audio", {}, {"format": "frames"}, ()),
@@ -118,6 +133,9 @@ WITHOUT_EFFECT: list[Row] = [
     ("audio_track", {}, {"audio": "none"}, ()),
     ("audio_track", PICTURE | TEMPLATE, {}, ()),
     *((name, {}, {"format": "frames"}, ()) for name in CODED),
+    *(("encoder", {}, {"format": name}, ()) for name in ("webm", "mov")),
+    ("encoder", {}, {"alpha": "keep"}, ()),
+    *((name, {}, {"format": "mov"}, ()) for name in ("crf", "preset")),
 ]
 
 STILL_AT_WORK: list[Row] = [
@@ -134,6 +152,8 @@ STILL_AT_WORK: list[Row] = [
     ("flag_eye_retargeting", {}, {"flag_lip_retargeting": True}, ()),
     ("driving_length", VIDEO, {}, ()),
     ("audio", VIDEO, {}, ("source",)),
+    ("audio", VIDEO, {"source_start_s": 1.0}, ("none",)),
+    *((name, VIDEO, {}, ()) for name in ("source_start_s", "source_end_s")),
     ("audio", VIDEO | TEMPLATE, {}, ("none",)),
     ("audio", PICTURE, {}, ("none",)),
     ("audio", {}, {"format": "gif", "comparison": True}, ()),
@@ -144,6 +164,9 @@ STILL_AT_WORK: list[Row] = [
     ("driving_reference", STILL, {}, ("3",)),
     *((name, {}, {"format": "frames", "comparison": True}, ()) for name in CODED),
     *((name, {}, {"format": "gif"}, ()) for name in CODED),
+    *((name, {}, {"format": "mov", "comparison": True}, ()) for name in CODED),
+    *((name, {}, {"format": "webm"}, ()) for name in ("crf", "preset")),
+    ("encoder", {}, {"alpha": "keep", "comparison": True}, ()),
     *((name, PICTURE | STILL, {"format": "mp4"}, ()) for name in CODED),
     *((name, {}, {}, ()) for name in OTHER),
 ]
@@ -202,12 +225,14 @@ def test_what_is_not_known_takes_nothing_away() -> None:
 def test_a_pair_normalised_twice_is_the_same_as_once_whatever_its_facts() -> None:
     every = PairOptions(**{**OTHER, "flag_do_crop": True})
     one_of_each = {tuple(map(id, declared(name))): name for name in OTHER if declared(name)}
-    named = {other for name in OTHER for idle in declared(name) for other in idle.options}
+    named = {other for name in OTHER for idle in declared(name) for other in (*idle.options, *idle.given)}
     chosen = sorted({*one_of_each.values(), *named})
     mixes = [every, *(replace(every, **{name: getattr(PairOptions(), name)}) for name in chosen)]
     mixes += [replace(mix, driving_multiplier=0.0) for mix in mixes]
     for known in product((None, False, True), repeat=len(fields(PairFacts))):
         facts = PairFacts(*known)
+        if facts.driving_sound is not False and not (facts.driving_template and facts.driving_performance):
+            continue  # only tables of curves have a sound beside them
         for options in mixes:
             once = normalise_options(options, facts)
             assert normalise_options(once, facts) == once and not ineffective(once, facts)
@@ -225,7 +250,7 @@ def test_facts_and_options_named_by_conditions_exist() -> None:
     facts = {fact.name for fact in fields(PairFacts)}
     for name in option_names():
         for idle in declared(name):
-            assert idle.facts.keys() <= facts and idle.options.keys() <= set(option_names()) - {name}
+            assert idle.facts.keys() <= facts and {*idle.options, *idle.given} <= set(option_names()) - {name}
             for other, values in idle.options.items():
                 for value in values:
                     make_options({other: value}, "declaration")

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import pytest
 
 from lp_ray.base.errors import RefusedError
-from lp_ray.contract.options import PairOptions, make_options, option_names, override
+from lp_ray.contract.option_values import make_options, override
+from lp_ray.contract.options import PairOptions, option_names
 
 
 @pytest.mark.parametrize(

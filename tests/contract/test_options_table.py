@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lp_ray import LivePortraitPipelineAnimal, PairFailedError
+from lp_ray import LivePortraitPipelineAnimal
 from lp_ray.acting.curves import ONSET_S
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.limits import Limits
 from lp_ray.contract.edits import CONTROLS
-from lp_ray.contract.options import LIVEPORTRAIT, PairOptions, check_options, make_options, option_names
+from lp_ray.contract.option_checks import check_options
+from lp_ray.contract.option_values import make_options
+from lp_ray.contract.options import LIVEPORTRAIT, PairOptions, option_names
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import crop_face
 from lp_ray.face.protocol import Face
@@ -29,7 +31,6 @@ CROP = {"paste_back": False}
 REFUSED: dict[str, Any] = {
     "animation_region": "lip",
     "driving_option": "pose-friendly",
-    "driving_length": "loop",
     "driving_smooth_observation_variance": 1e-3,
     "flag_relative_motion": False,
     "flag_eye_retargeting": True,
@@ -38,6 +39,9 @@ REFUSED: dict[str, Any] = {
     "flag_source_video_eye_retargeting": True,
     "driving_smooth": 1e-3,
     **dict.fromkeys(("weight_pose", "weight_eyes", "weight_lip", "weight_exp"), 0.5),
+    "lip_smooth": 1e-3,
+    "silence": True,
+    **dict.fromkeys(("max_pitch", "max_yaw", "max_roll"), 12.0),
     **{control.name: control.low if control.low != control.neutral else control.high for control in CONTROLS},
     "edit": "smile",
 }
@@ -55,6 +59,7 @@ SEEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "flag_stitching": (False, CROP),
     "driving_reference": ("3", CROP),
     "format": ("gif", CROP),
+    "alpha": ("keep", CROP | {"format": "frames"}),
     "crf": (40, CROP),
     "preset": ("ultrafast", CROP),
 }
@@ -68,6 +73,13 @@ SEEN_OF_CLIPS: dict[str, tuple[Any, dict[str, Any]]] = {
     "driving_crop_vy": (0.2, CROP | {"flag_crop_driving_video": True}),
 }
 """The same, of a driving that is a clip with sound."""
+
+SEEN_OF_FILMS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "driving_length": ("loop", {"format": "frames"}),
+    "source_start_s": (0.4, {"format": "frames"}),
+    "source_end_s": (0.4, {"format": "frames"}),
+}
+"""The same, of a source video."""
 
 SHOWN_ELSEWHERE = {"comparison", "encoder", "flag_do_rot", "audio_track"}
 """Beside the result; on a GPU; where points say how a face stands; of films with several sound tracks."""
@@ -95,7 +107,7 @@ def test_the_table_names_every_option_and_its_animals_column_is_true() -> None:
     said = column()
     assert said.keys() == set(option_names())
     assert {option for option, words in said.items() if words == "refused"} == REFUSED.keys()
-    shown = SEEN.keys() | SEEN_OF_CLIPS.keys() | SHOWN_ELSEWHERE
+    shown = SEEN.keys() | SEEN_OF_CLIPS.keys() | SEEN_OF_FILMS.keys() | SHOWN_ELSEWHERE
     assert {option for option, words in said.items() if words == "✓"} == shown
 
 
@@ -110,7 +122,7 @@ def test_refused(option: str) -> None:
         check_options(options, LIVEPORTRAIT, "animal", "row 7")
 
 
-@pytest.mark.parametrize("values", [{"audio": "source"}, {"driving_crop_scale": 1.5}, {"driving_crop_vy": 0.0}])
+@pytest.mark.parametrize("values", [{"driving_crop_scale": 1.5}, {"driving_crop_vy": 0.0}])
 def test_values_without_effect_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(RefusedError, match=rf"{next(iter(values))}=.* has no effect on animals"):
         check_options(make_options(values, "options"), LIVEPORTRAIT, "animal", "options")
@@ -165,11 +177,13 @@ def test_each_picture_moves_an_animal_in_its_own_way(
     assert rows[0]["sha256"] != rows[1]["sha256"]
 
 
-def test_a_source_video_is_a_failed_row(
-    animals: LivePortraitPipelineAnimal, generated: Generated, output: Path
-) -> None:
-    with pytest.raises(PairFailedError, match="animals are animated from a picture"):
-        animals.animate(generated.film, generated.template, output, box=CAT_BOX)
+@pytest.mark.slow
+@pytest.mark.parametrize("option", sorted(SEEN_OF_FILMS))
+def test_seen_with_a_film(animals: LivePortraitPipelineAnimal, generated: Generated, output: Path, option: str) -> None:
+    value, base = SEEN_OF_FILMS[option]
+    inputs = (generated.cat_film, generated.template, output)
+    without, with_it = (animals.animate(*inputs, box=CAT_BOX, end_s=0.3, **o) for o in (base, base | {option: value}))
+    assert without["sha256"] != with_it["sha256"]
 
 
 def test_crops_are_turned_as_nine_points_stand_unless_told_not_to(generated: Generated) -> None:

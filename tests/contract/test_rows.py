@@ -23,6 +23,8 @@ WORK = work(
     fps_numerator=30000,
     fps_denominator=1001,
 )
+PLACED = np.eye(2, 3)[None, None], np.ones((1, 1), np.bool_)
+"""Where the one face of a picture is, and that it is there."""
 
 
 def test_a_row_comes_back_equal_with_its_work_typed() -> None:
@@ -41,7 +43,7 @@ def test_absent_parts_stay_absent() -> None:
 
 def test_chunks_of_different_lengths_share_a_batch_with_their_frames_facts() -> None:
     rows = [
-        AnimatedChunk(WORK, i, None, {"pose": np.full((1, n, 3), i, np.float32)}, _frames(n, i), np.eye(2, 3)[None])
+        AnimatedChunk(WORK, i, None, {"pose": np.full((1, n, 3), i, np.float32)}, _frames(n, i), *PLACED)
         for i, n in enumerate((2, 1))
     ]
     batches = [row.to_batch() for row in rows]
@@ -73,7 +75,7 @@ def test_the_row_that_follows_a_failed_one_keeps_what_both_name_and_carries_noth
     span = SpanRow(WORK, 4, 6)
     sourced = SourcedSpan.without_content(span, trace)
     assert (sourced.work, sourced.start, sourced.stop, sourced.facts, sourced.trace) == (WORK, 4, 6, None, trace)
-    assert sourced.crops.shape == (0, 0, 0, 3) and sourced.crops.dtype == np.uint8
+    assert sourced.crops.shape == (0, 0, 0, 0, 3) and sourced.crops.dtype == np.uint8
     chunk = AnimatedChunk.without_content(replace(sourced, facts=SourceFacts(3, 4)), trace)
     assert chunk.index == 2 and chunk.facts == SourceFacts(3, 4) and chunk.frames.shape == (0, 0, 512, 512, 3)
     segment = StagedSegment.without_content(chunk, trace)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.output.layout import OutputLayout
@@ -47,8 +48,11 @@ def write(layout: OutputLayout, rows: list[ResultRow], metrics: Mapping[str, lis
     flush(layout, [made | {name: values[n] for name, values in columns.items()} for n, made in enumerate(rows)])
 
 
-def many(layout: OutputLayout, n: int, n_sources: int, n_drivings: int) -> None:
-    """Write a table of `n` finished pairs with metrics, without videos, from columns."""
+def many(
+    layout: OutputLayout, n: int, n_sources: int, n_drivings: int, faces: NDArray[np.floating] | None = None
+) -> None:
+    """Write a table of `n` finished pairs with metrics, without videos, from columns. `faces` are the sources'
+    embeddings (n_sources x 128)."""
     random = np.random.default_rng(7)
     source, driving = np.divmod(np.arange(n), n // n_sources)
     base = to_table([row(layout, "s", "d", bytes=1_500_000, sha256="0" * 64)])
@@ -72,6 +76,9 @@ def many(layout: OutputLayout, n: int, n_sources: int, n_drivings: int) -> None:
             table = table.set_column(table.column_names.index(name), name, pa.array(values))
         table = table.append_column("identity_mean", pa.array(random.uniform(0.5, 1, stop - first)))
         table = table.append_column("jitter", pa.array(random.uniform(0, 4, stop - first)))
+        if faces is not None:
+            each = pa.FixedSizeListArray.from_arrays(pa.array(faces[source[window]].ravel(), pa.float32()), 128)
+            table = table.append_column("source_face", each.cast(pa.list_(pa.float32())))
         append(layout, table)
 
 

@@ -11,12 +11,14 @@ from tests.dataset.test_export import files
 from tests.running import RunJob
 
 
-def test_shards_as_tasks_have_the_same_bytes_and_their_errors_the_same_words(tmp_path: Path, run_job: RunJob) -> None:
+def test_shards_as_tasks_have_the_same_bytes_and_their_errors_the_same_words(
+    tmp_path: Path, run_job: RunJob, call_job: RunJob
+) -> None:
     layout, random = layout_of(tmp_path / "out"), np.random.default_rng(0)
     rows = [row(layout, f"s{n}", f"d{n}", random.integers(0, 255, 2000, np.uint8).tobytes()) for n in range(12)]
     write(layout, rows)
     common = (f"output={tmp_path / 'out'}", "format=webdataset", "shard_gb=0.000005", "cluster.num_cpus=2")
-    ended = run_job("dataset", *common, f"to={tmp_path / 'a'}")
+    ended = call_job("dataset", *common, f"to={tmp_path / 'a'}")
     assert ended.code == 0, ended.output
     ended = run_job("dataset", *common, f"to={tmp_path / 'b'}", "runtime=ray")
     assert ended.code == 0 and "6 of 6 shards" in ended.output, ended.output

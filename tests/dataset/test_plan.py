@@ -44,6 +44,24 @@ def test_a_hundred_thousand_rows_are_planned_in_seconds_and_bounded_memory(tmp_p
     assert len(np.unique(places)) == len(places)
 
 
+def test_one_person_in_several_files_stands_on_one_side(tmp_path: Path) -> None:
+    """Of 40 sources, each person has two. Without `same_person` some of them stand on two sides."""
+    people = np.random.default_rng(3).normal(size=(20, 128))
+    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    many(layout_of(tmp_path / "out"), 2000, 40, 40, np.concatenate([people, people + 0.01]))
+
+    def people_by_side(same_person: float | None, name: str) -> list[set[int]]:
+        request = replace(REQUEST, sides=parse_sides("train=0.5,test=0.5"), same_person=same_person)
+        plan = plan_of(tmp_path / "out", tmp_path / name, request=request)
+        ids = {side: plan.rows.take(plan.places(side))["source_id"].to_pylist() for side in ("train", "test")}
+        return [{int(source[1:]) % 20 for source in found} for found in ids.values()]
+
+    train, test = people_by_side(0.45, "a")
+    assert train and test and not train & test
+    train, test = people_by_side(None, "b")
+    assert train & test
+
+
 def _of_sides(plan: Plan) -> list[int]:
     return [len(plan.places(side)) for side in plan.request.sides.names]
 

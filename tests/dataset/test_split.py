@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_ray.base.errors import RefusedError
-from lp_ray.dataset.split import LEFT_OUT, Endpoints, Sides, assign, leaks, parse_sides, who
+from lp_ray.dataset.people import as_people, find_people, joined
+from lp_ray.dataset.split import LEFT_OUT, Endpoints, Sides, assign, casts, leaks, parse_sides, who
 
 SIDES = parse_sides("train=0.8,val=0.1,test=0.1")
 
@@ -101,3 +104,57 @@ def test_a_subject_decides_before_the_file_and_the_file_before_the_id() -> None:
 def test_what_is_no_split_is_refused(text: str) -> None:
     with pytest.raises(RefusedError, match="split="):
         parse_sides(text)
+
+
+def _face(person: int, off: float = 0.0) -> list[float]:
+    """Return an embedding: people are 1.4 apart, `off` moves one from itself."""
+    face = np.zeros(128)
+    face[2 * person], face[2 * person + 1] = 1, off
+    return [float(value) for value in face.astype(np.float32)]
+
+
+def test_files_of_one_person_are_one_name() -> None:
+    """Directly, by a picture in between, or by one face of a group; rows repeat their source; faces may be lacking."""
+    rows = [
+        ("b", _face(0)), ("b", _face(0)), ("a", _face(0, 0.4)), ("c", _face(0, 0.8)), ("d", _face(1)),
+        ("group", _face(2)), ("group", _face(3)), ("e", _face(3, 0.1)), ("none", None), ("other", None),
+    ]  # fmt: skip
+    names = pa.chunked_array([[name for name, _ in rows[:4]], [name for name, _ in rows[4:]]], pa.string())
+    faces = pa.chunked_array([[face for _, face in rows]], pa.list_(pa.float32()))
+    people = find_people(names, faces, 0.45)
+    assert people == {"b": "a", "c": "a", "group": "e"}
+    renamed = as_people(pa.chunked_array([["c", "d", "group", "none", "nobody"]]), people)
+    assert renamed.to_pylist() == ["a", "d", "e", "none", "nobody"]
+    assert find_people(names, faces, 0.3) == {"group": "e"}
+    assert find_people(names.slice(8), faces.slice(8), 0.45) == {}
+
+
+def cast_of(*drivings: tuple[str, str | None]) -> str:
+    roles = [
+        {"face": i, "driving_id": d, "driving_uri": f"/{d}.mp4", "subject_id": s} for i, (d, s) in enumerate(drivings)
+    ]
+    return json.dumps(roles)
+
+
+def test_drivings_of_one_video_are_one_driving() -> None:
+    """In a cast by file and by subject; who stands alone elsewhere stands with the others there, too."""
+    rows = pa.table(
+        {
+            "driving_uri": ["/a.mp4", "/a.mp4", "/c.mp4", "/d.mp4", "/e.mp4", "/b.mp4"],
+            "driving_subject_id": pa.array([None, None, "cleo", None, None, None], pa.string()),
+            "cast": [cast_of(("a", None), ("c", "cleo")), None, None, None, cast_of(("e", None), ("d", None)), None],
+        }
+    )
+    names = who(rows, "driving")
+    assert names.to_pylist() == [
+        "file:/a.mp4",
+        "file:/a.mp4",
+        "subject:cleo",
+        "file:/d.mp4",
+        "file:/e.mp4",
+        "file:/b.mp4",
+    ]
+    alike = joined({"subject:cleo": "file:/b.mp4"}, casts(rows))
+    first, second, third, fourth, fifth, sixth = as_people(names, alike).to_pylist()
+    assert first == second == third == sixth and fourth == fifth != first
+    assert joined({"x": "y"}, []) == {"x": "y"} and casts(rows.drop_columns(["cast"])) == []

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from lp_ray.base.limits import Limits
+from lp_ray.face.animal_track import LOOK_EVERY
 from lp_ray.face.factory import LandmarkerSpec, create_landmarker
 from lp_ray.face.xpose.identity import WEIGHTS, prompts_name
 from lp_ray.media.clip import open_footage
@@ -80,7 +81,7 @@ def test_animals_of_pictures_and_of_boxes(
 ) -> None:
     """Every animal moves as every template does, found or boxed, as a video and as a GIF; nothing is looked for twice.
 
-    A picture without an animal has a failed row that says so, and so have people and source videos.
+    A picture without an animal has a failed row that says so, and so have people, and all animals of a video at once.
     """
     sources = [{"uri": str(folder / f"{name}.jpg"), "source_id": name} for name in BOXES]
     sources += [{"uri": str(folder / f"{n}.jpg"), "source_id": f"{n} boxed", "box": box} for n, box in BOXES.items()]
@@ -88,7 +89,9 @@ def test_animals_of_pictures_and_of_boxes(
         {"uri": str(folder / "empty.png"), "source_id": "empty", "subject": "auto"},
         {"uri": str(folder / "person.jpg"), "source_id": "person", "subject": "auto"},
         {"uri": str(folder / "person.jpg"), "source_id": "said to be human", "subject": "human"},
-        {"uri": str(generated.film), "source_id": "film", "box": CAT_BOX, "subject": "animal"},
+        {"uri": str(generated.cat_film), "source_id": "film", "box": CAT_BOX, "subject": "animal"},
+        {"uri": str(generated.cat_film), "source_id": "film looked at"},
+        {"uri": str(generated.cat_film), "source_id": "film of all", "face": "all", "subject": "animal"},
     ]
     drivings = [{"uri": str(folder / f"{name}.pkl"), "driving_id": name, "end_s": 0.2} for name in ("wink", "shy")]
     pairs = [
@@ -100,7 +103,7 @@ def test_animals_of_pictures_and_of_boxes(
         f"sources={write_manifest(folder / 's.parquet', sources)}",
         f"drivings={write_manifest(folder / 'd.parquet', drivings)}",
         f"pairs={write_manifest(folder / 'p.parquet', pairs)}",
-        *(f"output={folder / 'out'}", f"xpose.weights={store}", *ANIMALS),
+        *(f"output={folder / 'out'}", f"xpose.weights={store}", "max_missing_fraction=1", *ANIMALS),
     )
     ended = run_job("animate", *command, LP_RAY_CACHE=cache)
     assert ended.code == 3, ended.output
@@ -127,10 +130,16 @@ def test_animals_of_pictures_and_of_boxes(
         assert "no animal's face" in empty["error"] and "xpose.min_score=0.1" in empty["error"]
         assert (person["status"], person["error_class"]) == ("failed", "UnsupportedError")
         assert "engine.variant=human" in person["error"] and "subject=animal" in person["error"]
-        human, film = rows["said to be human", driving], rows["film", driving]
+        human, film, of_all = (rows[name, driving] for name in ("said to be human", "film", "film of all"))
         assert human["error_class"] == "UnsupportedError"
-        assert (film["stage"], film["error_class"]) == ("plan", "UnsupportedError")
-        assert "one frame of the video" in film["error"]
+        looked_at = rows["film looked at", driving]
+        for row in (film, looked_at):
+            assert (row["status"], row["n_frames"]) == ("done", FRAMES), row["error"]
+        assert film["source_frames_without_face"] == 0
+        assert looked_at["source_frames_without_face"] == LOOK_EVERY - 1, "noise in a corner, which nobody can follow"
+        assert film["sha256"] != looked_at["sha256"] and LICENCES["X-Pose"] in looked_at["licences"]
+        assert (of_all["stage"], of_all["error_class"]) == ("plan", "UnsupportedError")
+        assert "of a video choose one face" in of_all["error"]
     kept = sorted((folder / "out" / "templates" / "faces").iterdir())
     assert len(kept) == len(BOXES) + 1, "one answer for each picture, the empty one's too"
     check_kept(kept, read_image(folder / "cat.jpg", Limits()), store)
@@ -173,8 +182,8 @@ def test_what_cannot_work_is_refused_before_any_work(
     assert not (folder / "o" / "results").exists()
 
 
-def test_a_picture_that_is_a_crop_needs_no_xpose(folder: Path, run_job: RunJob) -> None:
-    ended = run_job(
+def test_a_picture_that_is_a_crop_needs_no_xpose(folder: Path, call_job: RunJob) -> None:
+    ended = call_job(
         "animate",
         *(f"source={folder / 'cat.jpg'}", f"driving={folder / 'wink.pkl'}", "end_s=0.2"),
         *(f"output={folder / 'o'}", "xpose.weights=/nowhere", "flag_do_crop=false", "paste_back=false", *ANIMALS),

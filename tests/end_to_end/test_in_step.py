@@ -198,6 +198,24 @@ def test_a_source_videos_frames_take_the_drivings_by_time(
         np.testing.assert_allclose(bursts(heard(path)), times, atol=0.02)
 
 
+def test_beside_a_part_of_a_source_video_the_driving_stands_still(
+    inputs: Inputs, preview: LivePortraitPipeline, output: Path
+) -> None:
+    """In the comparison; within the part it runs from its first frame, by time."""
+    row = preview.animate(
+        *(inputs.source, inputs.driving, output),
+        source_start_s=0.4,
+        source_end_s=1.0,
+        comparison=True,
+        paste_back=False,
+        preset="ultrafast",
+        crf=8,
+    )
+    at_25 = [int((2 * i + 1) * DRIVING_FPS / (2 * SOURCE_FPS)) for i in range(15)]
+    shown = [number_of(picture[:STRIP, :FRAME_SIZE]) for picture in pictures(path_of(row, "comparison_uri"))]
+    assert shown == [at_25[0]] * 10 + at_25 + [at_25[-1]] * (SOURCE_FRAMES - 25)
+
+
 def test_the_sound_of_a_cut_driving_begins_at_the_cut(
     inputs: Inputs, preview: LivePortraitPipeline, output: Path
 ) -> None:

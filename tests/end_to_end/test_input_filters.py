@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,14 @@ import pytest
 import skimage.data
 
 import lp_ray
+from lp_ray.base.limits import Limits
 from lp_ray.contract.input_filters import BY_STAGE, STAGES, THRESHOLDS, make_thresholds, markdown, reason
+from lp_ray.media.clip import open_footage
+from lp_ray.media.encode import encode_segment
 from lp_ray.media.images import write_image
-from tests.generated import Generated
+from tests.generated import GROUP_PHOTO, Generated, astronaut
 from tests.jobs.conftest import Call, call
-from tests.running import REPOSITORY
+from tests.running import REPOSITORY, write_manifest
 
 __all__ = ["call"]
 
@@ -122,3 +127,26 @@ def test_what_makes_no_filter_is_refused(
 ) -> None:
     ended = call(f"animate source={generated.portrait} driving={generated.clip} output={tmp_path}/out {typed}")
     assert ended.code == 2 and said in ended.output, ended.output
+
+
+def test_faces_and_cuts_are_counted_in_the_file(tmp_path: Path, generated: Generated, call: Call) -> None:
+    """Of the source a picture of six, of the drivings one with a cut and one without; a performance has neither."""
+    frames = [*islice(open_footage(generated.silent_clip, Limits()).frames(), 8)]
+    elsewhere = [astronaut(*frames[0].shape[1::-1])[:, ::-1].copy()] * 4
+    encode_segment(tmp_path / "cut.mp4", iter([*frames, *elsewhere]), Fraction(25), 14, "veryfast")
+    (tmp_path / "nod.perf.csv").write_text("frame,head_yaw\n0,0\n3,10\n")
+    sources = [{"uri": str(generated.portrait), "source_id": "one"}, {"uri": str(GROUP_PHOTO), "source_id": "six"}]
+    drivings = [{"uri": str(generated.silent_clip), "driving_id": "clip", "end_s": 0.3}]
+    drivings += [{"uri": f"{tmp_path}/{name}", "driving_id": name[:3]} for name in ("cut.mp4", "nod.perf.csv")]
+    write_manifest(tmp_path / "s.parquet", sources)
+    write_manifest(tmp_path / "d.parquet", drivings)
+    manifests = f"sources={tmp_path}/s.parquet drivings={tmp_path}/d.parquet output={tmp_path}/out"
+    ended = call(
+        f"animate {manifests} filter.source.most_faces=2 filter.driving.most_cuts=0 filter.driving.most_faces=1 "
+        "paste_back=false runtime=inline"
+    )
+    assert "2 done, 0 failed, 4 filtered" in ended.output, ended.output
+    made = rows(tmp_path / "out")
+    assert made["six__clip"]["error"] == "filter.source.most_faces: faces 6 is over 2"
+    assert made["one__cut"]["error"] == "filter.driving.most_cuts: cuts 1 is over 0"
+    assert {name for name, row in made.items() if row["status"] == "done"} == {"one__clip", "one__nod"}

@@ -105,10 +105,11 @@ def test_liveportrait(tmp_path: Path, generated: Generated, run_job: RunJob) -> 
     check_evil(tmp_path, rows["picture", "evil"])
 
 
-def test_preview(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
-    """As above; a .pkl or an animal fails its own pair, and the engine's own template is a driving like any other."""
+def test_preview(tmp_path: Path, generated: Generated, call_job: RunJob) -> None:
+    """As above, in one process; a .pkl or an animal fails its own pair, and the engine's own template is a driving like
+    any other."""
     command = manifests(tmp_path, generated)
-    ended = run_job("animate", *command)
+    ended = call_job("animate", *command, "runtime=inline")
     assert ended.code == 3, ended.output
     rows = rows_of(tmp_path)
     for pair, expected in EXPECTED.items():
@@ -121,7 +122,7 @@ def test_preview(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
     assert (animal["status"], animal["error_class"]) == ("failed", "UnsupportedError")
     check_evil(tmp_path, rows["picture", "evil"])
     own = rows["picture", "clip"]["template_uri"].removeprefix("file://")
-    ended = run_job(
+    ended = call_job(
         "animate", f"source={generated.portrait}", f"driving={own}", "end_s=0.2", f"output={tmp_path / 'own'}"
     )
     assert ended.code == 0, ended.output

@@ -14,11 +14,16 @@ import lp_ray
 from lp_ray import LivePortraitPipeline
 from lp_ray.base.errors import NoLabelsError, RefusedError
 from lp_ray.contract.measuring import LABELS_COLUMN, METRICS_COLUMN
+from lp_ray.face.insightface.files import ARCFACE, arcface_name
 from lp_ray.labels.table import BY_NAME, COLUMNS
 from lp_ray.output import results
 from lp_ray.quality.table import NAMES
+from tests.face.insightface.models import stock_store, write_models
 from tests.generated import CAT_BOX, GROUP_PHOTO, NOD_FRAMES, Generated
-from tests.running import Performances
+from tests.jobs.conftest import Call, call
+from tests.running import Performances, write_manifest
+
+__all__ = ["call"]
 
 Row = dict[str, Any]
 PREVIEW = {"engine": "preview"}
@@ -77,7 +82,8 @@ def test_every_metric_is_a_column(nodding: tuple[Path, Row]) -> None:
     output, row = nodding
     assert set(NAMES) <= row.keys()
     lacking = {name for name in NAMES if row[name] is None}
-    assert lacking == {"lip_loudness", "psnr", "ssim"}, "no sound, and the source is no frame of the driving"
+    assert lacking == {"lip_loudness", "psnr", "ssim", "identity_arcface"}, "no sound, no model"
+    assert len(row["source_face"]) == 128
     assert row["identity_mean"] > 0.9 and row["lost_share"] == 0 and row["faces_mean"] >= 1
     table = results.read_results(str(output))
     assert all(table.schema.field(name).type == "double" for name in NAMES)
@@ -111,6 +117,31 @@ def test_a_pair_is_made_again_until_it_has_what_is_asked(
     assert run()["finished_at"] == full["finished_at"], "labels that nobody asks for are not missed"
     again = run(labels="full", metrics="fast")
     assert again["finished_at"] > full["finished_at"] and file.exists()
+
+
+def test_arcface_of_the_user_s_store(tmp_path: Path, generated: Generated) -> None:
+    """Measured beside the carried network, and the row says by which model."""
+    store = stock_store(str(tmp_path / "store"), write_models(tmp_path / "models"), [ARCFACE])
+    settings = {**PREVIEW, "metrics": "fast", "metrics_arcface": str(tmp_path / "store")}
+    row = animate(tmp_path / "out", generated.portrait, generated.clip, settings, end_s=0.2)
+    assert 0.5 < row["identity_arcface"] <= 1 and row["identity_arcface_model"] == arcface_name(store)
+    with pytest.raises(RefusedError, match=r"metrics_arcface: .*has no shared/w600k_r50.onnx"):
+        stock_store(str(tmp_path / "without"), tmp_path / "models")
+        animate(tmp_path, generated.portrait, generated.clip, settings | {"metrics_arcface": str(tmp_path / "without")})
+
+
+def test_who_is_named_is_not_known_by_the_face(tmp_path: Path, generated: Generated, call: Call) -> None:
+    """The embedding of the source is for splits; a `subject_id` says it better, and no embedding is kept."""
+    sources = [
+        {"source_id": "a", "uri": str(generated.portrait), "subject_id": "ann"},
+        {"source_id": "b", "uri": str(generated.closed_mouth)},
+    ]
+    write_manifest(tmp_path / "s.parquet", sources)
+    write_manifest(tmp_path / "d.parquet", [{"driving_id": "d", "uri": str(generated.clip), "end_s": 0.2}])
+    manifests = f"sources={tmp_path}/s.parquet drivings={tmp_path}/d.parquet"
+    assert call(f"animate {manifests} output={tmp_path}/out metrics=fast runtime=inline").code == 0
+    rows = {row["source_id"]: row for row in results.read_results(str(tmp_path / "out")).to_pylist()}
+    assert rows["a"]["source_face"] is None and len(rows["b"]["source_face"]) == 128
 
 
 def test_what_was_asked_for_alone(tmp_path: Path, generated: Generated, performances: Performances) -> None:
@@ -229,6 +260,9 @@ def test_bad_settings_are_refused_by_name(tmp_path: Path, generated: Generated) 
     for settings, said in (
         ({"labels": "all"}, "labels='all' must be one of none, asked, full"),
         ({"metrics": 1}, "metrics=1"),
+        ({"metrics_device": "gpu", "metrics": "fast"}, "metrics_device='gpu' must be cpu, cuda"),
+        ({"metrics_device": "cuda"}, "metrics_device='cuda' has no effect with metrics=none"),
+        ({"metrics_arcface": "store"}, r"metrics_arcface='.*store' has no effect with metrics=none"),
     ):
         with pytest.raises(RefusedError, match=said):
             animate(tmp_path, generated.portrait, generated.clip, {**PREVIEW, **settings})

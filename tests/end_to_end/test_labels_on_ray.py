@@ -37,9 +37,10 @@ def test_rows_are_those_of_one_process(tmp_path: Path, generated: Generated, run
         assert labels[0].names == labels[1].names and labels[0].n_frames == one["n_frames"]
 
 
-def test_the_pools_tell_of_the_room_for_measuring(tmp_path: Path, generated: Generated, run_job: RunJob) -> None:
+def test_the_pools_tell_of_the_room_for_measuring(tmp_path: Path, generated: Generated, call_job: RunJob) -> None:
     command = (f"source={generated.portrait}", f"driving={generated.clip}", f"output={tmp_path}", "dry_run=true")
-    plain = run_job("animate", *command, "cluster.num_cpus=8")
-    measured = run_job("animate", *command, "cluster.num_cpus=8", "metrics=fast")
+    command = (*command, "runtime=ray")
+    plain = call_job("animate", *command, "cluster.num_cpus=8")
+    measured = call_job("animate", *command, "cluster.num_cpus=8", "metrics=fast")
     assert plain.code == measured.code == 0, measured.output
     assert "pools.finalize" not in plain.output and "pools.finalize actors=3" in measured.output, measured.output

@@ -15,12 +15,13 @@ SEEDED = ("engine=liveportrait", "engine.weights=seeded", "engine.size=tiny")
 
 
 def test_pairs_with_options_of_their_own(
-    tmp_path: Path, generated: Generated, performances: Performances, run_job: RunJob
+    tmp_path: Path, generated: Generated, performances: Performances, call_job: RunJob
 ) -> None:
-    """Each row gets its own options; the one template is shared; seeded weights are marked in the results."""
+    """Each row gets its own options; the one template is shared; seeded weights are marked in the results. In one
+    process: test_kinds.py has the engine on Ray."""
     sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(generated.portrait), "source_id": "s"}])
     drivings = write_manifest(
-        tmp_path / "d.parquet", [{"uri": str(performances.nod), "driving_id": "nod", "end_s": 1.0}]
+        tmp_path / "d.parquet", [{"uri": str(performances.nod), "driving_id": "nod", "end_s": 0.4}]
     )
     ways = [
         {"animation_region": "all"},
@@ -32,24 +33,23 @@ def test_pairs_with_options_of_their_own(
     pairs = write_manifest(
         tmp_path / "p.parquet", [{"source_id": "s", "driving_id": "nod", "paste_back": False, **way} for way in ways]
     )
-    ended = run_job(
-        "animate", f"sources={sources}", f"drivings={drivings}", f"pairs={pairs}", f"output={tmp_path / 'o'}", *SEEDED
-    )
+    manifests = (f"sources={sources}", f"drivings={drivings}", f"pairs={pairs}")
+    ended = call_job("animate", *manifests, f"output={tmp_path / 'o'}", *SEEDED, "runtime=inline")
     assert ended.code == 3, ended.output
     rows = results.read_results(str(tmp_path / "o")).to_pylist()
     assert all(row["engine"] == "liveportrait (seeded:tiny)" for row in rows)
     done = [row for row in rows if row["status"] == "done"]
     assert len({row["sha256"] for row in done}) == len(done) == 4
-    assert {row["n_frames"] for row in done} == {30} and NOD_FRAMES > 30
+    assert {row["n_frames"] for row in done} == {12} and NOD_FRAMES > 12
     failed = [row for row in rows if row["status"] == "failed"]
     assert [(row["stage"], row["error_class"]) for row in failed] == [("animate", "UnsupportedError")]
-    assert "frames 0 to 29" in failed[0]["error"]
+    assert "frames 0 to 11" in failed[0]["error"]
     (template,) = (tmp_path / "o" / "templates").glob("*.npz")
     assert {"R", "exp", "kp", "scale", "t", "x_s"} <= TemplateReader(template).names
 
 
 def test_the_references_templates_drive_portraits(
-    tmp_path: Path, media: Path, generated: Generated, run_job: RunJob
+    tmp_path: Path, media: Path, generated: Generated, call_job: RunJob
 ) -> None:
     """Its .pkl files in the old and in the new style are drivings; test_kinds.py has malicious ones."""
     sources = write_manifest(tmp_path / "s.parquet", [{"uri": str(generated.portrait), "source_id": "s"}])
@@ -62,7 +62,7 @@ def test_the_references_templates_drive_portraits(
         ],
     )
     command = (f"sources={sources}", f"drivings={drivings}", "paste_back=false")
-    ended = run_job("animate", *command, f"output={tmp_path / 'o'}", *SEEDED)
+    ended = call_job("animate", *command, f"output={tmp_path / 'o'}", *SEEDED)
     assert ended.code == 0, ended.output
     rows = {row["driving_id"]: row for row in results.read_results(str(tmp_path / "o")).to_pylist()}
     assert {name: row["status"] for name, row in rows.items()} == {"old": "done", "new": "done"}

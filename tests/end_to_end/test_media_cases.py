@@ -166,7 +166,7 @@ def test_a_file_under_two_ids_is_served_under_both_and_made_once(rows: Rows) -> 
 
 
 def test_a_repaired_file_leaves_no_row_of_what_it_was(
-    media: Path, cases: Path, tmp_path: Path, run_job: RunJob
+    media: Path, cases: Path, tmp_path: Path, call_job: RunJob
 ) -> None:
     source, output = tmp_path / "face.jpg", tmp_path / "out"
     command = (
@@ -177,10 +177,10 @@ def test_a_repaired_file_leaves_no_row_of_what_it_was(
         "engine=preview",
     )
     shutil.copyfile(cases / "broken.jpg", source)
-    broken = run_job("animate", *command)
+    broken = call_job("animate", *command)
     assert broken.code != 0 and [row["status"] for row in _rows(output)] == ["failed"], broken.output
     shutil.copyfile(cases / "repaired.jpg", source)
-    repaired = run_job("animate", *command)
+    repaired = call_job("animate", *command)
     assert repaired.code == 0, repaired.output
     assert [(row["status"], row["n_frames"]) for row in _rows(output)] == [("done", 6)]
 

@@ -37,7 +37,7 @@ def test_results_of_an_older_version_are_read(tmp_path: Path) -> None:
     assert (found.done.sum(), found.failed.sum()) == (1, 1)
 
 
-def test_a_job_makes_an_older_outputs_pairs_once_and_retires_their_rows(tmp_path: Path, run_job: RunJob) -> None:
+def test_a_job_makes_an_older_outputs_pairs_once_and_retires_their_rows(tmp_path: Path, call_job: RunJob) -> None:
     """Keys changed once, as the changelog says: old rows go to the history, and then there is nothing to do."""
     output = shutil.copytree(STORED, tmp_path / "out")
     write_image(tmp_path / "astronaut.png", skimage.data.astronaut())
@@ -52,9 +52,9 @@ def test_a_job_makes_an_older_outputs_pairs_once_and_retires_their_rows(tmp_path
         "animate",
         f"sources={write_manifest(tmp_path / 's.parquet', sources)}",
         f"drivings={write_manifest(tmp_path / 'd.parquet', drivings)}",
-        *(f"output={output}", "paste_back=false"),
+        *(f"output={output}", "paste_back=false", "runtime=inline"),
     )
-    ended = run_job(*command)
+    ended = call_job(*command)
     assert ended.code == 3 and "pairs: 1 done, 1 failed" in ended.output, ended.output
     table = pq.read_table(output / "results").sort_by("source_id")
     assert table["status"].to_pylist() == ["done", "failed"]
@@ -62,6 +62,6 @@ def test_a_job_makes_an_older_outputs_pairs_once_and_retires_their_rows(tmp_path
     history = read_history(OutputLayout(normalise(str(output))))
     assert history.sort_by("source_id")["status"].to_pylist() == ["done", "failed"]
     assert not set(history["pair_id"].to_pylist()) & set(table["pair_id"].to_pylist())
-    assert "nothing to do" in run_job(*command).output
-    assert run_job("clean", f"output={output}").code == 0
+    assert "nothing to do" in call_job(*command).output
+    assert call_job("clean", f"output={output}").code == 0
     assert {path.stem for path in (output / "videos").iterdir()} == {table["pair_id"][0].as_py()}

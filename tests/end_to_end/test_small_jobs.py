@@ -31,9 +31,11 @@ def photos(tmp_path: Path, generated: Generated) -> Path:
         ("a=b.jpg", ["a=b.jpg"]),
     ],
 )
-def test_a_manifest_from_a_glob_a_folder_or_a_file(photos: Path, run_job: RunJob, pattern: str, ids: list[str]) -> None:
+def test_a_manifest_from_a_glob_a_folder_or_a_file(
+    photos: Path, call_job: RunJob, pattern: str, ids: list[str]
+) -> None:
     where = photos / pattern if pattern else photos
-    ended = run_job("manifest", f"input={where}", "kind=source", f"output={photos / 'out.parquet'}")
+    ended = call_job("manifest", f"input={where}", "kind=source", f"output={photos / 'out.parquet'}")
     assert ended.code == EXIT_DONE, ended.output
     table = pq.read_table(photos / "out.parquet")
     assert table["source_id"].to_pylist() == ids
@@ -73,7 +75,9 @@ def test_nothing_found_is_refused(photos: Path, call_job: RunJob) -> None:
     assert ended.code == EXIT_REFUSED and "kind='sauce'" in ended.output
 
 
-def test_templates_alone_are_made_once(tmp_path: Path, performances: Performances, run_job: RunJob) -> None:
+def test_templates_alone_are_made_once(
+    tmp_path: Path, performances: Performances, run_job: RunJob, call_job: RunJob
+) -> None:
     drivings = write_manifest(
         tmp_path / "d.parquet",
         [
@@ -86,7 +90,7 @@ def test_templates_alone_are_made_once(tmp_path: Path, performances: Performance
     assert first.code == EXIT_SOME_FAILED and "1 made" in first.output, first.output
     assert "missing: plan: MissingInputError" in first.output
     stored = [(p.name, p.stat().st_mtime_ns) for p in (tmp_path / "store").glob("*.npz")]
-    again = run_job("templates", *command)
+    again = call_job("templates", *command)
     assert "0 made, 1 there already" in again.output, again.output
     assert [(p.name, p.stat().st_mtime_ns) for p in (tmp_path / "store").glob("*.npz")] == stored
 

@@ -73,7 +73,7 @@ def test_a_mistake_keeps_its_traceback_in_the_log_and_in_a_file_and_ends_in_code
 def test_more_mistakes_than_are_allowed_stop_the_job_with_the_last_ones_traceback(
     command: tuple[str, ...], run_with: Callable[..., Any], rows: Callable[[], pa.Table]
 ) -> None:
-    ended = run_with("lp_ray.stages", "mistaken", TARGET)("animate", *command, "max_unexpected=1")
+    ended = run_with("lp_ray.stages", "mistaken", TARGET)("animate", *command, "max_unexpected=1", "runtime=inline")
     assert ended.code == 1 and "stopped: 2 pieces of work met an error that no input is to blame for" in ended.output
     assert "TypeError" in ended.output and "len(row.start)" in ended.output
     assert "TypeError" in rows()["error_class"].to_pylist(), "what was settled by then is in the table"

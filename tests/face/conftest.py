@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import cv2
 import insightface
 import numpy as np
 import pytest
+import skimage.data
 
 from lp_ray.base.arrays import Image
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
+from tests.face.film import Head
 
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 
@@ -54,3 +56,12 @@ def clip(media: Path) -> Callable[[str, float], list[Image]]:
         return [_rgb(frame) for frame in frames]
 
     return read
+
+
+@pytest.fixture(scope="session")
+def heads(landmarker: MediaPipeLandmarker, group_photo: Image) -> Sequence[Head]:
+    """Six people of the group photo from left to right, and an astronaut."""
+    group = sorted(landmarker.detect(group_photo), key=lambda face: face.box[0])
+    found = [Head.of(group_photo, face) for face in group]
+    astronaut = skimage.data.astronaut()
+    return [*found, Head.of(astronaut, *landmarker.detect(astronaut))]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 
 from lp_ray.base.arrays import Image
 from lp_ray.face.follow import MAX_HIDDEN, FaceTracker
@@ -17,15 +16,6 @@ from tests.face.film import HEIGHT, SIDE, WIDTH, Head, background, middle
 
 NEAR = 0.05
 Heads = Sequence[Head]
-
-
-@pytest.fixture(scope="module")
-def heads(landmarker: MediaPipeLandmarker, group_photo: Image) -> Heads:
-    """Six people of the group photo from left to right, and an astronaut."""
-    group = sorted(landmarker.detect(group_photo), key=lambda face: face.box[0])
-    found = [Head.of(group_photo, face) for face in group]
-    astronaut = skimage.data.astronaut()
-    return [*found, Head.of(astronaut, *landmarker.detect(astronaut))]
 
 
 def _track(landmarker: MediaPipeLandmarker, frames: Sequence[Image], rule: str = "left-right") -> list[Face | None]:

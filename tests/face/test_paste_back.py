@@ -55,6 +55,18 @@ def test_same_pixels_as_the_plain_formulation(place: tuple[tuple[float, float], 
         assert np.abs(_pasted(paste, original, frame).astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_a_fourth_channel_is_pasted_like_the_others(place: tuple[tuple[float, float], float, float]) -> None:
+    matrix = _back(*place)
+    original, frame = _noise(10, HEIGHT, WIDTH), _noise(1, CROP_SIZE, CROP_SIZE)
+    expected = _pasted(PasteBack((HEIGHT, WIDTH), matrix), original, frame)
+    paste = PasteBack((HEIGHT, WIDTH), matrix, channels=4)
+    made = _pasted(paste, np.dstack([original, original[..., 1]]), np.dstack([frame, frame[..., 1]]))
+    np.testing.assert_array_equal(made, np.dstack([expected, expected[..., 1]]))
+    with pytest.raises(ValueError, match="512 x 512 x 4"):
+        paste.blend(frame, original)
+
+
 def test_several_faces_go_into_one_picture_over_each_other() -> None:
     """Rims of the second face lie on pixels of the first, and are mixed with those."""
     picture = _noise(0, HEIGHT, WIDTH)

@@ -126,3 +126,23 @@ def test_one_changed_pixel_takes_its_surroundings_along(place: tuple[int, int]) 
     away = np.hypot(y - place[0], x - place[1])
     assert weights[away <= GROW].min() == 255
     assert weights[away > GROW + (SOFT + 4) * CELL].max() == 0
+
+
+@pytest.mark.parametrize("place", PLACES[:4])
+def test_a_fourth_channel_is_written_where_any_of_them_changes(
+    place: tuple[tuple[float, float], float, float],
+) -> None:
+    """White hair before white moves in its opacity alone."""
+    picture = cv2.GaussianBlur(_noise(0), (0, 0), 8)
+    crop, to_crop = _placed(picture, place)
+    whole = [np.ascontiguousarray(np.dstack([image, image[..., 0]])) for image in (picture, crop)]
+    frame = whole[1].copy()
+    frame[200:300, 150:260, 3] = 255
+    pasted = whole[0].copy()
+    PasteChanges(whole[1], to_crop).blend(whole[1], pasted)
+    np.testing.assert_array_equal(pasted, whole[0])
+    PasteChanges(whole[1], to_crop).blend(frame, pasted)
+    assert (pasted[..., 3] != whole[0][..., 3]).any()
+    assert np.abs(pasted[..., :3].astype(int) - picture).max() < 60, "colours are the same, drawn again"
+    with pytest.raises(ValueError, match="H x W x 4"):
+        PasteChanges(whole[1], to_crop).blend(frame, picture.copy())

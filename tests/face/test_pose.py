@@ -13,9 +13,9 @@ from lp_ray.face.pose import (
     nearest_rotation,
     project,
     rotation_from_angles,
-    soft_limit,
     to_canonical,
 )
+from lp_ray.motion.limits import soft_limit
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (12, -20, 5), (-30, 41, -17)])

@@ -16,7 +16,7 @@ from tests.faults.outputs import check_whole, reached, rows
 
 pytestmark = pytest.mark.ray
 
-FRAMES = 20
+FRAMES = 12
 FINALIZING = "finalize_pair"
 """By this and by the stages' names Ray names the processes of tasks and actors."""
 

@@ -14,10 +14,10 @@ import ray
 from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 
 from lp_ray import storage
-from lp_ray.api import _Silent
 from lp_ray.contract.manifest import check_manifest
 from lp_ray.contract.options import PairOptions
 from lp_ray.coordinator import job as jobs
+from lp_ray.coordinator.reporting import Silent
 from lp_ray.engine.factory import EngineSpec
 from lp_ray.output import results
 from lp_ray.output.occupy import occupy
@@ -109,7 +109,7 @@ def test_a_slow_store_never_fills_the_object_store(
     pools = derive_pools(graph.graphs_of(settings).phases, 2, 0, job.devices)
     with occupy(settings.output_layout) as lease:
         jobs.leave_out_standing(job)
-        summary = jobs.run(job, RayExecutor(Bench(settings, job.engine), pools), _Silent(), lease)
+        summary = jobs.run(job, RayExecutor(Bench(settings, job.engine), pools), Silent(), lease)
     watch.end()
     assert summary.by_status == {"done": len(rows), "failed": 0, "filtered": 0}
     assert results.read_results(output)["n_frames"].to_pylist() == [TALK_FRAMES] * len(rows)

@@ -132,7 +132,7 @@ def test_an_object_that_changes_after_the_plan_is_refused(s3_bucket: str) -> Non
 
 
 def test_an_input_replaced_between_plan_and_read_fails_its_pair(
-    tmp_path: Path, generated: Generated, run_job: RunJob
+    tmp_path: Path, generated: Generated, call_job: RunJob
 ) -> None:
     """A manifest that states an older version than the file has: a failed row that names the file and the remedy."""
     for name in ("a.jpg", "b.jpg"):
@@ -142,11 +142,12 @@ def test_an_input_replaced_between_plan_and_read_fails_its_pair(
         {"uri": str(tmp_path / "b.jpg"), "source_id": "b", "version": None},
     ]
     drivings = write_manifest(tmp_path / "d.parquet", [{"uri": str(tmp_path / "b.jpg"), "driving_id": "d"}])
-    ended = run_job(
+    ended = call_job(
         "animate",
         f"sources={write_manifest(tmp_path / 's.parquet', sources)}",
         f"drivings={drivings}",
         f"output={tmp_path / 'out'}",
+        "runtime=inline",
     )
     assert ended.code == 3, ended.output
     rows = {row["source_id"]: row for row in results.read_results(str(tmp_path / "out")).to_pylist()}

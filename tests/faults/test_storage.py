@@ -32,19 +32,21 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_the_same_job_on_local_files_and_on_s3(
-    place: str, tmp_path: Path, generated: Generated, performances: Performances, run_job: RunJob
+    place: str, tmp_path: Path, generated: Generated, performances: Performances, run_job: RunJob, call_job: RunJob
 ) -> None:
     """Manifests, inputs, templates, staging, videos and results lie in one place. A picture that is none fails with
     its reason, the video of the other is whole, staging is empty afterwards, and the same command again does nothing.
+
+    On S3 with Ray, whose every process must reach the bucket; the local one in this process.
     """
     storage.put_file(generated.portrait, f"{place}/in/照片 (1).jpg")
     storage.put_bytes(f"{place}/in/text.jpg", b"I am no picture")
     storage.put_file(performances.nod, f"{place}/in/nod.mp4")
     for kind, names in (("source", "*.jpg"), ("driving", "*.mp4")):
-        made = run_job("manifest", f"input={place}/in/{names}", f"kind={kind}", f"output={place}/{kind}s.parquet")
+        made = call_job("manifest", f"input={place}/in/{names}", f"kind={kind}", f"output={place}/{kind}s.parquet")
         assert made.code == 0, made.output
     command = (f"sources={place}/sources.parquet", f"drivings={place}/drivings.parquet", f"output={place}/out")
-    ended = run_job("animate", *command)
+    ended = run_job("animate", *command) if place.startswith("s3") else call_job("animate", *command)
     assert ended.code == 3, ended.output
     good, bad = sorted(results.read_results(f"{place}/out").to_pylist(), key=lambda row: str(row["status"]))
     assert (good["status"], good["source_id"]) == ("done", "照片 (1).jpg")
@@ -55,7 +57,7 @@ def test_the_same_job_on_local_files_and_on_s3(
     (tmp_path / "video.mp4").write_bytes(data)
     assert video_facts(tmp_path / "video.mp4").n_frames == good["n_frames"] == len(performances.nod_curves)
     assert [uri for uri in storage.glob(f"{place}/out/.lp_ray/*") if "/lease/" not in uri] == []
-    again = run_job("animate", *command)
+    again = call_job("animate", *command)
     assert again.code == 3 and "nothing to do" in again.output, again.output
 
 
@@ -78,7 +80,7 @@ def inputs(tmp_path: Path, generated: Generated) -> tuple[str, str]:
 
 @pytest.mark.parametrize("fault", ["bad secret", "missing bucket", "read-only bucket"])
 def test_a_store_that_refuses_stops_the_job_before_any_work(
-    fault: str, s3_server: S3Server, s3_bucket: str, inputs: tuple[str, str], run_job: RunJob
+    fault: str, s3_server: S3Server, s3_bucket: str, inputs: tuple[str, str], call_job: RunJob
 ) -> None:
     """One clear line, with the place, the reason and the remedy, without the secret and without a traceback."""
     bucket, environment, words = {
@@ -86,7 +88,7 @@ def test_a_store_that_refuses_stops_the_job_before_any_work(
         "missing bucket": ("no-such-bucket", {}, "create it or correct the URI"),
         "read-only bucket": (s3_bucket, s3_server.reader_env, "the right to write"),
     }[fault]
-    ended = run_job("animate", *inputs, f"output=s3://{bucket}/out", **environment)
+    ended = call_job("animate", *inputs, f"output=s3://{bucket}/out", "runtime=ray", **environment)
     assert ended.code == 2 and "refused: " in ended.output, ended.output
     assert words in ended.output and f"s3://{bucket}/out" in ended.output
     assert "not-the-secret" not in ended.output and "Traceback" not in ended.output

@@ -8,10 +8,13 @@ import signal
 import socket
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.lease import current
+from lp_ray.plan.shard import parse_shard
 from lp_ray.storage import normalise
 from tests.faults.drivers import driver
 from tests.faults.material import Manifests, make_portraits
@@ -23,10 +26,25 @@ pytestmark = pytest.mark.ray
 
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
-    return make_portraits(tmp_path_factory.mktemp("in"), n_sources=4, n_drivings=2, n_frames=6)
+    folder = _in_both_halves(tmp_path_factory.mktemp("in"), n_sources=4)
+    return make_portraits(folder, n_sources=4, n_drivings=2, n_frames=6)
 
 
-def test_a_second_job_stops_or_waits_for_the_first(manifests: Manifests, tmp_path: Path, run_job: RunJob) -> None:
+def _in_both_halves(parent: Path, n_sources: int) -> Path:
+    """Return a folder whose sources do not all fall into one half: the whole URI decides a source's shard, so the
+    place where pytest works does.
+    """
+    first_half = parse_shard("0/2")
+    assert first_half is not None
+    for i in range(100):
+        folder = parent / str(i)
+        uris = pa.chunked_array([[str(folder / f"s{n}.png") for n in range(n_sources)]])
+        if 0 < first_half.rows(uris).sum() < n_sources:
+            return folder
+    raise AssertionError("a hundred folders, and all sources of each are in one half")
+
+
+def test_a_second_job_stops_or_waits_for_the_first(manifests: Manifests, tmp_path: Path, call_job: RunJob) -> None:
     """While a job works on an output, a second job is refused and names the first.
 
     A job that may wait says for whom it waits, and finds nothing left to do when the first is done.
@@ -39,7 +57,7 @@ def test_a_second_job_stops_or_waits_for_the_first(manifests: Manifests, tmp_pat
         name = f"process {first.process.pid} on {socket.gethostname()} (since "
         with driver("animate", *command, "on_busy=wait", log=tmp_path / "waiting") as waiting:
             assert waiting.wait_for(lambda: name in waiting.printed()), waiting.printed()
-            stopped = run_job("animate", *command)
+            stopped = call_job("animate", *command, "runtime=ray")
             first.resume_actors()
             assert stopped.code == 2 and f"/out/.lp_ray/lease: held by {name}" in stopped.output, stopped.output
             assert first.end() == 0, first.printed()
@@ -51,10 +69,11 @@ def test_a_second_job_stops_or_waits_for_the_first(manifests: Manifests, tmp_pat
 
 def test_a_job_that_falls_silent_is_replaced_and_writes_no_more(manifests: Manifests, tmp_path: Path) -> None:
     """A driver stands still for longer than its lease (its actors work on). A second job takes over and finishes;
-    the first, when it moves again, stops with the reason and leaves everything as the second made it.
+    the first, when it moves again, stops with the reason and leaves all as the second made it. Both write labels:
+    every pair has one file of them, whole.
     """
     output = tmp_path / "out"
-    command = (*manifests.arguments(output), "chunk_frames=3", "lease_s=3")
+    command = (*manifests.arguments(output), "chunk_frames=3", "lease_s=3", "labels=full")
     with driver("animate", *command, log=tmp_path / "first") as first:
         assert first.wait_for(reached(output, 1)), first.printed()
         os.kill(first.process.pid, signal.SIGSTOP)
@@ -67,6 +86,9 @@ def test_a_job_that_falls_silent_is_replaced_and_writes_no_more(manifests: Manif
         assert "stopped: " in first.printed() and "taken over by process" in first.printed(), first.printed()
     assert videos(output) == made
     check_whole(output, manifests.n_pairs)
+    files = {path.stem: pq.read_table(path) for path in (output / "labels").iterdir()}
+    assert files.keys() == {row["pair_id"] for row in rows(output)}
+    assert {(len(table), table["n_frames"][0].as_py()) for table in files.values()} == {(1, 6)}
 
 
 def test_an_interrupted_job_gives_its_lease_back(tmp_path: Path) -> None:

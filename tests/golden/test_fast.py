@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
 
 import pytest
 import torch
 from liveportrait_recipe import Comparison, compare_patches, input_base, network, random, recorded
 
 from lp_ray.engine.liveportrait.config import FULL, VOLUME_SIDE
+from lp_ray.engine.liveportrait.fast.fused import fuse
 from lp_ray.engine.liveportrait.fast.generator import FastGenerator
 from lp_ray.engine.liveportrait.fast.warping import FastWarping
 from lp_ray.engine.liveportrait.generator import Generator
 from lp_ray.engine.liveportrait.warping import WarpingNetwork
 from tests.goldens import Goldens
+
+Net = TypeVar("Net", bound=torch.nn.Module)
 
 TOLERANCE = 1e-4
 
@@ -21,8 +26,30 @@ WIDTHS = {"hourglass": 142, "mask_logits": 22}
 """Channels that are not filled up."""
 
 
-@pytest.mark.parametrize("case", ["b1", "b3"])
-def test_warping(goldens: Goldens, case: str) -> None:
+@pytest.fixture
+def ready(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Net], Net]:
+    """Returns a network as it is, or fused, as engine.execution=compiled runs it on a CPU."""
+    if not request.param:
+        return lambda network: network
+    monkeypatch.setenv("LP_RAY_CACHE", str(tmp_path))
+
+    def fused(network: Net) -> Net:
+        fuse(network)
+        return network
+
+    return fused
+
+
+in_all_modes = pytest.mark.parametrize(
+    ("case", "ready"),
+    [("b1", False), ("b3", False), pytest.param("b1", True, marks=pytest.mark.timeout(1200))],
+    ids=["b1", "b3", "b1-compiled"],
+    indirect=["ready"],
+)
+
+
+@in_all_modes
+def test_warping(goldens: Goldens, case: str, ready: Callable[[FastWarping], FastWarping]) -> None:
     golden = Comparison(goldens / "module_W.npz", case, TOLERANCE, TOLERANCE)
     base, n = input_base(goldens), int(case[1:])
     volume = random("w-feat", base, case, shape=(n, 32, 16, 64, 64), s=0.8)
@@ -32,7 +59,7 @@ def test_warping(goldens: Goldens, case: str) -> None:
     plain = cast(WarpingNetwork, network(goldens, "W", True))
     dense = "dense_motion_network"
     with torch.inference_mode():
-        fast = FastWarping(plain, VOLUME_SIDE, FULL.volume_depth)
+        fast = ready(FastWarping(plain, VOLUME_SIDE, FULL.volume_depth))
         with recorded(
             fast, {"hourglass": f"{dense}.hourglass", "mask_logits": f"{dense}.mask", "third": "third"}
         ) as mid:
@@ -48,13 +75,13 @@ def test_warping(goldens: Goldens, case: str) -> None:
     golden.finish()
 
 
-@pytest.mark.parametrize("case", ["b1", "b3"])
-def test_generator(goldens: Goldens, case: str) -> None:
+@in_all_modes
+def test_generator(goldens: Goldens, case: str, ready: Callable[[FastGenerator], FastGenerator]) -> None:
     golden = Comparison(goldens / "module_G.npz", case, TOLERANCE, TOLERANCE)
     feature = random("g-feat", input_base(goldens), case, shape=(int(case[1:]), 256, 64, 64), s=0.3)
     plain = cast(Generator, network(goldens, "G", True))  # kept for other tests: not made in inference mode
     with torch.inference_mode():
-        fast = FastGenerator(plain, VOLUME_SIDE)
+        fast = ready(FastGenerator(plain, VOLUME_SIDE))
         names = {"fc": "fc", "G_middle_0": "middle.0", "G_middle_5": "middle.5", "up_0": "up_0", "up_1": "up_1"}
         with recorded(fast, names) as mid:
             picture = fast(feature.permute(0, 2, 3, 1).contiguous())

@@ -8,8 +8,6 @@ import sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-import pytest
-
 from tests.running import REPOSITORY
 from tests.side_by_side import turn
 
@@ -52,21 +50,32 @@ def test_tests_run_beside_each_other_and_one_that_must_be_alone_does_not(tmp_pat
     third.end()
 
 
-def collected(*arguments: str) -> list[str]:
-    """Return the names of the tests that pytest chooses."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments]
+COLLECT = """
+import sys, pytest
+for marker in sys.argv[1].split():
+    print("marker", marker, flush=True)
+    code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-m", marker, *sys.argv[2:]])
+    assert code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED), code
+"""
+
+
+def collected(markers: str, *paths: str) -> dict[str, list[str]]:
+    """Return, by marker, the names of the tests that pytest chooses; one process, because imports take most of it."""
+    command = [sys.executable, "-c", COLLECT, markers, *paths]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert ended.returncode in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED), ended.stdout + ended.stderr
-    return [line for line in ended.stdout.splitlines() if "::" in line]
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    chosen = {}
+    for part in ended.stdout.split("marker ")[1:]:
+        marker, *lines = part.splitlines()
+        chosen[marker] = [line for line in lines if "::" in line]
+    assert chosen.keys() == set(markers.split())
+    return chosen
 
 
 def test_markers_follow_from_folders_fixtures_and_parameters() -> None:
-    chosen = {
-        marker: collected("-m", marker, "tests/golden/test_kalman.py", "tests/output/test_lease.py", "tests/jobs")
-        for marker in ("unit", "s3", "golden", "ray")
-    }
+    chosen = collected("unit s3 golden ray", "tests/golden/test_kalman.py", "tests/output/test_lease.py", "tests/jobs")
     assert [name for name in chosen["golden"] if "test_kalman" in name]
     assert [name for name in chosen["s3"] if name.endswith("[s3]")]
     assert not [name for name in chosen["s3"] if name.endswith("[local]")]
-    assert not set(chosen["unit"]) & {*chosen["s3"], *chosen["golden"], *chosen["ray"]}
+    assert chosen["ray"] and not set(chosen["unit"]) & {*chosen["s3"], *chosen["golden"], *chosen["ray"]}
     assert [name for name in chosen["unit"] if "test_lease" in name and "[local]" in name]

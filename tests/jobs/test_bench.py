@@ -31,3 +31,5 @@ def test_the_engine_and_its_plain_formulation_agree(tmp_path: Path, call_job: Ru
 def test_what_cannot_be_measured_is_refused(call_job: RunJob) -> None:
     done = call_job("bench", "precision=float8")
     assert done.code == 2 and "precision='float8' must be of" in done.output
+    done = call_job("bench", "size=tiny", "executions=graph")
+    assert done.code == 2 and "execution=graph is for GPUs" in done.output

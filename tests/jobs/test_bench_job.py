@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.job import stand_in
+from benchmarks.job.light import Watch, figures
+from benchmarks.job.no_writing import DropChunks, without_writing
+from benchmarks.job.pace import per_pair
+from benchmarks.job.tally import Stamp
+from benchmarks.job.work import Rows
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.rows import Trace
 from lp_ray.engine.factory import EngineSpec, create_engine, identify_engine
+from lp_ray.runtime.graph import PAIRS
+from lp_ray.runtime.pools import Pool
+from lp_ray.stages.rows import StagedSegment
 from tests.running import RunJob
 
 
@@ -45,11 +54,35 @@ def test_the_three_parts_of_the_jobs_benchmark(tmp_path: Path, run_job: RunJob) 
     assert all(row["peaks"][role][0] > 1 << 20 for role in lasting), row["peaks"]
 
 
+def test_what_a_pair_costs_beside_its_engine(tmp_path: Path) -> None:
+    """Two pairs of three chunks, of an engine that takes 1 s a pair, and a job that makes it wait 0.1 s before each
+    chunk; written by rows that are told, so no second is waited for."""
+    pieces = [
+        StagedSegment(str(i // 3), i % 3, 10, None, trace=Trace({"source": 0.2, "animate": 0.4, "write": 0.0}))
+        for i in range(6)
+    ]
+    stamps = [Stamp(100 + i * (1 / 3 + 0.1), 10) for i in range(6)]
+    rows = Rows([{"seconds": {"finalize": 0.5}}] * 2, last_s=stamps[-1].time_s + 3)
+    watch = Watch(pieces=pieces, opened_s=99.0)
+    pools = {stage.name: Pool(1, 0.5) for stage in PAIRS.stages}
+    found = figures(watch, stamps, rows, pools)
+    about = {"pairs": 2, "frames": 60, "engine": "e", "actors": {}, "alone_fps": [30, 30], "speed_of_light": [0.5]}
+    pair = per_pair(found | about)
+    assert pair["engine_s"] == pytest.approx(1) and pair["lost_s"] == pytest.approx(0.3)
+    assert pair["lost_share"] == pytest.approx(0.3) and pair["drained_s"] == pytest.approx(3)
+    assert pair["seconds"]["finalize"] == 0.5
+
+
+def test_a_job_without_writing_drops_chunks(tmp_path: Path) -> None:
+    graph = without_writing(PAIRS)
+    assert graph.pools == PAIRS.pools and graph.stages[-1] is DropChunks and graph.stages[:-1] == PAIRS.stages[:-1]
+
+
 @pytest.mark.parametrize(
     ("argument", "reason"),
     [
         ("target=moon", "target='moon' must be of engine, job"),
-        ("parts=[light,shadow]", "parts='shadow' must be of light, growth, memory"),
+        ("parts=[light,shadow]", "parts='shadow' must be of light, growth, memory, pace"),
         ("growth.sizes=[2x]", "growth.sizes=['2x'] must be sources x drivings"),
         ("device=cuda", "the stand_in engine waits, on cpu"),
     ],

@@ -160,6 +160,6 @@ def test_the_staging_of_a_living_job_stays_in_a_shared_template_store(
     assert storage.exists(place.store.template("t"))
 
 
-def test_a_place_must_be_named(run_job: RunJob) -> None:
-    ended = run_job("clean")
+def test_a_place_must_be_named(call_job: RunJob) -> None:
+    ended = call_job("clean")
     assert ended.code == EXIT_REFUSED and "output=" in ended.output

@@ -63,6 +63,8 @@ def test_a_signed_result_is_read_back_and_an_altered_byte_is_noticed(
             "provenance_certificate: nothing at",
         ),
         ("{signing} format=frames", "format='frames' cannot hold content credentials"),
+        ("{signing} format=webm alpha=keep", "format='webm' cannot hold content credentials"),
+        ("{signing} alpha=keep", "alpha='keep' makes a WebM, which cannot hold content credentials"),
     ],
 )
 def test_what_cannot_sign_is_refused_before_any_work(

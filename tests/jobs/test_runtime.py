@@ -47,7 +47,9 @@ def test_settings_that_contradict_each_other_are_refused(settings: list[str], wo
 
 
 @pytest.mark.ray
-def test_rows_files_and_resume_are_the_same(generated: Generated, tmp_path: Path, run_job: RunJob) -> None:
+def test_rows_files_and_resume_are_the_same(
+    generated: Generated, tmp_path: Path, run_job: RunJob, call_job: RunJob
+) -> None:
     command = (f"source={generated.portrait}", f"driving={generated.clip}", "end_s=0.4", "comparison=true")
     rows = []
     for runtime in ("inline", "ray"):
@@ -56,7 +58,7 @@ def test_rows_files_and_resume_are_the_same(generated: Generated, tmp_path: Path
         assert "Set ray log level" not in ended.output and ("pools:" in ended.output) is (runtime == "ray")
         rows += results.read_results(str(tmp_path / runtime)).to_pylist()
     assert _told(rows[0]) == _told(rows[1])
-    again = run_job("animate", *command, f"output={tmp_path / 'inline'}", "runtime=ray")
+    again = call_job("animate", *command, f"output={tmp_path / 'inline'}", "runtime=ray")
     assert again.code == 0 and "nothing to do" in again.output
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import lp_ray
+from jobs.help import commands
 from tests.generated import Generated
 from tests.running import REPOSITORY
 
@@ -79,10 +80,10 @@ def test_version_and_commands(installed: Path, elsewhere: Path) -> None:
     assert module.stdout == f"lp_ray {lp_ray.__version__}\n", module.stderr
 
 
-@pytest.mark.parametrize("command", ["animate", "bench", "clean", "demo", "export", "manifest", "sheets", "weights"])
+@pytest.mark.parametrize("command", commands())
 def test_every_command_loads_and_refuses_what_it_does_not_know(installed: Path, elsewhere: Path, command: str) -> None:
     ended = typed(installed, elsewhere, command, "outptu=x")
-    assert (ended.returncode, ended.stdout) == (2, "")
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
     assert ended.stderr.startswith("refused: outptu=… is no setting"), ended.stderr
 
 

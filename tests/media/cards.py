@@ -17,7 +17,7 @@ from lp_ray.media.probe import probe_video
 
 BITS = 10
 LIMITS = Limits(timeout_s=60)
-RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60)]
+RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(120000, 1001)]
 
 Pixels = NDArray[np.uint8]
 

@@ -150,8 +150,8 @@ def test_a_clip_that_takes_too_much_memory_or_cpu_says_so(tmp_path: Path) -> Non
 
 
 def make_large_clip(path: Path) -> Path:
-    """300 frames of 4000 x 3000 pixels that cost little to make and much to decode."""
-    source = ["-f", "lavfi", "-i", "color=gray:size=4000x3000:rate=25:duration=12"]
+    """125 frames of 4000 x 3000 pixels that cost little to make and much to decode."""
+    source = ["-f", "lavfi", "-i", "color=gray:size=4000x3000:rate=25:duration=5"]
     ffmpeg.run([*source, "-c:v", "libx264", "-preset", "ultrafast", ffmpeg.file_url(path)], 120, path.name)
     return path
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,19 @@ def test_a_list_within_itself_is_refused() -> None:
     loop.append(loop)
     with pytest.raises(TemplateError, match="nested too deeply"):
         load_plain(pickle.dumps(loop), LIMIT)
+
+
+def test_depth_is_limited_whatever_python_allows() -> None:
+    """torch's compiler raises Python's limit for its whole process."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + 5000)
+    try:
+        for levels, refused in ((100, False), (102, True), (900, True)):
+            nested = b"\x80\x04" + b"]" * levels + b"a" * (levels - 1) + b"."
+            with pytest.raises(TemplateError, match="nested too deeply") if refused else nullcontext():
+                load_plain(nested, LIMIT)
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def test_references_that_double_at_every_level_are_walked_once() -> None:

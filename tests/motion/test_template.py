@@ -45,6 +45,17 @@ def test_pieces_come_back_whole_and_in_ranges(path: Path) -> None:
         reader.read(names=["exp"])
 
 
+def test_a_part_of_a_template_is_read_as_if_it_were_the_whole(path: Path) -> None:
+    reader = TemplateReader(path)
+    part = reader.part(range(2, 6))
+    assert len(part) == 4 and part.header == replace(HEADER, n_frames=4) and part.names == reader.names
+    for start, stop in ((0, None), (1, 3), (-3, 2), (2, 99), (4, 9)):
+        again = {name: rows[2:6][max(start, 0) : stop] for name, rows in MOTION.items()}
+        for name, rows in part.read(start, stop).items():
+            np.testing.assert_array_equal(rows, again[name])
+    assert len(reader) == 7 and len(reader.read()["R"]) == 7, "the whole is as it was"
+
+
 def test_numpy_reads_the_file_too(path: Path) -> None:
     with np.load(path, allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["R"], MOTION["R"])

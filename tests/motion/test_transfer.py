@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from lp_ray.base.errors import TemplateError, UnsupportedError
 from lp_ray.motion.keypoints import hull_multiplier, keypoints, rotation
+from lp_ray.motion.limits import TurnLimits
 from lp_ray.motion.neutral import NEUTRAL_LIP
 from lp_ray.motion.records import DrivingMotion, SourceMotion
 from lp_ray.motion.reference import neutral_face
 from lp_ray.motion.regions import EYES, LIP, RULES
-from lp_ray.motion.transfer import TransferOptions, carry, transfer
+from lp_ray.motion.transfer import TransferOptions, asked_motion, carry, transfer
 
 F32 = NDArray[np.float32]
 N = 12
@@ -87,6 +89,7 @@ COMBINATIONS = [
         flag_source_video_eye_retargeting=True,
         flag_eye_retargeting=retarget,
         flag_lip_retargeting=retarget,
+        turn_limits=TurnLimits(8, 8, 8),
     )
     for region, relative, retarget in product(RULES, (True, False), (True, False))
 ]
@@ -178,10 +181,20 @@ def test_retargeting_without_the_drivings_ratios_names_option_and_remedy() -> No
             transfer(source, driving, reference, HEADS, options)
 
 
-def test_animals_need_a_picture() -> None:
-    driving = _driving()
-    with pytest.raises(UnsupportedError, match="picture"):
-        transfer(_source(True), driving, driving.take(slice(0, 1)), HEADS, _options(variant="animal"))
+def test_each_frame_of_an_animals_video_moves_as_a_picture_of_it_would() -> None:
+    """So frames do not depend on how a clip is cut either."""
+    source, driving = _source(True), _driving()
+    options, reference = _options(variant="animal"), driving.take(slice(0, 1))
+    whole = transfer(source, driving, reference, HEADS, options)
+    for i in range(N):
+        picture = replace(source.take(slice(i, i + 1)), is_video=False)
+        alone = transfer(picture, driving.take(slice(i, i + 1)), reference, HEADS, options)
+        np.testing.assert_array_equal(alone[0], whole[i])
+    np.testing.assert_allclose(
+        transfer(source, driving.take(np.zeros(N, int)), reference, HEADS, replace(options, flag_stitching=False)),
+        source.x_s,
+        atol=1e-6,
+    )
 
 
 def test_an_animal_takes_the_expression_of_a_picture_and_not_its_pose() -> None:
@@ -222,3 +235,16 @@ def test_taking_frames_keeps_every_field() -> None:
             value = getattr(whole, field.name)
             rows = isinstance(value, np.ndarray) and field.name != "first_eye_ratio"
             np.testing.assert_array_equal(getattr(part, field.name), value[index] if rows else value)
+
+
+@pytest.mark.parametrize("is_video", [False, True])
+@pytest.mark.parametrize("relative", [False, True])
+def test_limits_hold_the_turn_with_its_multiplier(is_video: bool, relative: bool) -> None:
+    source, driving = _source(is_video), _driving()
+    for multiplier in (1.0, 2.0):
+        options = _options(
+            turn_limits=TurnLimits(8, 6, 4), flag_relative_motion=relative, driving_multiplier=multiplier
+        )
+        asked = asked_motion(source, driving, driving.take(slice(0, 1)), options)
+        angles = np.abs(Rotation.from_matrix(asked.turn.astype(np.float64)).as_euler("xyz", degrees=True)).max(0)
+        assert (angles <= np.array([8, 6, 4]) / multiplier + 0.02).all() and (angles > 1).all()

@@ -22,13 +22,15 @@ VIDEOS = np.array([False, True, False])
 BOXES = np.array([False, False, True])
 TEMPLATES = np.array([False, True])
 PERFORMANCES = np.array([False, False])
+NO_CASTS = np.array([False, False])
+SOUNDS = np.array([False, False])
 LOOPED = PairOptions(driving_length="loop", driving_crop_scale=2.5, crf=20)
 
 
 def test_each_pair_gets_the_options_that_act_in_it() -> None:
     """Looping applies only to source videos, a driving crop only if the driving is not a template, crf to all pairs."""
     pairs = pair_up("cross", 3, 2, LOOPED)
-    made, said = normalise_pairs(pairs, VIDEOS, BOXES, TEMPLATES, PERFORMANCES, animal=False)
+    made, said = normalise_pairs(pairs, VIDEOS, BOXES, TEMPLATES, PERFORMANCES, NO_CASTS, SOUNDS, animal=False)
     np.testing.assert_array_equal(made.source_index, pairs.source_index)
     np.testing.assert_array_equal(made.driving_index, pairs.driving_index)
     chosen = [made.option_sets[index] for index in made.option_index.tolist()]
@@ -58,14 +60,17 @@ def test_pairs_are_normalised_as_one_by_one() -> None:
         )
         for audio, crop, vx in product(("driving", "source", "none"), (True, False), (0.0, 0.2))
     )
-    n, templates, performances = 5000, np.array([False, True, True]), np.array([False, False, True])
-    pairs = Pairs(random.integers(0, 3, n), random.integers(0, 3, n), random.integers(0, len(sets), n), sets)
+    n, templates, performances = 5000, np.array([False, True, True, True]), np.array([False, False, True, True])
+    casts, sounds = np.zeros(4, np.bool_), np.array([False, False, False, True])
+    pairs = Pairs(random.integers(0, 3, n), random.integers(0, 4, n), random.integers(0, len(sets), n), sets)
     for animal in (False, True):
-        made, _ = normalise_pairs(pairs, VIDEOS, BOXES, templates, performances, animal)
+        made, _ = normalise_pairs(pairs, VIDEOS, BOXES, templates, performances, casts, sounds, animal)
         for pair in range(0, n, 7):
             source, driving = pairs.source_index[pair], pairs.driving_index[pair]
             of_driving = bool(templates[driving]), bool(performances[driving])
-            facts = PairFacts(bool(VIDEOS[source]), bool(BOXES[source]), *of_driving, animal)
+            facts = PairFacts(
+                bool(VIDEOS[source]), bool(BOXES[source]), *of_driving, animal, driving_sound=bool(sounds[driving])
+            )
             alone = normalise_options(sets[pairs.option_index[pair]], facts)
             assert made.option_sets[made.option_index[pair]] == alone
 

@@ -145,8 +145,10 @@ def test_defaults_are_pinned() -> None:
             "audio_track": -1,
         },
         **{"driving_smooth": 0.0, "weight_pose": 1.0, "weight_eyes": 1.0, "weight_lip": 1.0, "weight_exp": 1.0},
+        **{"max_pitch": 180.0, "max_yaw": 180.0, "max_roll": 180.0, "lip_smooth": 3e-6, "silence": False},
         **{"edit": "", **{c.name: -1.0 if c.neutral is None else float(c.neutral) for c in CONTROLS}},
-        **{"format": "auto", "comparison": False, "encoder": "x264", "crf": 18, "preset": "veryfast"},
+        **{"source_start_s": 0.0, "source_end_s": 0.0},
+        **{"format": "auto", "alpha": "white", "comparison": False, "encoder": "x264", "crf": 18, "preset": "veryfast"},
     }
 
 

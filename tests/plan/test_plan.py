@@ -17,6 +17,7 @@ from lp_ray.contract.options import PairOptions
 from lp_ray.output.results import Settled
 from lp_ray.plan.pairing import Pairs, pair_up
 from lp_ray.plan.planning import Identity, Plan, leave_out_settled, make_plan, wanted_rows
+from lp_ray.plan.said import Decided, Said
 from lp_ray.storage import Policy
 
 
@@ -103,6 +104,21 @@ def test_settled_pairs_are_left_out_and_attempts_go_on(tmp_path: Path) -> None:
     leave_out_settled(plan, before, retry_failed=True)
     assert plan.todo.tolist() == [1, 2] and plan.attempts.tolist() == [0, 2, 0]
     assert plan.n_failed_before == 0
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_what_people_said_goes_before_retry(tmp_path: Path, retry: bool) -> None:
+    """Kept and failed: made again. Rejected and failed: left. Done or never made: as without them."""
+    plan = plan_of(tmp_path)
+    a, b, c = ids(plan)
+    said = Said(np.array([True, True, False]), np.array([False, False, True]))
+    leave_out_settled(plan, settled([a], {b: 1, c: 1}), retry_failed=retry, said=said)
+    assert plan.todo.tolist() == [1] and plan.decided == Decided(again=1, left=1, done=1)
+    assert (plan.n_done, plan.n_failed_before) == (1, 1)
+    plan = plan_of(tmp_path)
+    leave_out_settled(plan, settled([], {b: 1}), retry_failed=retry, said=Said(said.rejected, said.kept))
+    assert plan.todo.tolist() == [0, 2], "a pair that nobody has made yet is made, whatever was said of it"
+    assert plan.identities().column_names == ["pair_id", "source_id", "driving_id"] and len(plan.identities()) == 3
 
 
 def test_meta_columns_of_both_manifests_reach_the_pair(tmp_path: Path) -> None:

@@ -57,8 +57,10 @@ def test_a_job_finds_faces_with_a_detector_that_another_package_brings(
     run_with: Callable[..., Any], one_pair: tuple[str, ...], rows: Callable[[], pa.Table]
 ) -> None:
     run = run_with("lp_ray.detectors", "middle", TARGET)
-    ended = run("animate", *one_pair, "detector=middle")
+    ended = run("animate", *one_pair, "detector=middle", "runtime=inline")
     assert ended.code == 0, ended.output
     (row,) = rows().to_pylist()
     assert (row["status"], row["n_frames"], row["licences"]) == ("done", 5, ["Middle: public domain"])
-    assert run("animate", *one_pair).code == 0 and len(rows()) == 2, "another detector makes another pair"
+    assert run("animate", *one_pair, "runtime=inline").code == 0 and len(rows()) == 2, (
+        "another detector makes another pair"
+    )

@@ -82,7 +82,8 @@ def test_a_job_runs_an_engine_that_another_package_brings(
     upright = frames[int(np.argmin(flipped))]
     for frame, flip in zip(frames, flipped, strict=True):
         np.testing.assert_array_equal(frame, upright[::-1] if flip else upright)
-    other = run("animate", *one_pair, "engine=flip", "engine.threshold=0.9", "format=frames", "end_s=0.8")
+    again = (*one_pair, "engine=flip", "engine.threshold=0.9", "format=frames", "end_s=0.8", "runtime=inline")
+    other = run("animate", *again)
     assert other.code == 0 and len(rows()) == 2, "another setting of the engine is another pair"
 
 

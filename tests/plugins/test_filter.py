@@ -56,16 +56,17 @@ def test_a_job_leaves_out_what_a_filter_does_with_reason_and_score(
     run = run_with("lp_ray.stages", "bright_enough", TARGET)
     stages = "stages={bright_enough: {least: 60}}"
     command = ("animate", *(f"{name}={path}" for name, path in paths.items()), stages, "paste_back=false", one_pair[-1])
-    ended = run(*command, "pools.bright_enough.cpus=0.1")
+    command = (*command, "runtime=inline")
+    ended = run(*command)
     assert ended.code == 0, ended.output
-    assert "pairs: 1 done, 0 failed, 1 filtered" in ended.output and "pools.bright_enough actors=1" in ended.output
+    assert "pairs: 1 done, 0 failed, 1 filtered" in ended.output
     bright, dark = rows().sort_by("source_id").to_pylist()
     assert bright["status"] == "done" and bright["seconds"]["bright_enough"] > 0
     assert (dark["status"], dark["stage"], dark["error_class"]) == ("filtered", "bright_enough", None)
     assert 10 < dark["score"] < 60 and dark["error"] == f"brightness {dark['score']:.0f} is under 60"
     again = run(*command, "retry=failed")
     assert again.code == 0 and "nothing to do" in again.output, "a filtered pair is no failed one"
-    other = run(*command[:-1], one_pair[-1], "stages={bright_enough: {least: 5}}")
+    other = run(*command, "stages={bright_enough: {least: 5}}")
     assert "pairs: 2 done" in other.output, "another threshold is another question"
 
 

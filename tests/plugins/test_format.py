@@ -52,7 +52,7 @@ def test_a_job_writes_a_format_that_another_package_brings(
 ) -> None:
     """Joined from several segments, and settled like any other result."""
     run = run_with("lp_ray.formats", "strip", TARGET)
-    command = ("animate", *one_pair, "format=strip", "chunk_frames=2")
+    command = ("animate", *one_pair, "format=strip", "chunk_frames=2", "runtime=inline")
     ended = run(*command)
     assert ended.code == 0, ended.output
     (row,) = rows().to_pylist()
@@ -74,4 +74,7 @@ def test_a_format_is_named_in_a_manifest_and_one_that_is_not_there_is_refused(
     paths = {name: write_manifest(tmp_path / f"{name}.parquet", table) for name, table in tables.items()}
     ended = run("animate", *(f"{name}={path}" for name, path in paths.items()), "dry_run=true", one_pair[-1])
     assert ended.code == 2, ended.output
-    assert "pairs manifest row 0: format='stripe' must be one of auto, mp4, gif, frames, png, strip" in ended.output
+    assert (
+        "pairs manifest row 0: format='stripe' must be one of auto, mp4, gif, frames, png, webm, mov, strip"
+        in ended.output
+    )

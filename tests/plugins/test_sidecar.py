@@ -39,7 +39,7 @@ def test_a_job_writes_a_sidecar_that_another_package_brings(
 ) -> None:
     """One file for each pair under its key, named in the pair's row, whole however the pair was cut."""
     run = run_with("lp_ray.sidecars", "turns", TARGET)
-    ended = run("animate", *one_pair, "sidecars=[turns]", "chunk_frames=2")
+    ended = run("animate", *one_pair, "sidecars=[turns]", "chunk_frames=2", "runtime=inline")
     assert ended.code == 0, ended.output
     (row,) = rows().to_pylist()
     path = Path(row["turns_uri"].removeprefix("file://"))

@@ -83,7 +83,8 @@ class Bench:
         return Asked(self.tracks.angles, self.tracks.lips, self.tracks.eyes, self.perfect.blendshapes, loudness)
 
     def meter(self) -> PairMeter:
-        return PairMeter("full", FPS, self.embedding, (self.perfect.frames[0], self.perfect.points[0]))
+        seen = self.perfect.frames[0], self.perfect.points[0]
+        return PairMeter("full", FPS, self.embedding, seen, as_arcface(self.embedding))
 
     def row(self, made: Made, asked: Asked | None = None, embeddings: NDArray[np.float32] | None = None) -> Row:
         meter = self.meter()
@@ -94,7 +95,8 @@ class Bench:
     def add(
         self, meter: PairMeter, made: Made, at: slice, embeddings: NDArray[np.float32] | None, asked: Asked
     ) -> None:
-        measured = Measured(made.frames[at], made.points[at], embeddings, made.blendshapes[at], made.faces[at])
+        other = None if embeddings is None else as_arcface(embeddings)
+        measured = Measured(made.frames[at], made.points[at], embeddings, made.blendshapes[at], made.faces[at], other)
         parts = [asked.angles, asked.lips, asked.eyes, asked.blendshapes, asked.loudness]
         expected = Expected(
             Asked(*(part[at] if part is not None else None for part in parts)),
@@ -105,6 +107,11 @@ class Bench:
             CROP[None],
         )
         meter.add(measured, expected)
+
+
+def as_arcface(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return embeddings (... x 128) in the size of ArcFace's (... x 512), of the same cosines."""
+    return np.concatenate([embeddings] * 4, axis=-1)
 
 
 def pasted(frame: NDArray[np.uint8], brighter: int) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from tests.quality.made import FPS, SHIFT, SIZE, Bench, Made, N, Row, pasted
 STAYS = {
     "identity_mean": 0.02,
     "identity_worst": 0.03,
+    "identity_arcface": 0.02,
     "identity_l2_mean": 0.1,
     "identity_l2_worst": 0.1,
     "jitter": 0.3,
@@ -114,7 +115,7 @@ def test_blurred(bench: Bench, perfect: Row) -> None:
     check(
         row,
         perfect,
-        **pixels("identity_mean", "identity_worst", "identity_l2_mean", "identity_l2_worst"),
+        **pixels("identity_mean", "identity_arcface", "identity_worst", "identity_l2_mean", "identity_l2_worst"),
         sharpness_ratio=lambda value: value < 0.6 * perfect["sharpness_ratio"],
     )
     assert row["ssim"] < 0.95
@@ -126,6 +127,7 @@ def test_swapped_for_another_person(bench: Bench, perfect: Row, stranger: Made) 
         row,
         perfect,
         identity_mean=lambda value: value < 0.88,
+        identity_arcface=lambda value: value < 0.88,
         identity_worst=lambda value: value < 0.88,
         identity_l2_mean=lambda value: value > 0.7,
         identity_l2_worst=lambda value: value > 0.7,
@@ -141,6 +143,7 @@ def test_one_frame_of_another_person(bench: Bench, perfect: Row, stranger: Made)
         row,
         perfect,
         identity_mean=lambda value: value > 0.93,
+        identity_arcface=lambda value: value > 0.93,
         identity_l2_mean=lambda value: value < 0.5,
         identity_worst=lambda value: value < 0.88,
         identity_l2_worst=lambda value: value > 0.7,
@@ -198,7 +201,7 @@ def test_delayed(bench: Bench, perfect: Row, late: int) -> None:
     """Everything comes `late` frames late (or early): the lag says so, and the lips still follow."""
     row = bench.row(bench.window(late))
     moves = ("pose_error", "expression_error", "eye_correlation", "lip_loudness", "angle_worst", "luminance")
-    identity = ("identity_mean", "identity_worst", "identity_l2_mean", "identity_l2_worst")
+    identity = ("identity_mean", "identity_arcface", "identity_worst", "identity_l2_mean", "identity_l2_worst")
     check(row, perfect, **pixels("jitter", "jitter_own", "face_fraction", *moves, *identity), lip_lag=late / 30)
     assert row["eye_correlation"] < 0.97
 

@@ -58,6 +58,19 @@ def test_pools_leave_room_for_tasks_that_compute(cpus: int, gpus: int, device: s
     assert "finalize" not in derive(cpus, gpus, device)
 
 
+@given(st.integers(1, 64), st.integers(1, 8), st.sampled_from(["cpu", "cuda"]), st.sampled_from(["cpu", "cuda"]))
+def test_tasks_that_embed_faces_on_a_gpu_are_guests_there(cpus: int, gpus: int, engine: str, measures: str) -> None:
+    """All of them find room on one GPU beside an engine, wherever Ray puts them."""
+    task = replace(PAIRS.finish, share=0.5, uses=frozenset({Part.METRICS}))
+    there = devices(engine) | {Part.METRICS: Device(measures)}
+    pools = derive_pools((TEMPLATES, replace(PAIRS, finish=task)), cpus, gpus, there)
+    finalize, animate = pools["finalize"], pools["animate"]
+    assert (finalize.gpus > 0) == (measures == "cuda")
+    assert finalize.actors * finalize.gpus + animate.gpus <= 1
+    with pytest.raises(RefusedError, match=r"metrics_device=cuda asks for a GPU, .* none: use metrics_device=cpu"):
+        derive_pools((TEMPLATES, PAIRS), cpus, 0, devices("cpu") | {Part.METRICS: Device("cuda")})
+
+
 def test_a_gpu_device_without_gpus_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"engine\.device=cuda asks for a GPU, .* none: use engine\.device=cpu"):
         derive(8, 0, "cuda")

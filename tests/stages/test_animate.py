@@ -62,8 +62,8 @@ def test_a_chunk_that_is_taken_away_is_gone_before_the_next_is_made(tmp_path: Pa
     path = Path(local_path(TemplateLayout(root).template("t")) or "")
     write_template(path, TemplateHeader("preview", "", "test", 25, 1, N_FRAMES), [{"scale": np.ones((N_FRAMES, 1))}])
     pair = work(source=replace(SOURCE, face="all"), n_frames=N_FRAMES, chunk=CHUNK)
-    crops = np.zeros((n_faces, 4, 4, 3), np.uint8)
-    row = SourcedSpan(pair, 0, N_FRAMES, None, crops, np.zeros((n_faces, 0, 3)), np.zeros((n_faces, 2, 3)))
+    crops, points = np.zeros((n_faces, 1, 4, 4, 3), np.uint8), np.zeros((n_faces, 1, 0, 3))
+    row = SourcedSpan(pair, 0, N_FRAMES, None, crops, points, np.zeros((n_faces, 1, 2, 3)), np.ones((n_faces, 1), bool))
     engine = Watched()
     bench = Bench(Settings(root, root, EngineSpec("preview")), IDENTITY, create=lambda spec: engine)
     taken = []

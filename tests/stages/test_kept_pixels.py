@@ -41,7 +41,7 @@ def _through(folder: Path, identity: EngineIdentity) -> tuple[SourcedSpan, Image
     bench = Bench(Settings(f"file://{folder}/out", f"file://{folder}/t", EngineSpec("preview")), identity)
     pair = work(source=replace(SOURCE, uri=f"file://{folder}/close.png"), format="frames", n_frames=1)
     (sourced,) = CropSources(bench).work(SpanRow(pair, 0, 1))
-    chunk = AnimatedChunk(pair, 0, sourced.facts, {}, sourced.crops[:, None], sourced.to_crop)
+    chunk = AnimatedChunk(pair, 0, sourced.facts, {}, sourced.crops, sourced.to_crop, sourced.present)
     (segment,) = WriteSegments(bench).work(chunk)
     assert segment.n_frames == 1
     suffix = FORMATS.get("frames").segment_suffix
@@ -65,5 +65,5 @@ def test_crops_of_other_engines_end_in_black_and_are_pasted_whole_as_in_the_refe
     tmp_path: Path, picture: Image
 ) -> None:
     sourced, written = _through(tmp_path, OTHERS)
-    assert (sourced.crops[0].max(2) == 0).mean() > 0.1
+    assert (sourced.crops[0, 0].max(2) == 0).mean() > 0.1
     assert (written != picture).any()

@@ -116,7 +116,8 @@ def test_of_a_cropped_picture_nothing_changes(bench: Bench, engine: Recording, l
 def _prepared(bench: Bench, engine: Recording, portrait: Portrait) -> PreparedSource:
     file = Path(local_path(TemplateLayout(bench.settings.templates).template("t")) or "")
     write_template(file, TemplateHeader("liveportrait", "", "test", 25, 1, 6), [{"scale": np.ones((6, 1))}])
-    row = SourcedSpan(work(), 0, 6, None, portrait.crop[None], portrait.points[None], portrait.to_crop[None])
+    placed = (each[None, None] for each in (portrait.crop, portrait.points, portrait.to_crop, np.True_))
+    row = SourcedSpan(work(), 0, 6, None, *placed)
     assert all(made.trace.failure is None for made in Worker(AnimatePairs, bench).rows(row))
     return engine.prepared[-1]
 

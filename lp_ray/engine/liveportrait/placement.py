@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import cast, get_args
 
 import torch
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from lp_ray.base.errors import RefusedError
 from lp_ray.engine.liveportrait.fast.execution import Execution
+from lp_ray.engine.liveportrait.fast.fused import try_compiling
 from lp_ray.engine.liveportrait.networks import Networks
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -54,19 +56,49 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return PRECISIONS[name]
 
 
-def choose_execution(device: torch.device, dtype: torch.dtype) -> Execution:
-    """Return how to run networks on a device: on a GPU compiled in half precision, else as a graph of exact operations.
+AUTO = "auto"
+"""The value of engine.execution that leaves the choice to the device and the precision."""
 
-    Compiling takes about a minute per actor and makes frames twice as fast. It needs Triton and a C compiler.
+
+def check_execution(asked: str) -> None:
+    """Raise RefusedError unless `asked` is a value of engine.execution."""
+    known = (AUTO, *get_args(Execution))
+    if asked not in known:
+        raise RefusedError(f"engine.execution={asked!r} must be one of {', '.join(known)}")
+
+
+def choose_execution(device: torch.device, dtype: torch.dtype, asked: str = AUTO) -> Execution:
+    """Return how to run networks on a device: as `asked`, or by itself on a GPU compiled in half precision, else as a
+    graph of exact operations, and on a CPU eagerly.
+
+    On a GPU compiling takes about a minute an actor the first time on a machine and makes frames twice as fast. It
+    needs Triton and a C compiler, on a CPU a C++ compiler. What is asked for by name is had or refused (RefusedError);
+    auto does with a graph, and warns.
     """
+    check_execution(asked)
     if device.type == "cpu":
-        return "eager"
-    if dtype == torch.float32:
+        return _on_cpu(dtype, asked)
+    if asked in ("eager", "graph"):
+        return cast(Execution, asked)
+    if asked == AUTO and dtype == torch.float32:
         return "graph"
     lacking = [name for name, found in (("triton", find_spec("triton")), ("a C compiler", _c_compiler())) if not found]
-    if lacking:
-        LOG.warning("%s missing: networks are not compiled, which halves frames per second", " and ".join(lacking))
-        return "graph"
+    if not lacking:
+        return "compiled"
+    if asked == "compiled":
+        raise RefusedError(f"engine.execution=compiled needs {' and '.join(lacking)}: use engine.execution=graph")
+    LOG.warning("%s missing: networks are not compiled, which halves frames per second", " and ".join(lacking))
+    return "graph"
+
+
+def _on_cpu(dtype: torch.dtype, asked: str) -> Execution:
+    if asked in (AUTO, "eager"):
+        return "eager"
+    if asked == "graph":
+        raise RefusedError("engine.execution=graph is for GPUs, and engine.device is cpu: leave it out")
+    if dtype != torch.float32:
+        raise RefusedError("engine.execution=compiled on a CPU is for engine.precision=float32: leave one of them out")
+    try_compiling()
     return "compiled"
 
 

@@ -117,8 +117,7 @@ class Predictor:
         Raises EngineOutputError when a picture is black or not finite, ValueError for another number of rows.
         """
         n = len(x_d)
-        if len(source) != len(x_s) or len(source) not in (1, n):
-            raise ValueError(f"{n} frames take a source of 1 or {n} rows, not {len(source)} features, {len(x_s)} x_s")
+        _check_rows(source, x_s, n)
         frames = np.empty((n, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
         start = 0
         with exact_inference():
@@ -128,6 +127,14 @@ class Predictor:
                 frames[start : start + wanted] = done.pixels[:wanted].numpy()
                 start += wanted
         return frames
+
+    def frames_on_device(self, source: SourceFeatures, x_s: F32, x_d: F32) -> Tensor:
+        """As `frames`, but they stay on the device: n x 512 x 512 x 3 RGB uint8."""
+        _check_rows(source, x_s, len(x_d))
+        with exact_inference():
+            made = list(self.renderer.render_on_device(self._parts(source, x_s, x_d)))
+            check_pictures(torch.cat([done.extremes for done in made])[: len(x_d)].cpu())
+            return torch.cat([done.pixels for done in made])[: len(x_d)]
 
     def _parts(self, source: SourceFeatures, x_s: F32, x_d: F32) -> Iterator[Pass]:
         """Cut frames into passes, each with the source rows that it needs."""
@@ -180,6 +187,11 @@ class KeypointHeads:
         """Return the delta, n x 21 x 3, for source and wanted lip ratio (n x 2)."""
         with torch.inference_mode():
             return _float32(retarget(self._lip, _float64(x_s), _float64(ratios)))
+
+
+def _check_rows(source: SourceFeatures, x_s: F32, n: int) -> None:
+    if len(source) != len(x_s) or len(source) not in (1, n):
+        raise ValueError(f"{n} frames take a source of 1 or {n} rows, not {len(source)} features, {len(x_s)} x_s")
 
 
 def check_pictures(extremes: Tensor) -> None:

@@ -18,11 +18,12 @@ from lp_ray.engine.preview.source import PreparedSource, prepare_source
 from lp_ray.engine.preview.still import neutral_of
 from lp_ray.engine.preview.topology import N_POINTS
 from lp_ray.engine.preview.transfer import DriverFrame, FrameMotion, Transfer, of_edit
-from lp_ray.engine.preview.warp import render
+from lp_ray.engine.preview.warp import render_alpha
 from lp_ray.engine.protocol import FRAME_SIZE, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.mediapipe.mesh import CanonicalMesh, canonical_mesh
 from lp_ray.face.points import eye_ratios, lip_ratio
 from lp_ray.face.pose import fit_poses, nearest_rotation, to_canonical
+from lp_ray.motion.limits import NONE, TurnLimits
 from lp_ray.motion.performed import Controls, asked, combined, controls_of, curves_at, is_performed
 from lp_ray.motion.rates import Indices
 from lp_ray.motion.reference import find_reference
@@ -42,7 +43,7 @@ SMOOTHING_REACH = 2
 @dataclass(frozen=True)
 class Direction:
     """The motion of a pair, the frame from which it is measured (None: a performance, which has none), its strength,
-    and an edit on top.
+    an edit on top, and how far it may turn the head.
 
     `still`: the driving is one picture. Nothing moves in it, so the source takes its pose, and its expression as
     measured from the same face at rest.
@@ -53,6 +54,7 @@ class Direction:
     multiplier: float
     still: bool
     edits: Edits
+    limits: TurnLimits = NONE
 
     def controls(self, start: int, stop: int) -> Controls:
         """Return the controls of the edit for output frames [start, stop), those of a performance with them."""
@@ -94,9 +96,10 @@ class PreviewEngine:
 
     def prepare(self, source: SourceCrops) -> list[PreparedSource]:
         """Lay the mesh over each portrait. Raises UnsupportedError unless it has 478 x 3 landmarks."""
+        alpha = [None] * len(source.images) if source.alpha is None else source.alpha
         return [
-            prepare_source(image, points, self.model)
-            for image, points in zip(source.images, source.points, strict=True)
+            prepare_source(image, points, self.model, plane)
+            for image, points, plane in zip(source.images, source.points, alpha, strict=True)
         ]
 
     def direct(self, motion: PairMotion, options: PairOptions) -> Direction:
@@ -115,7 +118,8 @@ class PreviewEngine:
         (frame,) = _smoothed(driving, np.array([at]))
         still = len(driving) == 1
         rest = neutral_of(frame, self.model) if still else frame
-        return Direction(motion, rest, options.driving_multiplier, still, edits)
+        limits = TurnLimits(options.max_pitch, options.max_yaw, options.max_roll)
+        return Direction(motion, rest, options.driving_multiplier, still, edits, limits)
 
     def animate(self, source: list[PreparedSource], direction: Direction, span: Span) -> Iterator[Frames]:
         """Yield the frames of each chunk of `span`. Their facts are what the driving adds (`FrameMotion`).
@@ -134,14 +138,15 @@ class PreviewEngine:
                 take = Transfer.pose if direction.still else Transfer.motion
                 on_top = _edits(shown, controls, direction.multiplier) if controls else [None] * len(rows)
                 motions = [take(transfers[row], one, edit) for row, one, edit in zip(rows, frames, on_top, strict=True)]
-            images = _draw(shown, motions, exact=transfers is None and direction.still)
-            yield Frames(images, {**_facts(motions), **asked(controls, stop - start)})
+            images, alpha = _draw(shown, motions, exact=transfers is None and direction.still)
+            yield Frames(images, {**_facts(motions), **asked(controls, stop - start)}, alpha)
 
     def _transfers(self, source: list[PreparedSource], direction: Direction) -> list[Transfer] | None:
         """Return what carries a driving's motion to each picture of the source; None for a performance."""
         if direction.rest is None:
             return None
-        return [Transfer(prepared, direction.rest, self.model, direction.multiplier) for prepared in source]
+        how = self.model, direction.multiplier, direction.limits
+        return [Transfer(prepared, direction.rest, *how) for prepared in source]
 
 
 def _edits(sources: Sequence[PreparedSource], controls: Controls, multiplier: float) -> list[Added]:
@@ -161,15 +166,22 @@ def _facts(motions: Sequence[FrameMotion]) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _draw(sources: Sequence[PreparedSource], motions: Sequence[FrameMotion], exact: bool) -> NDArray[np.uint8]:
-    """Return frame i of source i under motion i, n x 512 x 512 x 3. Each is drawn in place, none is held twice.
+def _draw(
+    sources: Sequence[PreparedSource], motions: Sequence[FrameMotion], exact: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Return frame i of source i under motion i, n x 512 x 512 x 3, and how opaque it is, n x 512 x 512, if that
+    matters. Each is drawn in place, none is held twice.
 
     If `exact`, what does not move is the source to the bit, not drawn again.
     """
     frames = empty_pages(len(motions), FRAME_SIZE, FRAME_SIZE, 3)
-    for frame, source, motion in zip(frames, sources, motions, strict=True):
-        frame[:] = source.image if exact and not motion.moves else render(source, motion)
-    return frames
+    alpha = None if sources[0].alpha is None else empty_pages(len(motions), FRAME_SIZE, FRAME_SIZE)
+    for i, (source, motion) in enumerate(zip(sources, motions, strict=True)):
+        still = exact and not motion.moves
+        frames[i], opacity = (source.image, source.alpha) if still else render_alpha(source, motion)
+        if alpha is not None and opacity is not None:
+            alpha[i] = opacity
+    return frames, alpha
 
 
 def _other_landmarks(points: NDArray[np.float64]) -> UnsupportedError:

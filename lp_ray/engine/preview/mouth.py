@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base.arrays import Image, Points
+from lp_ray.base.arrays import Plane as ImagePlane
 from lp_ray.engine.preview.lips import Lips, Opening, lip_gap, locate_lips
 from lp_ray.engine.preview.topology import EYES, INNER_LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
 from lp_ray.face.pose import Array
@@ -140,11 +141,14 @@ def _eye_white(image: Image, points: Points) -> Array:
     return np.asarray(np.median(bright, axis=0))
 
 
-def paint_mouth(frame: Image, image: Image, look: MouthLook, positions: Array, opening: Opening) -> None:
+def paint_mouth(
+    frame: Image, image: Image, look: MouthLook, positions: Array, opening: Opening, alpha: ImagePlane | None = None
+) -> None:
     """Fill the mouth opening of `frame` in place.
 
-    `image` is the source crop, `positions` the target vertices (468 x 2 or longer, px). If the lip gap is the one at
-    rest, nothing is painted, because the warp already shows the mouth.
+    `alpha` says how opaque the frame's pixels are, and becomes opaque there. `image` is the source crop, `positions`
+    the target vertices (468 x 2 or longer, px). If the lip gap is the one at rest, nothing is painted, because the warp
+    already shows the mouth.
     """
     strength = min(abs(opening.gap - look.gap) / BLEND_OVER, 1.0)
     rim = positions[list(INNER_LIPS)]
@@ -155,10 +159,13 @@ def paint_mouth(frame: Image, image: Image, look: MouthLook, positions: Array, o
         return
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillPoly(mask, [np.rint((rim - [x0, y0]) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    alpha = cv2.GaussianBlur(mask, (3, 3), 0) * (strength / 255)
+    share = cv2.GaussianBlur(mask, (3, 3), 0) * (strength / 255)
     inside = _inside(image, look, _canvas(positions, x0, y0, x1, y1), opening)
     part = frame[y0:y1, x0:x1]
-    part[:] = np.clip(np.rint(_over(part.astype(np.float64), inside, alpha)), 0, 255).astype(np.uint8)
+    part[:] = np.clip(np.rint(_over(part.astype(np.float64), inside, share)), 0, 255).astype(np.uint8)
+    if alpha is not None:
+        under = alpha[y0:y1, x0:x1]
+        under[:] = np.rint(under * (1 - share) + 255 * share).astype(np.uint8)
 
 
 def _canvas(positions: Array, x0: int, y0: int, x1: int, y1: int) -> Canvas:

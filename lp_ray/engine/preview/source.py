@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.base.arrays import Image, Points
+from lp_ray.base.arrays import Image, Plane, Points
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.engine.preview.mouth import MouthLook, look_at_mouth
 from lp_ray.engine.preview.topology import (
@@ -81,7 +81,7 @@ class WarpMesh:
 @dataclass(frozen=True)
 class PreparedSource:
     """A portrait ready to be warped: its crop, pose (scale, rotation 3 x 3, translation 3), canonical points
-    (478 x 3), mesh, and the look of its mouth."""
+    (478 x 3), mesh, the look of its mouth, and how opaque its pixels are (512 x 512), if that matters."""
 
     image: Image
     scale: float
@@ -90,9 +90,10 @@ class PreparedSource:
     canonical: Array
     mesh: WarpMesh
     mouth: MouthLook
+    alpha: Plane | None = None
 
 
-def prepare_source(image: Image, points: Points, model: CanonicalMesh) -> PreparedSource:
+def prepare_source(image: Image, points: Points, model: CanonicalMesh, alpha: Plane | None = None) -> PreparedSource:
     """Fit the head pose and place the mesh over a 512 x 512 crop and its landmarks.
 
     Raises UnsupportedError for landmarks of another type.
@@ -117,6 +118,7 @@ def prepare_source(image: Image, points: Points, model: CanonicalMesh) -> Prepar
         canonical,
         mesh,
         look_at_mouth(image, mesh.rest[:N_VERTICES], points),
+        alpha if alpha is None else np.ascontiguousarray(alpha),
     )
 
 

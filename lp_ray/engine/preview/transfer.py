@@ -24,7 +24,8 @@ from lp_ray.engine.preview.topology import (
 )
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.face.mediapipe.mesh import CanonicalMesh
-from lp_ray.face.pose import Array, angles_of, rotation_from_angles, soft_limit
+from lp_ray.face.pose import Array, angles_of, rotation_from_angles
+from lp_ray.motion.limits import NONE, TurnLimits, soft_limit
 
 MAX_PITCH, MAX_YAW, MAX_ROLL = 15.0, 25.0, 20.0
 """Degrees from the source's pose, for a source that looks at the camera."""
@@ -91,7 +92,16 @@ class FrameMotion:
 class Transfer:
     """Carries the motion of one driving, whose first frame is `rest`, to one source."""
 
-    def __init__(self, source: PreparedSource, rest: DriverFrame, model: CanonicalMesh, multiplier: float) -> None:
+    def __init__(
+        self,
+        source: PreparedSource,
+        rest: DriverFrame,
+        model: CanonicalMesh,
+        multiplier: float,
+        limits: TurnLimits = NONE,
+    ) -> None:
+        """`limits` hold the turn that the driving adds, beside those of what a warp can show."""
+        self.limits = limits
         self.source = source
         self.rest = rest
         self.multiplier = multiplier
@@ -100,7 +110,7 @@ class Transfer:
     def motion(self, frame: DriverFrame, edit: Added | None = None) -> FrameMotion:
         """Return what `frame`, and an edit on top of it, add to the source."""
         rest = self.rest
-        turn = angles_of(frame.rotation @ rest.rotation.T) * self.multiplier
+        turn = self.limits.hold(angles_of(frame.rotation @ rest.rotation.T) * self.multiplier)
         ratio = np.log(max(frame.scale, 1e-6) / max(rest.scale, 1e-6)) * self.multiplier
         shift = (frame.translation - rest.translation) * (self.source.scale / rest.scale) * self.multiplier
         shift = soft_limit(shift, MAX_SHIFT)
@@ -121,7 +131,7 @@ class Transfer:
 
         For a driving of one picture: `rest` then holds that face at rest. Size and place stay the source's own.
         """
-        turn = angles_of(frame.rotation @ self.source.rotation.T) * self.multiplier
+        turn = self.limits.hold(angles_of(frame.rotation @ self.source.rotation.T) * self.multiplier)
         if edit is None:
             rotation = limit_turn(self.source, turn)
             return FrameMotion(1.0, rotation, turn_shift(self.source, rotation), self._expression(frame))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lp_ray.base.arrays import Image
+from lp_ray.base.arrays import Image, Plane
 from lp_ray.base.errors import EngineOutputError
 from lp_ray.engine.preview.lips import measure_opening
 from lp_ray.engine.preview.mouth import paint_mouth
@@ -37,17 +37,32 @@ def render(source: PreparedSource, motion: FrameMotion) -> Image:
 
     Raises EngineOutputError if the motion gives vertices that are not finite.
     """
+    return render_alpha(source, motion)[0]
+
+
+def render_alpha(source: PreparedSource, motion: FrameMotion) -> tuple[Image, Plane | None]:
+    """Return one frame as `render` does, and how opaque its pixels are, FRAME_SIZE x FRAME_SIZE, if the source says so.
+
+    What is opaque moves as the pixels do; what is painted into an opening mouth is opaque.
+    """
     positions, depth = move_vertices(source, motion)
     ids = _rasterise(source, positions, depth)
     to_source = _source_maps(positions[source.mesh.triangles], source.mesh.rest[source.mesh.triangles])
     a, b, c, d, e, f = (column.take(ids) for column in to_source)
     x = a * _COLUMNS + b * _ROWS + c
     y = d * _COLUMNS + e * _ROWS + f
-    sampled = cv2.remap(source.image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    frame = _sampled(source.image, x, y)
+    alpha = None if source.alpha is None else _sampled(source.alpha, x, y)
+    opening = measure_opening(source.canonical, motion.expression, motion.scale)
+    paint_mouth(frame, source.image, source.mouth, positions, opening, alpha)
+    return frame, alpha
+
+
+def _sampled(image: Image | Plane, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a picture or a plane, each pixel taken from its place (x, y) in the source."""
+    sampled = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     frame = np.asarray(sampled, np.uint8)
     _soften_folds(frame, x, y)
-    opening = measure_opening(source.canonical, motion.expression, motion.scale)
-    paint_mouth(frame, source.image, source.mouth, positions, opening)
     return frame
 
 
@@ -129,7 +144,7 @@ def _source_maps(target: Array, rest: Array) -> NDArray[np.float32]:
     return maps.astype(np.float32)
 
 
-def _soften_folds(frame: Image, x: NDArray[np.float32], y: NDArray[np.float32]) -> None:
+def _soften_folds(frame: Image | Plane, x: NDArray[np.float32], y: NDArray[np.float32]) -> None:
     """Smooth the one-pixel staircase where one surface occludes another, in place."""
     fold = np.zeros(frame.shape[:2], bool)
     for plane in (x, y):

@@ -1,4 +1,4 @@
-"""The three official model files: their names in a weight store, and their paths on this machine."""
+"""insightface's and LivePortrait's model files: their names in a weight store, and their paths on this machine."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ DETECTOR = "shared/det_10g.onnx"
 POINTS_106 = "shared/2d106det.onnx"
 POINTS_203 = "shared/landmark.onnx"
 FILES = (DETECTOR, POINTS_106, POINTS_203)
+ARCFACE = "shared/w600k_r50.onnx"
+"""The recognition network; the detector does without it."""
 
 REMEDY = "run `lp-ray weights pull` to fetch it"
 
@@ -40,6 +42,11 @@ class ModelFiles:
 def stored_hashes(store: WeightStore) -> list[str]:
     """Return what `ModelFiles.of_store(store).hashes()` would, but from the store's lock only. Raises WeightsError."""
     return [store.entry(name).sha256 for name in FILES]
+
+
+def arcface_name(store: WeightStore) -> str:
+    """Return what identifies the recognition network of a store, by its lock alone. Raises WeightsError."""
+    return f"w600k_r50:{store.entry(ARCFACE).sha256[:16]}"
 
 
 def _sha256(file: Path) -> str:

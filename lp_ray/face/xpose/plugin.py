@@ -7,9 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lp_ray.base.declared import Declared, Setting
+from lp_ray.base.declared import Declared, Setting, check_declared
 from lp_ray.base.errors import RefusedError, WeightsError
-from lp_ray.base.names import nearest
 from lp_ray.face.protocol import LandmarkerIdentity, LandmarkerSpec
 from lp_ray.face.xpose.identity import CODE_VERSION, POINTS, WEIGHTS, prompts_name
 from lp_ray.models.cache import cached_file
@@ -76,8 +75,7 @@ class XPosePlugin:
 
 def _settings(spec: LandmarkerSpec) -> _Settings:
     given = spec.given()
-    if unknown := sorted(given.keys() - XPosePlugin.settings.keys()):
-        raise RefusedError(f"xpose.{unknown[0]}: no such setting{nearest(unknown[0], XPosePlugin.settings)}")
+    check_declared(given, XPosePlugin.settings, "xpose.")
     points, score = given.get("points", _Settings.points), given.get("min_score", _Settings.min_score)
     if points not in POINTS or isinstance(points, bool) or not isinstance(points, int):
         raise RefusedError(f"xpose.points={points!r} must be one of {', '.join(map(str, POINTS))}")

@@ -19,6 +19,7 @@ class FramesZip:
     kind = "frames"
     suffix = segment_suffix = ".zip"
     has_sound = False
+    holds_alpha = True
 
     def write_segment(self, path: Path, pictures: Iterator[Image], how: Encoding) -> None:
         write_frames(path, pictures, how.first)

@@ -22,6 +22,7 @@ class Png:
     kind = STILL_KIND
     suffix = segment_suffix = ".png"
     has_sound = False
+    holds_alpha = True
 
     def write_segment(self, path: Path, pictures: Iterator[Image], how: Encoding) -> None:
         write_image(path, next(pictures))

@@ -9,7 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lp_ray.base.arrays import Image
 from lp_ray.media.encode import Encoder
@@ -28,6 +31,14 @@ class Encoding:
     encoder: Encoder
 
 
+class TakesPlanes(Protocol):
+    """A format that can encode pictures which are yuv420p already."""
+
+    def write_planes(self, path: Path, planes: NDArray[np.uint8], how: Encoding) -> None:
+        """As `OutputFormat.write_segment`, of n x (3 h / 2) x w uint8: Y, below it U and V, limited-range BT.709."""
+        ...
+
+
 class OutputFormat(Protocol):
     """One format. Its methods must give the same bytes for the same pictures: a segment may be written twice."""
 
@@ -41,7 +52,11 @@ class OutputFormat(Protocol):
     """Whether `join` takes a sound track."""
 
     def write_segment(self, path: Path, pictures: Iterator[Image], how: Encoding) -> None:
-        """Write a chunk of pictures, H x W x 3 RGB uint8 each."""
+        """Write a chunk of pictures, H x W x 3 RGB uint8 each.
+
+        A format whose files can hold transparency has an attribute `holds_alpha`, which is true. Where a pair keeps
+        its transparency, it gets straight pictures (`lp_ray.media.alpha`), H x W x 4 each.
+        """
         ...
 
     def join(
@@ -56,8 +71,17 @@ class OutputFormat(Protocol):
         ...
 
     def pictures(self, path: Path) -> Iterator[Image]:
-        """Stream the pictures of a finished file, H x W x 3 RGB uint8 each: what labels and metrics are measured on.
+        """Stream the pictures of a finished file, H x W x 3 RGB uint8 each, transparent ones over white: what
+        labels and metrics are measured on.
 
         A format of another package may lack this method; labels=full and metrics are then refused.
         """
         ...
+
+
+def takes_planes(made: OutputFormat) -> TypeGuard[TakesPlanes]:
+    """Return whether a format can encode pictures which are yuv420p already.
+
+    It must say so itself: one that is derived from another encodes otherwise.
+    """
+    return "write_planes" in vars(type(made))

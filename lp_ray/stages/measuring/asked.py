@@ -27,8 +27,7 @@ Rows = dict[str, NDArray[Any]]
 
 def write_asked(path: Path, chunk: AnimatedChunk) -> None:
     """Write the engine's facts of a chunk and where its crops lie: faces x n x ... each."""
-    n, is_video = chunk.n_frames, chunk.work.source.is_video
-    placed = chunk.to_crop[None] if is_video else np.repeat(chunk.to_crop[:, None], n, 1)
+    placed = chunk.to_crop if chunk.work.source.is_video else np.repeat(chunk.to_crop, chunk.n_frames, 1)
     arrays = {_TO_CROP: placed, **{_FACT + name: rows for name, rows in chunk.frame_facts.items()}}
     safetensors.numpy.save_file({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}, path)
 

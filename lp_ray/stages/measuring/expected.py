@@ -23,7 +23,7 @@ from lp_ray.quality.motion import asked_blendshapes
 from lp_ray.quality.pair import Expected
 from lp_ray.stages.measuring.asked import Asked, moves
 from lp_ray.stages.measuring.driving import driving_tracks
-from lp_ray.stages.measuring.models import models_here
+from lp_ray.stages.measuring.models import models_for
 from lp_ray.stages.measuring.source import SourceView, video_rotations
 from lp_ray.stages.media import OpenClips, TemplateCache, driving_frames
 
@@ -37,14 +37,16 @@ class ExpectedRows:
 
     def __init__(self, settings: Settings, work: PairWork, asked: Asked, made: Any) -> None:
         """`made` is the `Finished` file. Raises InputError."""
-        measuring = settings.measuring
+        measuring, face = settings.measuring, work.face_of(asked.face)
+        work = work.of_role(asked.face)
         self._work, self._asked, self._size = work, asked, (made.facts.width, made.facts.height)
         self._framing, self._moves = source_framing(work.options), moves(work.options)
         self._full = measuring.metrics == "full"
         self._clips = OpenClips(settings.limits)
-        self._template, self._own = TemplateCache(settings.templates).of_pair(work)
-        self._followed = driving_frames(work, self._own, self._template)
-        self._driving = driving_tracks(settings, work.driving, models_here()) if measuring.reads_videos else None
+        self._template, source = TemplateCache(settings.templates).of_pair(work)
+        self._followed = driving_frames(work, source, self._template)
+        self._own = None if source is None else source.face(face)
+        self._driving = driving_tracks(settings, work.driving, models_for(settings)) if measuring.reads_videos else None
         self._sources: Iterator[Image] | None = None
         self._at = 0
         self._reference: NDArray[np.float32] | None = None

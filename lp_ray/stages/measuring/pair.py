@@ -16,14 +16,17 @@ from lp_ray.base.arrays import Image
 from lp_ray.base.errors import EngineOutputError
 from lp_ray.base.version import __version__
 from lp_ray.contract.formats import FORMATS
+from lp_ray.contract.measuring import ARCFACE_COLUMN, SOURCE_FACE
 from lp_ray.face.follow import FaceTracker
 from lp_ray.face.identity.network import DIGEST as IDENTITY_DIGEST
+from lp_ray.face.insightface.files import arcface_name
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.labels.file import Labels, write_labels
 from lp_ray.labels.frames import frame_labels
 from lp_ray.labels.spool import Spool
 from lp_ray.labels.table import BY_NAME
 from lp_ray.media.facts import MediaFacts
+from lp_ray.models.store import WeightStore
 from lp_ray.motion.rates import resample
 from lp_ray.output.layout import OutputLayout
 from lp_ray.plan.settings import Settings
@@ -34,7 +37,7 @@ from lp_ray.quality.table import NAMES as METRIC_NAMES
 from lp_ray.quality.table import Level
 from lp_ray.stages.measuring.asked import Asked
 from lp_ray.stages.measuring.expected import ExpectedRows
-from lp_ray.stages.measuring.models import models_here
+from lp_ray.stages.measuring.models import models_for
 from lp_ray.stages.measuring.source import source_view
 
 AT_ONCE = 8
@@ -68,17 +71,21 @@ def measure_pair(settings: Settings, layout: OutputLayout, work: PairWork, made:
     frames = _pair_frames(work, made.facts)
     spool_folder = made.folder / "labels"
     spool_folder.mkdir()
-    spool, metrics = Spool(spool_folder), {}
+    spool, metrics, face = Spool(spool_folder), {}, None
     with ExitStack() as stack:
         expected = stack.enter_context(closing(ExpectedRows(settings, work, asked, made)))
         if measuring.reads_videos:
-            metrics = _Reading(settings, work, made, asked, expected, spool).run(frames)
+            reading = _Reading(settings, work, made, asked, expected, spool)
+            metrics, face = reading.run(frames), reading.source_face
         else:
             for start in range(0, n, work.chunk):
                 spool.add(_stored(expected.columns(frames[start : start + work.chunk])))
     row: dict[str, Any] = dict(measuring.columns)
     if measuring.metrics != "none":
         row |= {name: metrics.get(name) for name in METRIC_NAMES}
+        row[SOURCE_FACE] = None if face is None else face.tolist()
+        if settings.metrics_arcface:
+            row[ARCFACE_COLUMN] = arcface_name(WeightStore(settings.metrics_arcface))
     if measuring.labels != "none":
         facts = made.facts
         about = {"level": measuring.labels, **_made_by(settings)}
@@ -131,7 +138,7 @@ class _Reading:
         spool: Spool,
     ) -> None:
         self._measuring, self._work, self._made = settings.measuring, work, made
-        self._expected, self._spool, self._models = expected, spool, models_here()
+        self._expected, self._spool, self._models = expected, spool, models_for(settings)
         self._source = source_view(settings, work, asked.to_crop(np.zeros(1, np.intp))[0], self._models)
         level: Level = "fast" if self._measuring.metrics == "fast" else "full"
         measures = self._measuring.metrics != "none"
@@ -143,7 +150,7 @@ class _Reading:
         fps = made.facts.fps or work.fps
         points = self._source.points
         seen = None if points is None else (self._source.image, points)
-        self._meter = PairMeter(level, fps, self._source.embedding, seen) if measures else None
+        self._meter = PairMeter(level, fps, self._source.embedding, seen, self._source.arcface) if measures else None
 
     def run(self, frames: NDArray[np.intp]) -> dict[str, float | None]:
         """Measure the whole video; return its metrics. `frames` are the pair's frames that it shows."""
@@ -161,6 +168,11 @@ class _Reading:
             raise EngineOutputError(f"the finished file shows {first} frames, not {len(frames)}")
         return {} if self._meter is None else self._meter.row()
 
+    @property
+    def source_face(self) -> NDArray[np.float32] | None:
+        """The embedding, 128, of the source's face; None if none is found."""
+        return self._source.embedding
+
     def _box(self) -> tuple[float, float, float, float] | None:
         """Return where the labelled face is in the source: with several people, this is the one to follow."""
         points = self._source.points
@@ -177,10 +189,12 @@ class _Reading:
             found = np.asarray(np.isfinite(points).all((1, 2)))
             chosen = [i for i, number in enumerate(numbers) if number in self._embedded and found[i]]
             looked = [piece[i] for i, number in enumerate(numbers) if number in self._looked]
-            embeddings = self._models.embed([piece[i] for i in chosen], points[chosen]) if chosen else None
+            shown_faces = [piece[i] for i in chosen]
+            embeddings = self._models.embed(shown_faces, points[chosen]) if chosen else None
+            arcface = self._models.embed_arcface(shown_faces, points[chosen]) if chosen else None
             faces = np.array([len(self._models.landmarker.detect(picture)) for picture in looked]) if looked else None
             expected = self._expected.take(first, shown, self._source)
-            self._meter.add(Measured(frames, points, embeddings, shapes, faces), expected)
+            self._meter.add(Measured(frames, points, embeddings, shapes, faces, arcface), expected)
         if self._measuring.labels == "full" and shapes is not None:
             rows = frame_labels(frames, points, shapes, self._measuring.labels_landmarks)
             self._spool.add(_stored(rows | self._expected.columns(shown) | self._expected.poses(shown, self._source)))

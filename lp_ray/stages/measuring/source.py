@@ -31,7 +31,8 @@ _KEPT = Cache["SourceView"]("source_view", 4)
 class SourceView:
     """A source's picture in the result's size (of a video, its first frame), and its face, if one is found in it.
 
-    `points` 478 x 3 in pixels of `image`, `embedding` 128, `blendshapes` 52, `rotation` 3 x 3 (head pose).
+    `points` 478 x 3 in pixels of `image`, `embedding` 128, `arcface` 512 (where the job has it), `blendshapes` 52,
+    `rotation` 3 x 3 (head pose).
     """
 
     image: Image
@@ -39,12 +40,13 @@ class SourceView:
     embedding: NDArray[np.float32] | None
     blendshapes: NDArray[np.float32] | None
     rotation: NDArray[np.float64] | None
+    arcface: NDArray[np.float32] | None = None
 
 
 def source_view(settings: Settings, work: PairWork, to_crop: Matrix, models: Models) -> SourceView:
     """Return the view of a pair's source. `to_crop` leads to the crop of the labelled face. Raises InputError."""
     framing, pasted = source_framing(work.options), work.options.paste_back
-    key = (work.source.key, framing, pasted, to_crop.tobytes())
+    key = (work.source.key, framing, pasted, to_crop.tobytes(), settings.metrics_device, settings.metrics_arcface)
     return _KEPT.get(key, lambda: _look(_read(settings, work, framing), framing, to_crop, pasted, models))
 
 
@@ -65,12 +67,14 @@ def _look(image: Image, framing: SourceFraming, to_crop: Matrix, pasted: bool, m
     if points is None:
         return SourceView(image, None, None, None, None)
     height, width = image.shape[:2]
+    arcface = models.embed_arcface([image], points[None])
     return SourceView(
         image,
         points,
         models.embed([image], points[None])[0],
         models.blendshapes_of(points[None])[0],
         head_poses(points[None], width, height).rotation[0],
+        None if arcface is None else arcface[0],
     )
 
 

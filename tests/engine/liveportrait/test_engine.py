@@ -203,6 +203,7 @@ def test_a_gpu_that_is_not_there_is_refused(weights: WeightSet) -> None:
         ("tpu", "float32", "engine.device='tpu' must be cpu, cuda or cuda:N"),
         ("cuda:x", "float32", "must be cpu, cuda or cuda:N"),
         ("cpu:1", "float32", "must be cpu, cuda or cuda:N"),
+        ("cpu", "fp8", "engine.precision='fp8' must be one of float32, bfloat16, float16"),
         ("cpu", "int8", "engine.precision='int8' must be one of float32, bfloat16, float16"),
     ],
 )

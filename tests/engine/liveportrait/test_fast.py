@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from lp_ray.engine.liveportrait.config import TINY
-from lp_ray.engine.liveportrait.fast.enlarged import cells_of_four, kinds, tap_matrix, tap_products
+from lp_ray.engine.liveportrait.fast import winograd
+from lp_ray.engine.liveportrait.fast.enlarged import Enlarged, cells_of_four
 from lp_ray.engine.liveportrait.fast.fourier import FourierConv3d
+from lp_ray.engine.liveportrait.fast.fused import fuse
+from lp_ray.engine.liveportrait.fast.generator import FastSpadeBlock
 from lp_ray.engine.liveportrait.fast.heads import Occlusion, WideMask
 from lp_ray.engine.liveportrait.fast.motions import heat_maps, moved_volumes
-from lp_ray.engine.liveportrait.fast.pixels import PixelConv
-from lp_ray.engine.liveportrait.fast.winograd import Select, Winograd
+from lp_ray.engine.liveportrait.fast.pixels import PixelConv, biased
+from lp_ray.engine.liveportrait.fast.products import Products
+from lp_ray.engine.liveportrait.fast.winograd import Winograd
+from lp_ray.engine.liveportrait.generator import SpadeBlock
+from lp_ray.engine.liveportrait.layers import fold_all
 from lp_ray.engine.liveportrait.networks import load_networks
 from lp_ray.engine.liveportrait.predictor import Predictor
 from lp_ray.engine.liveportrait.warping import candidate_motions, identity_grid, sample
@@ -55,23 +63,41 @@ def test_convolutions_by_tiles_and_direct(taps: int, depth: int, width: int) -> 
 
 def test_tiles_over_cells_of_four() -> None:
     """A convolution over a map whose cells repeat their middles, from the 3 x 3 distinct pixels of each."""
-    distinct, weight = noise(2, 9, 6, 8), noise(5, 8, 3, 3) / 9
-    out = torch.empty(2, 1, 12, 8, 5)
-
-    def finish(block: Tensor, select: Select) -> None:
-        select(out).copy_(block.view(select(out).shape))
-
-    Winograd(weight[:, :, None], cells=True)(distinct[:, None], finish)
-    expected = functional.conv2d(cells_of_four(distinct).permute(0, 3, 1, 2), weight, padding=1)
+    distinct, weight, bias = noise(2, 9, 6, 8), noise(5, 8, 3, 3) / 9, noise(5)
+    out = Winograd(weight[:, :, None], bias, cells=True)(distinct[:, None], biased)
+    expected = functional.conv2d(cells_of_four(distinct).permute(0, 3, 1, 2), weight, bias, padding=1)
     close(out[:, 0], expected.permute(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize(("taps", "width"), [(1, 64), (3, 64), (3, 8)])
+def test_products_side_by_side(taps: int, width: int) -> None:
+    """Large matrices in oneDNN's layout, small ones at once; each sums its taps of depth."""
+    weight, planes = noise(taps, 4, width, width) / 8, noise(4, taps + 2, 6, width)
+    products = Products(weight)
+    assert products.packed == (width == 64)
+    expected = torch.stack(
+        [sum(planes[:, d + tap] @ weight[tap] for tap in range(taps)) for d in range(3)],
+        1,  # type: ignore[misc]
+    )
+    close(torch.stack(products(planes)), expected)
+
+
+def test_pieces_of_a_map_join_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map too large to be transformed at once: rows of tiles one after the other, of a convolution and beside it."""
+    x, weight, bias, residual = noise(1, 1, 24, 8, 32), noise(32, 32, 1, 3, 3) / 17, noise(32), noise(1, 1, 24, 8, 32)
+    whole = Winograd(weight, bias)(x, biased, residual)
+    monkeypatch.setattr(winograd, "MOST_FLOATS", 2 * 36 * 2 * 64)
+    assert len(list(winograd._pieces(6, 2))) == 3
+    close(Winograd(weight, bias)(x, biased, residual), whole)
 
 
 @pytest.mark.parametrize("factor", [2, 4])
 def test_convolution_over_an_enlarged_map(factor: int) -> None:
     x, weight = noise(2, 6, 5, 7), noise(4, 6, 3, 3) / 8
-    distinct = kinds(tap_products(x.permute(0, 2, 3, 1), tap_matrix(weight)), middle=factor == 4)
+    bias = noise(4, seed=1)
+    distinct = Enlarged(weight, bias, middle=factor == 4)(x.permute(0, 2, 3, 1))
     ours = cells_of_four(distinct) if factor == 4 else distinct
-    expected = functional.conv2d(functional.interpolate(x, scale_factor=factor), weight, padding=1)
+    expected = functional.conv2d(functional.interpolate(x, scale_factor=factor), weight, bias, padding=1).relu()
     close(ours, expected.permute(0, 2, 3, 1))
 
 
@@ -115,3 +141,30 @@ def test_half_precision_stays_near_float32(
     error = np.square(frames(dtype) - frames(torch.float32)).mean()
     assert error > 0, "the precision was not used"
     assert 10 * np.log10(255**2 / error) >= floor_db
+
+
+@pytest.mark.slow
+def test_fused_forms_agree_with_those_by_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled for this CPU: tiles of maps and volumes, tiles over cells with modulation, enlarged maps, norms."""
+    monkeypatch.setenv("LP_RAY_CACHE", str(tmp_path))
+    block = FastSpadeBlock(_spade_block(), 8, cells=True)
+    volume = PixelConv(noise(32, 32, 3, 3, 3) / 29, noise(32), 8, relu=True)
+    enlarged = Enlarged(noise(32, 32, 3, 3) / 17, noise(32), middle=True)
+    pixels, hidden = noise(1, 1, 8, 8, 64), noise(2, 1, 1, 6, 6, 32)
+    given = ((block, (pixels, tuple(hidden))), (volume, (noise(2, 3, 8, 12, 32),)), (enlarged, (noise(1, 4, 4, 32),)))
+    with torch.inference_mode():
+        eager = [layer(*inputs) for layer, inputs in given]
+        for layer, _ in given:
+            fuse(layer)
+        for (layer, inputs), expected in zip(given, eager, strict=True):
+            largest = expected.abs().max()
+            close(layer(*inputs) / largest, expected / largest)
+    assert any((tmp_path / "kernels").rglob("*.so")), "that was compiled"
+
+
+def _spade_block() -> SpadeBlock:
+    block = SpadeBlock(64, 64, 4, 32)
+    for parameter in block.parameters():
+        parameter.copy_(noise(*parameter.shape) / max(1, parameter[0].numel()) ** 0.5)
+    fold_all(block)
+    return block

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from lp_ray.contract.driving_reference import parse_reference
 from lp_ray.contract.effects import PairFacts
 from lp_ray.contract.normalise import ineffective, normalise_options
-from lp_ray.contract.options import LIVEPORTRAIT, PairOptions, check_options
+from lp_ray.contract.option_checks import check_options
+from lp_ray.contract.options import LIVEPORTRAIT, PairOptions
 from lp_ray.engine.liveportrait.engine import transfer_options
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.records import DrivingMotion, SourceMotion

@@ -8,7 +8,7 @@ and answer a fixed pattern of points on it. So all results can be computed by ha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from lp_ray.face.insightface.files import DETECTOR, FILES, POINTS_106, POINTS_203, ModelFiles
+from lp_ray.face.insightface.files import ARCFACE, DETECTOR, FILES, POINTS_106, POINTS_203, ModelFiles
 from lp_ray.models.artefacts import ARTEFACTS, LICENCES
 from lp_ray.models.store import LockEntry, WeightStore
 
@@ -51,11 +51,12 @@ def turned(points: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
 
 
 def write_models(folder: Path, tilt_106: float = 0.0, n_points: int = 203) -> Path:
-    """Write the three files as a weight store has them; the 106 points stand turned by `tilt_106` degrees."""
+    """Write the four files as a weight store has them; the 106 points stand turned by `tilt_106` degrees."""
     for name, model in (
         (DETECTOR, _detector()),
         (POINTS_106, _landmarks_106(tilt_106)),
         (POINTS_203, _landmarks_203(n_points)),
+        (ARCFACE, _recognition()),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         onnx.save(model, folder / name)
@@ -158,11 +159,22 @@ def _landmarks_203(n_points: int) -> onnx.ModelProto:
     )
 
 
-def stock_store(place: str, folder: Path) -> WeightStore:
+def _recognition() -> onnx.ModelProto:
+    """Like w600k_r50: 512 numbers of an aligned face, here random sums of its means over 8 x 8 squares."""
+    graph = _Graph()
+    means = graph.add("AveragePool", "input.1", kernel_shape=[14, 14], strides=[14, 14])
+    rows = graph.add("Reshape", means, graph.constant([-1, 192], np.int64))
+    weights = np.random.default_rng(512).normal(size=(192, 512))
+    graph.add("MatMul", rows, graph.constant(weights), output="683")
+    source = helper.make_tensor_value_info("input.1", TensorProto.FLOAT, ["None", 3, 112, 112])
+    return graph.model(source, [helper.make_tensor_value_info("683", TensorProto.FLOAT, ["None", 512])])
+
+
+def stock_store(place: str, folder: Path, names: Sequence[str] = FILES) -> WeightStore:
     """Bring the models of `write_models` into a weight store, as an import with allow_other=true does."""
 
     def files() -> Iterator[tuple[str, bytes, LockEntry]]:
-        for artefact in (a for a in ARTEFACTS if a.name in FILES):
+        for artefact in (a for a in ARTEFACTS if a.name in names):
             data = (folder / artefact.name).read_bytes()
             sha256, size = hashlib.sha256(data).hexdigest(), len(data)
             licence = LICENCES[artefact.licence]

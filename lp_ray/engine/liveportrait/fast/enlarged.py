@@ -7,19 +7,36 @@ these products, because a neighbour on the large map is the same small pixel or 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+
+from lp_ray.engine.liveportrait.fast.fused import Fusible
+from lp_ray.engine.liveportrait.fast.products import Product
+
+
+class Enlarged(Fusible):
+    """The convolution with its bias and a ReLU: N x H x W x C -> the distinct pixels of its result, as `kinds`."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, middle: bool) -> None:
+        """`weight` is K x C x 3 x 3."""
+        super().__init__()
+        self.taps = Product(tap_matrix(weight))
+        self.bias = nn.Buffer(bias)
+        self.middle = middle
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        products = self.taps(pixels).unflatten(-1, (3, 3, -1))
+        return self.loop(rectified_kinds)(products, self.bias, self.middle)
+
+
+def rectified_kinds(products: Tensor, bias: Tensor, middle: bool) -> Tensor:
+    """Return `kinds` with the bias, after a ReLU."""
+    return (kinds(products, middle) + bias).relu()
 
 
 def tap_matrix(weight: Tensor) -> Tensor:
     """Return K x C x 3 x 3 as C x (9 K), taps before K."""
     return weight.permute(1, 2, 3, 0).flatten(1)
-
-
-def tap_products(pixels: Tensor, matrix: Tensor) -> Tensor:
-    """Apply `tap_matrix` to ... x H x W x C: ... x H x W x 3 x 3 x K."""
-    products: Tensor = torch.matmul(pixels, matrix).unflatten(-1, (3, 3, -1))
-    return products
 
 
 def kinds(products: Tensor, middle: bool) -> Tensor:

@@ -8,9 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lp_ray.engine.liveportrait.fast.kernels import keep_kernels
+
 Execution = Literal["eager", "graph", "compiled"]
-"""eager: operation by operation. graph: recorded once, replayed as one launch. compiled: fused by torch.compile, then
-recorded."""
+"""eager: operation by operation. graph: recorded once, replayed as one launch. compiled: fused by torch.compile, on a
+GPU then recorded."""
 
 WARMUPS = 3
 
@@ -19,12 +21,17 @@ Function = Callable[..., Tensors]
 
 
 def executed(function: Function, execution: Execution, device: torch.device) -> Function:
-    """Return the function in its executable form. The next call overwrites the result of a graph."""
-    if execution == "eager":
+    """Return the function in its executable form. The next call overwrites the result of a graph.
+
+    On a CPU that is the function itself, of whose networks parts may be compiled (`fused`). Compiling for a GPU needs
+    Triton and a C compiler. Raises RefusedError if its kernels cannot be kept.
+    """
+    if execution == "eager" or device.type == "cpu":
         return function
     if execution == "compiled":
+        keep_kernels()
         function = torch.compile(function, dynamic=False)
-    return Graphed(function) if device.type == "cuda" else function
+    return Graphed(function)
 
 
 class Graphed:

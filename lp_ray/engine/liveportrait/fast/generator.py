@@ -2,8 +2,7 @@
 
 All SPADE layers of one resolution read the same seg map, so their first convolutions are combined into one. On enlarged
 maps, these are computed at the seg map's own resolution (`enlarged`); on a CPU, gamma and beta after the 4x map are
-computed from its 3 x 3 distinct pixels per cell. Normalisation and modulation follow the convolution piece by piece, in
-the CPU's cache.
+computed from its 3 x 3 distinct pixels per cell. Normalisation and modulation follow the convolution piece by piece.
 """
 
 from __future__ import annotations
@@ -14,9 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lp_ray.engine.liveportrait.fast.enlarged import cells_of_four, kinds, tap_matrix, tap_products
+from lp_ray.engine.liveportrait.fast.enlarged import Enlarged, cells_of_four
+from lp_ray.engine.liveportrait.fast.fused import Fusible
 from lp_ray.engine.liveportrait.fast.pixels import PixelConv, bias_of, suits_winograd
-from lp_ray.engine.liveportrait.fast.winograd import Select, Winograd
+from lp_ray.engine.liveportrait.fast.products import Product
+from lp_ray.engine.liveportrait.fast.winograd import Winograd
 from lp_ray.engine.liveportrait.generator import PIXEL_SHUFFLE, SLOPE, Generator, Spade, SpadeBlock
 
 EPSILON = 1e-5
@@ -45,38 +46,37 @@ class Modulation(nn.Module):
         weight, bias = spade.gamma_beta.weight, bias_of(spade.gamma_beta).clone()
         bias[: len(bias) // 2] += 1  # modulates by 1 + gamma
         self.cells, self.activate = cells, activate
-        if suits_winograd(weight, side):
-            self.winograd: Winograd | None = Winograd(weight[:, :, None], cells)
-            self.bias = nn.Buffer(bias)
-        else:
-            self.winograd = None
+        self.winograd = Winograd(weight[:, :, None], bias, cells) if suits_winograd(weight, side) else None
+        if self.winograd is None:
             self.conv = PixelConv(weight, bias, side)
 
     def forward(self, x: Tensor, norm: Norm, hidden: Tensor) -> Tensor:
         if self.winograd is not None:
-            return self._by_tiles(self.winograd, x, norm, hidden)
+            finish = modulated_and_activated if self.activate else modulated
+            return cast(Tensor, self.winograd(hidden, finish, x, *norm))
         if self.cells:
             hidden = cells_of_four(hidden[:, 0])[:, None]
-        gamma, beta = self.conv(hidden).chunk(2, -1)
-        out = torch.addcmul(norm[1], x, norm[0]) * gamma + beta
+        out = modulate(self.conv(hidden), x, *norm)
         return functional.leaky_relu(out, SLOPE) if self.activate else out
 
-    def _by_tiles(self, winograd: Winograd, x: Tensor, norm: Norm, hidden: Tensor) -> Tensor:
-        out = torch.empty_like(x)
-        factor, offset = (part.expand_as(x) for part in norm)
 
-        def finish(block: Tensor, select: Select) -> None:
-            here = select(x)
-            block = block.view(*block.shape[:2], *here.shape[2:-1], -1).add_(self.bias)
-            gamma, beta = block.chunk(2, -1)
-            done = torch.addcmul(select(offset), here, select(factor)).mul_(gamma).add_(beta)
-            select(out).copy_(functional.leaky_relu_(done, SLOPE) if self.activate else done)
-
-        winograd(hidden, finish)
-        return out
+def modulate(gamma_beta: Tensor, x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
+    """Return x (... x C) normalised, times gamma plus beta (together ... x 2C)."""
+    gamma, beta = gamma_beta.chunk(2, -1)
+    return torch.addcmul(offset, x, factor) * gamma + beta
 
 
-class FastSpadeBlock(nn.Module):
+def modulated(pixels: Tensor, bias: Tensor, x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
+    """Finish the convolution that gives gamma and beta."""
+    return modulate(pixels + bias, x, factor, offset)
+
+
+def modulated_and_activated(pixels: Tensor, bias: Tensor, x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
+    """As `modulated`, then leaky ReLU."""
+    return functional.leaky_relu(modulated(pixels, bias, x, factor, offset), SLOPE)
+
+
+class FastSpadeBlock(Fusible):
     """A SPADE block over maps of one side, given the hidden maps of its layers: norm_0, norm_1 and perhaps norm_s."""
 
     def __init__(self, block: SpadeBlock, side: int, cells: bool = False) -> None:
@@ -88,13 +88,14 @@ class FastSpadeBlock(nn.Module):
         self.widens = block.widens
         if block.widens:
             self.norm_s = Modulation(block.norm_s, side, cells, activate=False)
-            self.shortcut = nn.Buffer(block.conv_s.weight.flatten(1))  # K x C
+            self.shortcut = Product(block.conv_s.weight.flatten(1).t())
 
     def forward(self, x: Tensor, hidden: tuple[Tensor, ...]) -> Tensor:
-        norm = instance_norm(x)
-        shortcut = functional.linear(self.norm_s(x, norm, hidden[2]), self.shortcut) if self.widens else x
+        normal = self.loop(instance_norm)
+        norm = normal(x)
+        shortcut = self.shortcut(self.norm_s(x, norm, hidden[2])) if self.widens else x
         inner = self.conv_0(self.norm_0(x, norm, hidden[0]))
-        inner = self.norm_1(inner, instance_norm(inner), hidden[1])
+        inner = self.norm_1(inner, normal(inner), hidden[1])
         return cast(Tensor, self.conv_1(inner, shortcut))
 
 
@@ -114,8 +115,7 @@ class FastGenerator(nn.Module):
         self.up_0 = FastSpadeBlock(generator.up_0, 2 * side)
         self.up_1 = FastSpadeBlock(generator.up_1, 4 * side, cells=True)
         parts = [_first_convolutions([up.norm_0, up.norm_1, up.norm_s]) for up in ups]
-        self.taps = nn.ParameterList(tap_matrix(weight) for weight, _ in parts).requires_grad_(False)
-        self.tap_biases = nn.ParameterList(bias for _, bias in parts).requires_grad_(False)
+        self.enlarged = nn.ModuleList(Enlarged(*part, middle=i == 1) for i, part in enumerate(parts))
         picture = cast(nn.Conv2d, generator.conv_img[0])
         self.picture = PixelConv(picture.weight, bias_of(picture), 4 * side)
 
@@ -126,8 +126,7 @@ class FastGenerator(nn.Module):
         for i, block in enumerate(self.middle):
             x = block(x, hidden[2 * i : 2 * i + 2])
         for i, block in enumerate((self.up_0, self.up_1)):
-            distinct = kinds(tap_products(feature, self.taps[i]), middle=i == 1)
-            hidden = (distinct + self.tap_biases[i]).relu()[:, None].split(self.hidden_width, -1)
+            hidden = self.enlarged[i](feature)[:, None].split(self.hidden_width, -1)
             x = block(doubled(x), hidden)
         pixels = self.picture(functional.leaky_relu(x, SLOPE))[:, 0].permute(0, 3, 1, 2)
         return functional.pixel_shuffle(pixels, PIXEL_SHUFFLE).permute(0, 2, 3, 1).float().sigmoid()

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lp_ray.engine.liveportrait.fast.winograd import TILE, Select, Winograd
+from lp_ray.engine.liveportrait.fast.tiles import TILE
+from lp_ray.engine.liveportrait.fast.winograd import Winograd
 
-MIN_CHANNELS, MIN_SIDE = 32, 8
+MIN_CHANNELS, MIN_SIDE = 32, 4
 """Narrower layers and smaller maps are faster when computed directly."""
 
 
@@ -25,34 +26,32 @@ class PixelConv(nn.Module):
         super().__init__()
         weight = weight[:, :, None] if weight.dim() == 4 else weight
         self.relu, self.taps = relu, weight.shape[2]
-        self.bias = nn.Buffer(bias)
-        self.winograd = Winograd(weight) if suits_winograd(weight, side) else None
+        self.winograd = Winograd(weight, bias) if suits_winograd(weight, side) else None
         if self.winograd is None:
+            self.bias = nn.Buffer(bias)
             flat = weight.transpose(1, 2).flatten(1, 2)  # K x (kd C) x 3 x 3
             self.weight = nn.Buffer(flat.contiguous(memory_format=torch.channels_last))
 
     def forward(self, pixels: Tensor, residual: Tensor | None = None) -> Tensor:
         """Return the convolution, plus `residual` (before the ReLU)."""
         if self.winograd is not None:
-            return self._by_tiles(self.winograd, pixels, residual)
+            finish = rectified if self.relu else biased
+            return cast(Tensor, self.winograd(pixels, finish, *(() if residual is None else (residual,))))
         flat = unfold_depth(pixels, self.taps).flatten(0, 1)
         out = functional.conv2d(flat.permute(0, 3, 1, 2), self.weight, self.bias, padding=1)
         out = torch.unflatten(out.permute(0, 2, 3, 1), 0, pixels.shape[:2])
         out = out if residual is None else out + residual
         return out.relu() if self.relu else out
 
-    def _by_tiles(self, winograd: Winograd, pixels: Tensor, residual: Tensor | None) -> Tensor:
-        out = pixels.new_empty(*pixels.shape[:-1], len(self.bias))
 
-        def finish(block: Tensor, select: Select) -> None:
-            place = select(out)
-            block = block.view(*block.shape[:2], *place.shape[2:]).add_(self.bias)
-            if residual is not None:
-                block.add_(select(residual))
-            place.copy_(block.relu_() if self.relu else block)
+def biased(pixels: Tensor, bias: Tensor, *residual: Tensor) -> Tensor:
+    """Return a convolution with its bias, and with a residual if there is one."""
+    return sum(residual, pixels + bias)
 
-        winograd(pixels, finish)
-        return out
+
+def rectified(pixels: Tensor, bias: Tensor, *residual: Tensor) -> Tensor:
+    """As `biased`, then ReLU."""
+    return biased(pixels, bias, *residual).relu()
 
 
 def suits_winograd(weight: Tensor, side: int) -> bool:

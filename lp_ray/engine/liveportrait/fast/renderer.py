@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from lp_ray.base.pages import keep_freed_memory
 from lp_ray.engine.liveportrait.config import VOLUME_SIDE
 from lp_ray.engine.liveportrait.fast.execution import Execution, executed
+from lp_ray.engine.liveportrait.fast.fused import fuse
 from lp_ray.engine.liveportrait.fast.generator import FastGenerator
 from lp_ray.engine.liveportrait.fast.warping import FastWarping
+from lp_ray.engine.liveportrait.fast.winograd import Winograd
 from lp_ray.engine.liveportrait.networks import Networks
 
 
@@ -25,7 +28,8 @@ class Pass(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """On the host: B x 512 x 512 x 3 uint8, and of each picture the lowest and highest value, B x 2 float32."""
+    """B x 512 x 512 x 3 uint8, and of each picture the lowest and highest value, B x 2 float32; on the host, unless the
+    device is asked for."""
 
     pixels: Tensor
     extremes: Tensor
@@ -38,6 +42,9 @@ class Renderer:
         self.warping = FastWarping(networks.warping, VOLUME_SIDE, networks.size.volume_depth)
         self.generator = FastGenerator(networks.generator, VOLUME_SIDE)
         self._device = device
+        if device.type == "cpu":
+            _settle(self.warping, execution)
+            _settle(self.generator, execution)
         self._run = executed(self._pictures, execution, device)
 
     def _pictures(self, volume: Tensor, compressed: Tensor, x_d: Tensor, x_s: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,6 +72,21 @@ class Renderer:
         if waiting:
             waiting[1].synchronize()
             yield waiting[0]
+
+    def render_on_device(self, passes: Iterable[Pass]) -> Iterator[Rendered]:
+        """Run passes, and leave what they give on the device."""
+        for given in passes:
+            n = len(given.x_d)
+            pixels, extremes = self._run(*(part.expand(n, *part.shape[1:]) for part in given))
+            yield Rendered(pixels.clone(), extremes.clone())  # the next replay of a graph overwrites them
+
+
+def _settle(network: nn.Module, execution: Execution) -> None:
+    """Make a network ready for a CPU. Where maps are large, this process keeps the memory that it frees."""
+    if any(isinstance(part, Winograd) for part in network.modules()):
+        keep_freed_memory()
+    if execution == "compiled":
+        fuse(network)
 
 
 def _pinned(tensor: Tensor) -> Tensor:

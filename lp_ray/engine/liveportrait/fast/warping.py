@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lp_ray.engine.liveportrait.fast.enlarged import kinds, tap_matrix, tap_products
+from lp_ray.engine.liveportrait.fast.enlarged import Enlarged
 from lp_ray.engine.liveportrait.fast.heads import Occlusion, mask_head
 from lp_ray.engine.liveportrait.fast.motions import proposals
 from lp_ray.engine.liveportrait.fast.pixels import PixelConv, bias_of, unfold_depth
@@ -36,12 +36,11 @@ class EnlargedConv(nn.Module):
     def __init__(self, block: ConvBlock) -> None:
         super().__init__()
         weight = block.conv.weight.transpose(1, 2).flatten(1, 2)  # K x (kd C) x 3 x 3
-        self.matrix = nn.Buffer(tap_matrix(weight).contiguous())
-        self.bias = nn.Buffer(bias_of(block.conv))
+        self.conv = Enlarged(weight, bias_of(block.conv), middle=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        products = tap_products(unfold_depth(pixels, DEPTH_TAPS).flatten(0, 1), self.matrix)
-        return torch.unflatten((kinds(products, middle=False) + self.bias).relu(), 0, pixels.shape[:2])
+        distinct = self.conv(unfold_depth(pixels, DEPTH_TAPS).flatten(0, 1))
+        return torch.unflatten(distinct, 0, pixels.shape[:2])
 
 
 class FastHourglass(nn.Module):

@@ -2,121 +2,99 @@
 
 An m x m tile of the output is computed from (m+2) x (m+2) of the input: both are transformed, and between the
 transforms stand (m+2)^2 matrix products, so that each output takes ((m+2)/m)^2 multiplications in place of 9: 2.25 for
-m = 4. The transforms are matrix products as well, over some rows of tiles at a time, which stay in cache.
+m = 4. This goes over some rows of tiles at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fractions import Fraction
-from functools import cache
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-TILE = 4
-"""m: outputs of a tile along each axis."""
+from lp_ray.engine.liveportrait.fast.fused import Fusible, fused, fused_finish
+from lp_ray.engine.liveportrait.fast.products import Products
+from lp_ray.engine.liveportrait.fast.tiles import CELL, INPUTS, OUTPUTS, TILE, WEIGHTS, Finish, spread, spread_cells
 
-CACHED_FLOATS = 1 << 21
-"""Transformed input and output of the tiles in work at a time (8 MiB)."""
-
-POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
-"""Where the polynomials are evaluated, besides infinity: chosen for their rounding error, which is that of a direct
-convolution (Barabasz et al. 2020, arXiv 1803.10986)."""
-
-CELL = (0, 1, 2, 2, 3, 4)
-"""Which of its 5 distinct rows a tile's 6 rows are, over a map whose cells of 4 rows hold (first, mid, mid, last)."""
-
-Select = Callable[[Tensor], Tensor]
-"""From B x H x W x C to the pixels in work, as m x m x r x columns x C, a view."""
-
-Finish = Callable[[Tensor, Select], None]
-"""Takes m x m x r x columns x K of a convolution, and puts what is made of it where it belongs."""
+MOST_FLOATS = 16 << 20
+"""Transformed input and output of the tiles in work at a time (64 MiB): more leave the cache, fewer make the products
+small."""
 
 
-@cache
-def transforms() -> tuple[Tensor, Tensor, Tensor]:
-    """Return the matrices of one axis: input n x n, weight n x 3, output m x n, float64; n = m + 2."""
-    n = TILE + 2
-    inputs = [[*_product([q for q in POINTS if q != p]), Fraction(0)] for p in POINTS]
-    weights, outputs = [], [[Fraction(0)] * n for _ in range(TILE)]
-    for i, p in enumerate(POINTS):
-        scale = Fraction(1)
-        for q in POINTS:
-            scale *= p - q if q != p else 1
-        weights.append([p**j / scale for j in range(3)])
-        for j in range(TILE):
-            outputs[j][i] = p**j
-    inputs.append(_product(list(POINTS)))
-    weights.append([Fraction(0), Fraction(0), Fraction(1)])
-    outputs[-1][-1] = Fraction(1)
-    return _matrix(inputs), _matrix(weights), _matrix(outputs)
-
-
-def _matrix(rows: list[list[Fraction]]) -> Tensor:
-    return torch.tensor([[float(value) for value in row] for row in rows], dtype=torch.float64)
-
-
-def _product(roots: list[Fraction]) -> list[Fraction]:
-    """Return the coefficients of the product of (x - root), lowest first."""
-    result = [Fraction(1)]
-    for root in roots:
-        result = [a - root * b for a, b in zip([Fraction(0), *result], [*result, Fraction(0)], strict=True)]
-    return result
-
-
-class Winograd(nn.Module):
-    """A 3 x 3 convolution padded by 1, without bias, of B x D x H x W x C pixels; H and W are multiples of 4.
+class Winograd(Fusible):
+    """A 3 x 3 convolution padded by 1, of B x D x H x W x C pixels; H and W are multiples of 4.
 
     The kernel has 1 or 3 taps of depth. With `cells` the input is a map of cells of 4 x 4 pixels, of which the middle
     two rows and columns are the same, given without the repeats: 3 x 3 per cell.
     """
 
-    def __init__(self, weight: Tensor, cells: bool = False) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, cells: bool = False) -> None:
         """`weight` is K x C x kd x 3 x 3, float32 on the CPU."""
         super().__init__()
-        rows, weights, outputs = transforms()
+        rows, weights, outputs = (torch.tensor(matrix, dtype=torch.float64) for matrix in (INPUTS, WEIGHTS, OUTPUTS))
         if cells:
             rows = torch.zeros(TILE + 2, 5, dtype=rows.dtype).index_add_(1, torch.tensor(CELL), rows)
+        self.cells = cells
         self.window, self.stride = rows.shape[1], 3 if cells else TILE
-        spread = torch.einsum("iu,jv,kcduv->dijck", weights, weights, weight.double())
-        self.weight = nn.Buffer(spread.flatten(1, 2).float().contiguous())  # kd x n^2 x C x K
+        self.taps, self.width, self.channels = weight.shape[2], *weight.shape[:2]
+        products = torch.einsum("iu,jv,kcduv->dijck", weights, weights, weight.double())
+        self.products = Products(products.flatten(1, 2).float().contiguous())
+        self.bias = nn.Buffer(bias)
         self.inputs = nn.Buffer(torch.kron(rows, rows).float())  # n^2 x window^2
         self.outputs = nn.Buffer(torch.kron(outputs, outputs).float())  # m^2 x n^2
 
-    def forward(self, pixels: Tensor, finish: Finish) -> None:
-        """Hand every piece of the result to `finish`."""
-        around = len(self.weight) // 2
-        tiles = functional.pad(pixels, (0, 0, 1, 1, 1, 1, around, around))
-        tiles = tiles.unfold(2, self.window, self.stride).unfold(3, self.window, self.stride)
-        batch, planes, rows, columns, channels = tiles.shape[:5]
-        n2, width = len(self.inputs), self.weight.shape[-1]
-        step = max(1, CACHED_FLOATS // (n2 * planes * columns * (channels + width)))
-        for b in range(batch):
-            for start in range(0, rows, step):
-                part = tiles[b, :, start : start + step]  # planes x r x columns x C x window x window
-                gathered = part.permute(4, 5, 0, 1, 2, 3).reshape(self.window**2, -1)
-                inside = torch.mm(self.inputs, gathered).view(n2, -1, channels)
-                done = torch.mm(self.outputs, self._products(inside, planes).view(n2, -1))
-                block = done.view(TILE, TILE, -1, columns, width)  # depth and rows together
-                finish(block, _selection(b, start, start + step, columns))
+    def forward(self, pixels: Tensor, finish: Finish, *beside: Tensor) -> Tensor:
+        """Return what `finish` makes of the convolution without its bias, of the bias and of the maps in `beside`.
 
-    def _products(self, inside: Tensor, planes: int) -> Tensor:
-        """Multiply n^2 x (planes of tiles) x C by the weights, summed over taps of depth."""
-        per_plane, taps = inside.shape[1] // planes, len(self.weight)
-        size = (planes - taps + 1) * per_plane
-        total = torch.bmm(inside[:, :size], self.weight[0])
-        for tap in range(1, taps):
-            start = tap * per_plane
-            total.baddbmm_(inside[:, start : start + size], self.weight[tap])
-        return total
+        These are B x D x H x W x ... or B x 1 x 1 x 1 x ...; the result has the convolution's size.
+        """
+        around = self.taps // 2
+        padded = functional.pad(pixels, (0, 0, 1, 1, 1, 1, around, around))
+        work = self._fused if self.fused else self._by_products
+        done = [work(picture, finish, maps) for picture, *maps in zip(padded, *beside, strict=True)]
+        return done[0][None] if len(done) == 1 else torch.stack(done)
+
+    def _by_products(self, padded: Tensor, finish: Finish, beside: list[Tensor]) -> Tensor:
+        tiles = padded.unfold(1, self.window, self.stride).unfold(2, self.window, self.stride)
+        planes, rows, columns = tiles.shape[:3]
+        size = planes - self.taps + 1, TILE * rows, TILE * columns
+        maps = [_tiled(each.expand(*size, -1)) for each in beside]
+        out: Tensor | None = None
+        cost = len(self.inputs) * planes * columns * (self.channels + self.width)
+        for start, stop in _pieces(rows, MOST_FLOATS // cost):
+            part = tiles[:, start:stop]  # planes x r x columns x C x window x window
+            gathered = part.permute(4, 5, 0, 1, 2, 3).reshape(self.window**2, -1)
+            inside = torch.mm(self.inputs, gathered).view(len(self.inputs), planes, -1, self.channels)
+            products = torch.stack(self.products(inside)).view(len(self.inputs), -1)
+            block = torch.mm(self.outputs, products).view(TILE, TILE, size[0], -1, columns, self.width)
+            made = finish(block, self.bias, *(each[:, :, :, start:stop] for each in maps))
+            out = padded.new_empty(*size, made.shape[-1]) if out is None else out
+            _tiled(out)[:, :, :, start:stop] = made
+        assert out is not None
+        return out
+
+    def _fused(self, padded: Tensor, finish: Finish, beside: list[Tensor]) -> Tensor:
+        planes, rows, columns = len(padded), *((side - 2) // self.stride for side in padded.shape[1:3])
+        spreads, finishes = fused(spread_cells if self.cells else spread), fused_finish(finish)
+        cost = len(self.inputs) * planes * columns * (self.channels + self.width)
+        parts = []
+        for start, stop in _pieces(rows, MOST_FLOATS // cost):
+            inside = spreads(padded[:, self.stride * start : self.stride * stop + 2])
+            products = [made.unflatten(1, (stop - start, columns)) for made in self.products(inside.flatten(2, 3))]
+            maps = (each if each.shape[1] == 1 else each[:, TILE * start : TILE * stop] for each in beside)
+            parts.append(finishes(products, self.bias, *maps))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 
-def _selection(b: int, start: int, stop: int, columns: int) -> Select:
-    def select(pixels: Tensor) -> Tensor:
-        tiled = pixels[b].unflatten(2, (columns, TILE)).unflatten(1, (-1, TILE))  # D x rows x m x columns x m x C
-        piece: Tensor = tiled[:, start:stop].permute(2, 4, 0, 1, 3, 5)
-        return piece
+def _pieces(rows: int, fit: int) -> Iterator[tuple[int, int]]:
+    """Cut rows of tiles into pieces of one size, as large as fits."""
+    step = next(size for size in range(min(rows, max(1, fit)), 0, -1) if rows % size == 0)
+    for start in range(0, rows, step):
+        yield start, start + step
 
-    return select
+
+def _tiled(pixels: Tensor) -> Tensor:
+    """Return D x H x W x C as m x m x D x rows x columns x C, a view."""
+    tiled: Tensor = pixels.unflatten(2, (-1, TILE)).unflatten(1, (-1, TILE))
+    return tiled.permute(2, 4, 0, 1, 3, 5)

@@ -1,0 +1,338 @@
+"""The page in a real browser, from disk: ten thousand rows, filters, brush, players, keys, decisions, hostile text."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lp_ray
+from lp_ray.base.limits import Limits
+from lp_ray.gallery.build import build
+from lp_ray.media.clip import open_footage
+from lp_ray.media.encode import encode_segment
+from tests.browser import browser, needs_browser, one_at_a_time
+from tests.dataset.made import layout_of, many, row, write
+from tests.gallery.test_build import HOSTILE
+from tests.generated import Generated
+from tests.jobs.conftest import Call, call
+
+__all__ = ["browser", "call"]
+
+pytestmark = [needs_browser, one_at_a_time]
+
+
+class Looked:
+    """A page, and what it asked for and complained of."""
+
+    def __init__(self, browser: Any, **how: Any) -> None:
+        self.context = browser.new_context(accept_downloads=True, **how)
+        self.page = self.context.new_page()
+        self.asked: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))
+
+    def open(self, gallery: Path, view: str = "") -> Any:
+        self.page.goto((gallery / "index.html").as_uri() + view)
+        self.page.wait_for_function("() => document.getElementById('counts').textContent.includes(' of ')")
+        return self.page
+
+    def counts(self, wanted: str) -> None:
+        self.page.wait_for_function(
+            "text => document.getElementById('counts').textContent.startsWith(text)", arg=wanted
+        )
+
+
+@pytest.fixture
+def looked(browser: Any) -> Iterator[Looked]:
+    made = Looked(browser, viewport={"width": 1200, "height": 800})
+    yield made
+    made.context.close()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten thousand made rows without pictures."""
+    output = tmp_path_factory.mktemp("large")
+    many(layout_of(output), 10_000, 100, 50)
+    build(str(output), pictures=False)
+    return output / "gallery"
+
+
+def test_ten_thousand_rows_scroll_with_few_cards(large: Path, looked: Looked) -> None:
+    """However far it is scrolled, only what can be seen exists, and what can be seen is filled."""
+    page = looked.open(large)
+    looked.counts("10,000 of 10,000")
+    for share in (0, 0.31, 0.77, 1):
+        page.evaluate("s => { const v = document.getElementById('view'); v.scrollTop = s * v.scrollHeight; }", share)
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.card')].length > 8 &&"
+            " [...document.querySelectorAll('.card')].every(card => card.dataset.pair)"
+        )
+        assert page.locator(".card").count() < 120
+    frames = page.evaluate(
+        """() => new Promise(resolve => {
+            const view = document.getElementById('view'); let frames = 0; view.scrollTop = 0;
+            const step = () => {
+                view.scrollTop += 400; frames += 1;
+                if (frames < 60) requestAnimationFrame(step); else resolve(frames);
+            };
+            requestAnimationFrame(step);
+        })"""
+    )
+    assert frames == 60 and looked.errors == []
+    assert all(url.startswith("file://") for url in looked.asked)
+
+
+def test_filters_brush_sort_and_address(large: Path, looked: Looked) -> None:
+    page = looked.open(large)
+    page.locator("details[data-column='source_id'] summary").click()
+    page.get_by_label("find in source_id").fill("s000007")
+    page.locator("details[data-column='source_id'] input[type=checkbox]").first.check()
+    looked.counts("100 of 10,000")
+    page.locator("details[data-column='identity_mean'] summary").click()
+    canvas = page.locator("details[data-column='identity_mean'] canvas")
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 20, steps=4)
+    page.mouse.up()
+    page.wait_for_function("() => !document.getElementById('counts').textContent.startsWith('100 of')")
+    left = int(page.inner_text("#counts").split(" ")[0])
+    assert 25 <= left <= 75, "half of an even distribution"
+    page.select_option("#sort", "identity_mean")
+    page.wait_for_function(
+        "() => location.hash.includes('sort=identity_mean') && location.hash.includes('in.identity_mean')"
+    )
+    kept = page.evaluate("() => location.hash")
+    other = Looked(looked.context.browser)
+    again = other.open(large, kept)
+    other.counts(f"{left} of 10,000")
+    shown = again.locator(".card .said span").all_inner_texts()[:5]
+    values = [float(text.split()[1]) for text in shown]
+    assert values == sorted(values) and values[0] >= 0.7
+    again.fill("#search", "d000003")
+    again.wait_for_function("() => location.hash.includes('text=d000003')")
+    other.context.close()
+    assert looked.errors == [] and other.errors == []
+
+
+def test_hostile_text_is_text(tmp_path: Path, looked: Looked) -> None:
+    layout = layout_of(tmp_path)
+    rows = [row(layout, HOSTILE, f"d{i}", meta_of=HOSTILE) for i in range(3)]
+    rows[0] |= {"status": "failed", "error": HOSTILE, "stage": "source", "video_uri": None}
+    write(layout, rows)
+    (tmp_path / "summaries").mkdir()
+    said = json.dumps({"outcome": HOSTILE, "engine": HOSTILE, "finished_at": HOSTILE, "errors": {HOSTILE: 2}})
+    for name in ("a", "b"):
+        (tmp_path / "summaries" / f"{name}.json").write_text(said)
+    build(str(tmp_path), pictures=False)
+    page = looked.open(tmp_path / "gallery")
+    page.locator("#runs summary").click()
+    assert HOSTILE.split("\u2028")[0] in page.inner_text("#runs li") and "alert(1)" in page.inner_text("#runs table")
+    page.locator("details[data-column='meta_of'] summary").click()
+    page.locator(".card").first.click()
+    page.locator("#detail td").first.wait_for()
+    assert page.locator("img, [onerror]").count() == 0
+    assert HOSTILE.split("\u2028")[0] in page.inner_text("#detail")
+    page.keyboard.press("Escape")
+    page.click("#view-matrix")
+    page.locator(".head").first.wait_for()
+    assert page.locator("img, [onerror]").count() == 0 and looked.errors == []
+
+
+def small_clip(folder: Path, generated: Generated, name: str = "clip.mp4") -> Path:
+    """Write the first 12 frames of a clip."""
+    frames = islice(open_footage(generated.silent_clip, Limits()).frames(), 12)
+    encode_segment(folder / name, frames, Fraction(25), 20, "ultrafast")
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, generated: Generated) -> Path:
+    """The gallery of a real job: two sources, two drivings, one of which is broken; with labels."""
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "broken.mp4").write_bytes(b"\0" * 2000)
+    out, pipeline = folder / "out", lp_ray.LivePortraitPipeline(engine="preview", labels="full", metrics="fast")
+    sources = [(generated.portrait, "s0"), (generated.closed_mouth, "s1")]
+    drivings = [
+        {"uri": str(generated.silent_clip), "driving_id": "clip", "end_s": 0.4},
+        {"uri": f"{folder}/broken.mp4", "driving_id": "broken", "end_s": 0.4},
+    ]
+    pipeline.animate_many([{"uri": str(uri), "source_id": name} for uri, name in sources], drivings, out)
+    made = build(str(out))
+    assert (made.rows, made.curves, made.strips) == (4, 2, 5) and made.n_lacking == len(made.lacking) == 1
+    again = build(str(out))
+    assert (again.curves, again.strips) == (0, 0) and again.n_lacking == len(again.lacking) == 1, (
+        "what could not be made is tried again"
+    )
+    return out
+
+
+def test_a_result_is_played_judged_and_exported(job: Path, looked: Looked, call: Call) -> None:
+    """Player and curves, failed rows with their reason, keys; the downloaded decisions make a selection."""
+    page = looked.open(job / "gallery")
+    page.locator("details[data-column='status'] label", has_text="done").locator("input").check()
+    looked.counts("2 of 4")
+    page.locator(".card").first.click()
+    page.wait_for_function("() => document.querySelector('#players video')?.readyState >= 1")
+    page.locator("#curves canvas").nth(3).wait_for()
+    assert page.locator("#curves canvas").count() >= 5
+    drawn = page.evaluate(
+        "() => { const c = document.querySelector('#curves canvas');"
+        " return new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size; }"
+    )
+    assert drawn > 3, "something is drawn"
+    page.keyboard.press("k")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('#players figcaption').textContent.startsWith('s1')")
+    page.keyboard.press("r")
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.getElementById('download').textContent.includes('2 decisions')")
+    with page.expect_download() as downloading:
+        page.click("#download")
+    decisions = job / "decisions.csv"
+    downloading.value.save_as(decisions)
+    with decisions.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(each["source_id"], each["kept"]) for each in rows] == [("s0", "keep"), ("s1", "reject")]
+    ended = call(f"filter output={job} decisions={decisions} to=eye")
+    assert ended.code == 0 and "1 of 4 pairs stay" in ended.output and "rejected by eye" in ended.output, ended.output
+    ended = call(f"dataset output={job} to={job.parent / 'set'} format=parquet selection=eye")
+    assert ended.code == 0 and "train: 1 videos" in ended.output, ended.output
+    page.reload()
+    page.wait_for_function("() => document.getElementById('download').textContent.includes('2 decisions')")
+    page.locator("details[data-column='status'] label", has_text="done").locator("input").uncheck()
+    looked.counts("4 of 4")
+    page.locator(".card", has_text="broken").first.click()
+    page.locator("#players .error").wait_for()
+    assert "failed" in page.inner_text("#players .error")
+    assert looked.errors == []
+
+
+def test_pairs_are_compared_in_step_and_everything_fits_a_phone(job: Path, browser: Any) -> None:
+    phone = Looked(browser, viewport={"width": 390, "height": 800}, has_touch=True, color_scheme="dark")
+    page = phone.open(job / "gallery", "#is.status=done")
+    page.wait_for_function("() => [...document.querySelectorAll('.card')].every(card => card.dataset.pair)")
+    boxes = [card.bounding_box() for card in page.locator(".card").all()]
+    assert len({round(box["y"]) for box in boxes[:2]}) == 1 and all(box["x"] + box["width"] <= 390 for box in boxes)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    dark = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert np.mean([int(part) for part in dark[4:-1].split(",")]) < 60
+    page.locator("#view").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("c")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("c")
+    page.click("#compare")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#players video')].filter(v => v.readyState >= 2).length === 2"
+    )
+    page.click("#play")
+    page.wait_for_function("() => [...document.querySelectorAll('#players video')].every(v => !v.paused)")
+    page.click("#play")
+    page.evaluate(
+        "() => { const t = document.getElementById('time'); t.value = 500; t.dispatchEvent(new Event('input')); }"
+    )
+    page.wait_for_function(
+        "() => { const [a, b] = document.querySelectorAll('#players video');"
+        " return a.currentTime > 0.1 && Math.abs(a.currentTime - b.currentTime) < 0.05; }"
+    )
+    assert phone.errors == []
+    phone.context.close()
+
+
+def test_every_control_has_a_name(job: Path, looked: Looked) -> None:
+    """What a screen reader would say of each button and field."""
+    page = looked.open(job / "gallery")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, canvas, video')]
+            .filter(each => !(each.getAttribute('aria-label') || each.textContent.trim() || each.labels?.length))
+            .map(each => each.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_the_runs_and_the_driving_itself_are_shown(
+    tmp_path: Path, looked: Looked, generated: Generated, call: Call
+) -> None:
+    """The command's own summary; a driving plays in step where it was not cut, beside its result; a lost one is a
+    strip."""
+    clip, out = small_clip(tmp_path, generated, "clip #1.mp4"), tmp_path / "out"
+    made = f"animate source={generated.portrait} driving='{clip}' output={out} runtime=inline"
+    assert call(made).code == 0 and call(f"{made} end_s=0.2").code == 0
+    assert call(f"gallery output={out}").code == 0
+    page = looked.open(out / "gallery")
+    assert page.inner_text("#runs summary").startswith("Last run complete: 1 done, 5 frames in ")
+    page.locator("#runs summary").click()
+    assert "preview" in page.inner_text("#runs table") and "1 done, 12 frames" in page.inner_text("#runs li")
+    page.locator("#runs summary").click()
+    looked.counts("2 of 2")
+    for frames in (5, 12):
+        page.select_option("#sort", "n_frames")
+        page.locator(".card", has_text=f"n_frames {frames}").click()
+        player = page.locator("#players .driving video")
+        player.wait_for()
+        page.wait_for_function("() => [...document.querySelectorAll('#players video')].every(v => v.readyState >= 2)")
+        assert page.locator("#players .inputs .driving").is_hidden()
+        whole = page.inner_text("#players .driving figcaption").endswith("the whole clip: not in step")
+        assert whole is (frames == 5)
+        page.evaluate(
+            "() => { const t = document.getElementById('time'); t.value = 500; t.dispatchEvent(new Event('input')); }"
+        )
+        page.wait_for_function("() => document.querySelector('#players video').currentTime > 0.05")
+        times = page.evaluate("() => [...document.querySelectorAll('#players video')].map(v => v.currentTime)")
+        assert times[1] == (times[0] if frames == 12 else 0), "the whole clip is left where it is"
+        page.keyboard.press("Escape")
+    clip.unlink()
+    page.locator(".card").first.click()
+    page.wait_for_function("() => !document.querySelector('#players figure.driving')")
+    assert page.locator("#players .inputs .driving").is_visible()
+    assert all("ERR_FILE_NOT_FOUND" in error for error in looked.errors), looked.errors
+
+
+@pytest.mark.slow
+def test_more_rows_than_a_browser_has_room_for_are_reached(tmp_path: Path, browser: Any) -> None:
+    """150,000 pairs, two beside each other: 16 million pixels. The last is seen, opened by keys, and found again by its
+    address without a look at all the others."""
+    many(layout_of(tmp_path), 150_000, 1500, 100)
+    build(str(tmp_path), pictures=False)
+    phone = Looked(browser, viewport={"width": 390, "height": 800})
+    page = phone.open(tmp_path / "gallery")
+    phone.counts("150,000 of 150,000")
+    page.evaluate("() => { const v = document.getElementById('view'); v.scrollTop = v.scrollHeight; }")
+    last = page.locator(".card[data-at='149999']")
+    last.wait_for()
+    box, seen = last.bounding_box(), page.locator("#view").bounding_box()
+    assert box["y"] >= seen["y"] and box["y"] + box["height"] <= seen["y"] + seen["height"] + 1
+    assert page.evaluate("() => document.getElementById('view').scrollHeight") <= 15_000_000
+    page.locator(".card[data-at='149990']").click()
+    page.keyboard.press("Escape")
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('.card.here')?.dataset.at === '149999'")
+    page.keyboard.press("Enter")
+    page.locator("#detail[open] figcaption").first.wait_for()
+    name, kept = page.inner_text("#detail figcaption"), page.evaluate("() => location.hash")
+    other = Looked(browser, viewport={"width": 390, "height": 800})
+    again = other.open(tmp_path / "gallery", kept)
+    again.locator("#detail[open] figcaption").first.wait_for()
+    assert again.inner_text("#detail figcaption") == name
+    assert sum("/data/rows-" in url for url in other.asked) <= 4
+    stale = Looked(browser, viewport={"width": 390, "height": 800})
+    moved = stale.open(tmp_path / "gallery", kept.replace("row=149999", "row=7"))
+    moved.locator("#detail[open] figcaption").first.wait_for(timeout=60_000)
+    assert moved.inner_text("#detail figcaption") == name, "after another job a pair stands elsewhere"
+    for looked in (phone, other, stale):
+        assert [error for error in looked.errors if "ERR_FILE_NOT_FOUND" not in error] == []
+        looked.context.close()
