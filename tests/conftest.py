@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from lp_ray.engine.liveportrait.fast.kernels import VARIABLE
 from tests.goldens import CARRIED, Goldens
 from tests.sorting import HEAVY, group_of, marks_of, weight_of
 
@@ -103,6 +105,17 @@ def _unit_tests_start_no_ray(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if not before and request.node.get_closest_marker("unit"):
         assert not _ray_runs(), "a unit test must not start Ray: mark it with `ray`"
+
+
+@pytest.fixture(autouse=True)
+def _compiled_kernels_stay_where_they_were() -> Iterator[None]:
+    """Forget where a test made torch keep its kernels: the process remembers, and the next test has another place."""
+    before = os.environ.get(VARIABLE)
+    yield
+    if before is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = before
 
 
 def _ray_runs() -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import gradio as gr
 from fastapi.staticfiles import StaticFiles
 
 from lp_ray.studio.app import page
-from lp_ray.studio.shared import Place, Shared, prepare_environment
+from lp_ray.studio.shared import Place, Shared, prepared_environment
 
 FONTS = ("system-ui", "sans-serif")
 FONTS_OF_CODE = ("ui-monospace", "monospace")
@@ -25,31 +26,34 @@ class Served:
 
 def serve(place: Place, host: str, port: int, auth: tuple[str, str] | None, upload_bytes: int) -> Served:
     """Serve the studio in threads of this process."""
-    prepare_environment(place)
-    shared = Shared(place)
-    blocks = page(shared)
-    blocks.queue(default_concurrency_limit=4)
-    app, local, _ = blocks.launch(
-        server_name=host,
-        server_port=port or None,
-        auth=auth,
-        max_file_size=upload_bytes,
-        allowed_paths=[],
-        blocked_paths=[str(place.output), str(place.scratch / "edits")],
-        prevent_thread_lock=True,
-        quiet=True,
-        show_error=True,
-        run_history=False,
-        ssr_mode=False,
-        footer_links=[],
-        theme=gr.themes.Default(font=list(FONTS), font_mono=list(FONTS_OF_CODE)),
-    )
-    if place.alone:
-        app.mount("/outputs", StaticFiles(directory=place.output, follow_symlink=False))
-        app.router.routes.insert(0, app.router.routes.pop())  # before the page's own, which take every path
+    with ExitStack() as failing:
+        failing.enter_context(prepared_environment(place))
+        shared = Shared(place)
+        blocks = page(shared)
+        blocks.queue(default_concurrency_limit=4)
+        app, local, _ = blocks.launch(
+            server_name=host,
+            server_port=port or None,
+            auth=auth,
+            max_file_size=upload_bytes,
+            allowed_paths=[],
+            blocked_paths=[str(place.output), str(place.scratch / "edits")],
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=True,
+            run_history=False,
+            ssr_mode=False,
+            footer_links=[],
+            theme=gr.themes.Default(font=list(FONTS), font_mono=list(FONTS_OF_CODE)),
+        )
+        if place.alone:
+            app.mount("/outputs", StaticFiles(directory=place.output, follow_symlink=False))
+            app.router.routes.insert(0, app.router.routes.pop())  # before the page's own, which take every path
+        environment = failing.pop_all()
 
     def close() -> None:
         shared.jobs.close()
         blocks.close()
+        environment.close()
 
     return Served(local, close)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path, PurePath
@@ -124,8 +125,21 @@ def _guarded(work: Handler, *values: Any, **named: Any) -> Any:
         raise gr.Error(html.escape(storage.redact(str(error))), duration=None, print_exception=False) from error
 
 
-def prepare_environment(place: Place) -> None:
-    """Keep gradio's files in the studio's own folder, and gradio from calling anybody."""
-    os.environ["GRADIO_TEMP_DIR"] = str(place.uploads)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_OFFLINE"] = "1"
+@contextmanager
+def prepared_environment(place: Place) -> Iterator[None]:
+    """Keep gradio's files in the studio's own folder, and gradio from calling anybody. Afterwards all is as before.
+
+    gradio reads its folder at every upload, from the process: of two studios in one process the younger works, and the
+    elder again when the younger is closed.
+    """
+    ours = {"GRADIO_TEMP_DIR": str(place.uploads), "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

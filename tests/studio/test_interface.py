@@ -47,3 +47,11 @@ def test_a_video_s_lips_over_the_interface(tmp_path: Path, generated: Generated)
         assert int(cv2.VideoCapture(path).get(cv2.CAP_PROP_FRAME_COUNT)) == 8
     finally:
         studio.close()
+
+
+def test_two_studios_of_one_process_keep_their_uploads(served: Served, tmp_path: Path, generated: Generated) -> None:
+    """gradio has one folder a process: the elder takes uploads again when the younger is closed."""
+    serve(Place(tmp_path, tmp_path, EngineSpec("preview")), "127.0.0.1", 0, None, UPLOAD_BYTES).close()
+    client = Client(served.address, verbose=False)
+    client.predict(handle_file(str(generated.portrait)), api_name="/open")
+    assert not (tmp_path / "uploads").exists()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch._dynamo.utils import counters
 from torch.nn import functional
 
 from lp_ray.engine.liveportrait.config import TINY
@@ -152,6 +153,8 @@ def test_fused_forms_agree_with_those_by_products(tmp_path: Path, monkeypatch: p
     enlarged = Enlarged(noise(32, 32, 3, 3) / 17, noise(32), middle=True)
     pixels, hidden = noise(1, 1, 8, 8, 64), noise(2, 1, 1, 6, 6, 32)
     given = ((block, (pixels, tuple(hidden))), (volume, (noise(2, 3, 8, 12, 32),)), (enlarged, (noise(1, 4, 4, 32),)))
+    torch._dynamo.reset()  # a test before may have compiled the same
+    counters.clear()
     with torch.inference_mode():
         eager = [layer(*inputs) for layer, inputs in given]
         for layer, _ in given:
@@ -159,7 +162,7 @@ def test_fused_forms_agree_with_those_by_products(tmp_path: Path, monkeypatch: p
         for (layer, inputs), expected in zip(given, eager, strict=True):
             largest = expected.abs().max()
             close(layer(*inputs) / largest, expected / largest)
-    assert any((tmp_path / "kernels").rglob("*.so")), "that was compiled"
+    assert counters["stats"]["unique_graphs"] >= len(given), "that was compiled"
 
 
 def _spade_block() -> SpadeBlock:
