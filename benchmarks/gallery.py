@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.command import command, counts
 from benchmarks.fuzz.watch import peak_rss
 from lp_ray.gallery.build import build
 from lp_ray.output.layout import OutputLayout
@@ -27,6 +27,7 @@ from lp_ray.storage import normalise
 
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 _PART = 10_000
+USAGE = "python -m benchmarks.gallery [ROWS …]"
 
 
 def make_rows(layout: OutputLayout, n: int) -> None:
@@ -74,4 +75,4 @@ def main(numbers: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(each) for each in sys.argv[1:]] or list(ROWS))
+    command(lambda words: main(counts(words, USAGE) or list(ROWS)))

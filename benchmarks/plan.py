@@ -33,6 +33,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lp_ray import storage
+from lp_ray.base.errors import RefusedError
 from lp_ray.contract.failure import Failure
 from lp_ray.contract.manifest import read_manifest
 from lp_ray.contract.options import PairOptions
@@ -54,8 +55,10 @@ from lp_ray.runtime.inline import InlineExecutor
 from lp_ray.stages.rows import StagedSegment
 from lp_ray.storage import Policy
 
+from .command import command, counts
 from .listings import serve_listings
 
+USAGE = "python -m benchmarks.plan [PAIRS [CASE …]]"
 CASES = ("cross", "stated", "files", "listed")
 SMALL = 10_000
 MOST_RATIO = 1.5
@@ -175,6 +178,14 @@ def run_case(case: str, n_pairs: int) -> dict[str, float]:
         return {**answer, "requests": requests() / 2}  # planned twice: once to settle half of it
 
 
+def arguments(words: Sequence[str]) -> tuple[int, Sequence[str]]:
+    """Return the number of pairs and the cases. Raises RefusedError for a word that is neither."""
+    (n_pairs,) = counts(words[:1], USAGE) or [1_000_000]
+    if unknown := [case for case in words[1:] if case not in CASES]:
+        raise RefusedError(f"{unknown[0]!r} must be of {', '.join(CASES)} ({USAGE})")
+    return n_pairs, words[1:] or CASES
+
+
 def main(n_pairs: int, cases: Sequence[str]) -> int:
     print("case          pairs      plan  hand out  CPU us a pair  ratio      peak  requests")
     sound = True
@@ -200,4 +211,4 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["settle"]:
         settle(*sys.argv[2:5])
     else:
-        sys.exit(main(int((sys.argv[1:2] or ["1000000"])[0].replace(",", "")), sys.argv[2:] or CASES))
+        command(lambda words: main(*arguments(words)))

@@ -7,7 +7,6 @@ in turn. Prints the ratio of each round.
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from jobs.exit_codes import EXIT_REFUSED
+from benchmarks.command import command
 from lp_ray.api import LivePortraitPipeline
-from lp_ray.base.errors import InputError, RefusedError
+from lp_ray.base.errors import RefusedError
 from lp_ray.engine.protocol import EngineSpec
-from lp_ray.storage import Policy, redact
+from lp_ray.storage import Policy
 from lp_ray.studio.editor import Editor
 
 ROUNDS = 8
@@ -62,8 +61,4 @@ def main(picture: Path, engine: str, weights: str, size: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*arguments(sys.argv[1:]))
-    except (RefusedError, InputError) as error:
-        print(f"refused: {redact(str(error))}", file=sys.stderr)
-        sys.exit(EXIT_REFUSED)
+    command(lambda words: main(*arguments(words)))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The engine on a GPU machine, in under eight minutes: exactness by precision, start-up by execution with cold and warm
 # kernels, speed by precision and batch, memory by precision and batch, paste-back on the device against on a core.
-# Needs torch; the last step OpenCV and imageio-ffmpeg, too. No Ray, no Hydra.
+# Needs torch, numpy and scipy; the step "finishing" OpenCV and imageio-ffmpeg, too. No Ray, no Hydra, no pyarrow.
 #
 #   scripts/gpu_check.sh [OUT]     OUT: a folder, default $OUT, else benchmarks/engine/results
 #   DEVICE=cpu SIZE=tiny scripts/gpu_check.sh OUT     the same steps where there is no GPU, to see that they run

@@ -5,14 +5,8 @@ The same as `lp-ray bench target=engine`; for machines that have torch and littl
 
 from __future__ import annotations
 
-import sys
-
-from .arguments import parsed, save
+from .arguments import measure
 from .compare import EngineBench, run, table
 
 if __name__ == "__main__":
-    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    place = given.pop("json", "")
-    report = run(parsed(EngineBench, given))
-    print(table(report))
-    save(place, report)
+    measure(EngineBench, run, table)

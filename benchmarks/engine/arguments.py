@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks.command import command, named
 from lp_ray.base.errors import RefusedError
 
 Bench = TypeVar("Bench")
@@ -52,8 +52,12 @@ def save(place: str, report: Mapping[str, Any]) -> None:
 
 def measure(kind: type[Bench], run: Callable[[Bench], dict[str, Any]], table: Callable[[dict[str, Any]], str]) -> None:
     """Be a command: measure what its arguments say, print the table, and write the figures to `json=FILE`, if given."""
-    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    place = given.pop("json", "")
-    report = run(parsed(kind, given))
-    print(table(report))
-    save(place, report)
+
+    def measured(words: Sequence[str]) -> None:
+        given = dict(named(words))
+        place = given.pop("json", "")
+        report = run(parsed(kind, given))
+        print(table(report))
+        save(place, report)
+
+    command(measured)

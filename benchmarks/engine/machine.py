@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import platform
 import re
-import sys
 
 import torch
 
+from benchmarks.command import command
 from lp_ray.engine.liveportrait.placement import choose_device
 
 
@@ -24,4 +24,4 @@ def name(device: str) -> str:
 
 
 if __name__ == "__main__":
-    print(name(sys.argv[1]))
+    command(lambda words: print(name(" ".join(words))))

@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.command import command, named
 from lp_ray.models.cache import CACHE_VARIABLE
 
 from .arguments import parsed, save
@@ -126,7 +127,7 @@ def _child(bench: StartBench, execution: str, cache: Path) -> Row:
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, or be one of the measured: a child is told when it was started."""
-    given = dict(argument.split("=", 1) for argument in arguments)
+    given = dict(named(arguments))
     started, place = given.pop("started", ""), given.pop("json", "")
     bench = parsed(StartBench, given)
     if started:
@@ -136,4 +137,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    command(main)

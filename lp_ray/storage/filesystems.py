@@ -11,7 +11,6 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.extras import extra_of, missing_part
 from lp_ray.storage.guard import check_bucket, client_options
 from lp_ray.storage.uri import display, local_path
-from lp_ray.storage.web import public_client
 
 
 def filesystem(uri: str) -> tuple[Any, str]:
@@ -19,14 +18,21 @@ def filesystem(uri: str) -> tuple[Any, str]:
     path = local_path(uri)
     if path is not None:
         return url_to_fs("file:///")[0], path  # the path is not parsed, as it may hold any character
-    options = {"get_client": public_client} if uri.startswith(("http://", "https://")) else client_options(uri)
     try:
-        fs, path = url_to_fs(uri, use_listings_cache=False, **options)
+        fs, path = url_to_fs(uri, use_listings_cache=False, **_options(uri))
     except ImportError as error:
         raise _lacking(uri, error) from error
     if hasattr(fs, "retries"):
         fs.retries = 1  # botocore's retries and ours are enough, see guard.py
     return fs, cast(str, path)
+
+
+def _options(uri: str) -> dict[str, Any]:
+    if not uri.startswith(("http://", "https://")):
+        return client_options(uri)
+    from lp_ray.storage.web import public_client  # needs aiohttp, which the engine's benchmarks do without
+
+    return {"get_client": public_client}
 
 
 def _lacking(uri: str, error: ImportError) -> RefusedError:

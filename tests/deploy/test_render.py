@@ -13,6 +13,7 @@ import yaml
 from deploy.check import problems
 from deploy.render import main
 from deploy.values import DEFAULT_VALUES, REPOSITORY, package_version, ray_version
+from lp_ray.runtime.ray_private import KEEP_IDLE
 
 
 def test_renders_and_says_what_next(tmp_path: Path) -> None:
@@ -77,6 +78,11 @@ def test_dockerfile_states_no_version_of_its_own() -> None:
     assert len(installs) == 3
     assert all("--constraint constraints.txt" in part for part in installs)
     assert "onnxruntime-gpu" in installs[-1]
+
+
+def test_the_image_keeps_idle_processes_as_our_own_ray_does() -> None:
+    environment = dict(line.removeprefix("ENV ").split("=") for line in instructions() if line.startswith("ENV "))
+    assert environment == KEEP_IDLE
 
 
 def test_docker_context_holds_what_is_copied() -> None:

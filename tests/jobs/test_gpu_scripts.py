@@ -19,6 +19,8 @@ from tests.running import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
+BARE = Path(__file__).parent / "bare"
+"""On PYTHONPATH it leaves a Python what the engine's check may count on: torch and little else."""
 MACHINE = f"{platform.machine()}-{os.cpu_count()}-cores"
 
 
@@ -34,7 +36,7 @@ def report(out: Path, step: str) -> dict[str, Any]:
 
 
 def test_every_step_of_the_engines_check_runs(tmp_path: Path) -> None:
-    done = script("gpu_check.sh", tmp_path, LIMIT_S="560")
+    done = script("gpu_check.sh", tmp_path, LIMIT_S="560", PYTHONPATH=str(BARE))
     assert done.returncode == 0, done.stdout + done.stderr
     exactness = {row["precision"]: row for row in report(tmp_path, "exactness")["rows"]}
     assert exactness["float32"]["psnr_db"] is None, "on the CPU it is the reference itself"
@@ -45,6 +47,36 @@ def test_every_step_of_the_engines_check_runs(tmp_path: Path) -> None:
     assert all(row["largest_difference"] <= 1 for row in report(tmp_path, "finishing")["rows"])
     for step in ("speed-fp32", "speed-graph", "memory"):
         assert report(tmp_path, step)["size"] == "tiny"
+
+
+def test_little_else_is_little() -> None:
+    """So that the test above cannot pass by what this machine has beside."""
+    names, absent = ("torch", "scipy", "fsspec", "cv2", "ray", "hydra", "pyarrow", "aiohttp"), []
+    for name in names:
+        command, environment = [sys.executable, "-c", f"import {name}"], {**os.environ, "PYTHONPATH": str(BARE)}
+        ended = subprocess.run(command, env=environment, capture_output=True, check=False)
+        absent += [name] if ended.returncode else []
+    assert absent == ["ray", "hydra", "pyarrow", "aiohttp"]
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "said"),
+    [
+        ("engine", ("device",), "'device' must be of the form name=value"),
+        ("engine", ("devices=cpu",), "devices: no such argument"),
+        ("engine.start", ("batch=many",), "batch='many' must be of type int"),
+        ("engine.machine", ("tpu",), "engine.device='tpu' must be cpu, cuda or cuda:N"),
+        ("plan", ("many",), "'many' must be a whole number from 1"),
+        ("plan", ("1,000", "corss"), "'corss' must be of cross, stated, files, listed"),
+        ("gallery", ("0",), "'0' must be a whole number from 1"),
+    ],
+)
+def test_a_benchmark_refuses_in_one_line(module: str, words: tuple[str, ...], said: str) -> None:
+    command = [sys.executable, "-m", f"benchmarks.{module}", *words]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("refused: ") and said in line
+    assert (ended.returncode, ended.stdout) == (2, "")
 
 
 def test_the_jobs_check_runs_on_ray(tmp_path: Path) -> None:
