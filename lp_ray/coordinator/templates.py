@@ -13,14 +13,13 @@ from typing import Any
 
 from lp_ray import storage
 from lp_ray.base import metrics
-from lp_ray.base.errors import TemplateError
+from lp_ray.base.errors import MissingInputError, TemplateError
 from lp_ray.contract.failure import STOPPED, Failure
 from lp_ray.contract.media_kinds import is_template
 from lp_ray.contract.result_schema import DONE, FAILED
 from lp_ray.coordinator.collector import Collector, Unexpected, stopped
 from lp_ray.coordinator.reporting import Progress, Reporter
 from lp_ray.motion.rates import Length
-from lp_ray.motion.template import HEADER_AHEAD, read_header
 from lp_ray.output.layout import TemplateLayout
 from lp_ray.output.lease import Lease
 from lp_ray.output.occupy import fill
@@ -30,6 +29,7 @@ from lp_ray.plan.work import ClipRow
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.graph import graphs_of
 from lp_ray.stages.imported import IMPORT_TEMPLATE
+from lp_ray.stages.media import template_header
 from lp_ray.stages.rows import StagedMotion
 
 CLIPS_AT_ONCE = 5000
@@ -150,9 +150,8 @@ def take_stock(clips: Iterable[ClipRow], settings: Settings, made: TemplatesMade
 
 def _read_facts(layout: TemplateLayout, key: str) -> TemplateFacts | Failure:
     try:
-        with storage.open_read(layout.template(key), HEADER_AHEAD) as file:
-            header = read_header(file)
-    except (TemplateError, FileNotFoundError) as error:
+        header = template_header(layout.template(key))
+    except (TemplateError, MissingInputError) as error:
         return Failure.of("template", error)
     square = None if header.size is None else header.size[0] == header.size[1]
     return TemplateFacts(header.n_frames, header.fps, len(header.missing_frames), square)
