@@ -5,7 +5,8 @@ The arrays are `control_<name>`, n x 1. A template of a performance belongs to n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ Controls = dict[str, NDArray[np.float64] | float]
 ENGINE = "performance"
 """What the header of such a template names in an engine's place."""
 
+ASKED = "controls"
+"""An engine's fact: what controls ask of each frame."""
 PREFIX = "control_"
 VERSION = "1"
 """Raise this whenever the same table would give other values."""
@@ -97,9 +100,22 @@ def asked(controls: Controls, n_frames: int) -> dict[str, NDArray[np.float32]]:
 
     A ratio that is the source's own is NaN. There is no such fact without any control.
     """
-    if not controls:
-        return {}
+    return {ASKED: _rows(controls, n_frames)} if controls else {}
+
+
+def of_faces(faces: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Return the facts of n frames of several faces as one: faces x n x …
+
+    A face that no control asks anything of has neutral ones, where another's are asked for.
+    """
+    asking = next((face[ASKED] for face in faces if ASKED in face), None)
+    neutral = {} if asking is None else {ASKED: _rows({}, len(asking))}
+    each = [{**neutral, **face} for face in faces]
+    return {name: np.stack([face[name] for face in each]) for name in each[0]}
+
+
+def _rows(controls: Controls, n_frames: int) -> NDArray[np.float32]:
     rows = np.empty((n_frames, len(CONTROLS)), np.float32)
     for column, control in enumerate(CONTROLS):
         rows[:, column] = controls.get(control.name, np.nan if control.neutral is None else control.neutral)
-    return {"controls": rows}
+    return rows

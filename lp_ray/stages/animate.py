@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_ray.base.caching import Cache
-from lp_ray.contract.rows import Arrays
 from lp_ray.engine.protocol import FRAME_SIZE, FinishingEngine, Frames, PairMotion, SourceCrops, Span
 from lp_ray.face.crop import aspect
+from lp_ray.motion.performed import of_faces
 from lp_ray.plan.devices import Part
 from lp_ray.plan.work import PairWork
 from lp_ray.stages.contract import Bench, Share, Stage
@@ -63,8 +63,7 @@ class AnimatePairs(Stage[SourcedSpan, AnimatedChunk]):
         nothing = np.empty((len(prepared), 0, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
         for index, _ in enumerate(span.chunks(), row.index):
             done = next(made)
-            facts = {name: np.stack([face[name] for face in done.facts]) for name in done.facts[0]}
-            placed = row.to_crop, row.present
+            facts, placed = of_faces(done.facts), (row.to_crop, row.present)
             yield AnimatedChunk(row.work, index, row.facts, facts, nothing, *placed, planes=done.planes)
             del done  # else this frame would hold it while the next one is made
 
@@ -129,14 +128,11 @@ def _stack_images(faces: Sequence[Frames]) -> NDArray[np.uint8]:
 def _chunk(row: SourcedSpan, index: int, faces: Sequence[Frames]) -> AnimatedChunk:
     """Return what was made of a chunk, with how opaque the frames are, if the engine tells."""
     placed = row.to_crop, row.present
-    chunk = AnimatedChunk(row.work, index, row.facts, _stack_facts(faces), _stack_images(faces), *placed)
+    facts = of_faces([face.facts for face in faces])
+    chunk = AnimatedChunk(row.work, index, row.facts, facts, _stack_images(faces), *placed)
     alpha = [face.alpha for face in faces if face.alpha is not None]
     return replace(chunk, alpha=np.stack(alpha)) if alpha else chunk
 
 
 def _copied(plane: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
     return None if plane is None else np.array(plane)
-
-
-def _stack_facts(faces: Sequence[Frames]) -> Arrays:
-    return {name: np.stack([face.facts[name] for face in faces]) for name in faces[0].facts}

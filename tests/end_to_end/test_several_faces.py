@@ -16,13 +16,14 @@ import skimage.data
 
 import lp_ray
 from lp_ray.base.arrays import Image
+from lp_ray.contract.edits import BY_NAME, CONTROLS
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.points import lip_ratio
 from lp_ray.media.clip import open_clip
 from lp_ray.media.encode import encode_segment
 from lp_ray.media.frames_zip import read_frames
 from tests.face.film import Head, background, middle
-from tests.generated import GROUP_PHOTO
+from tests.generated import GROUP_PHOTO, Generated
 from tests.media.cards import LIMITS
 
 N_FRAMES, FPS = 32, Fraction(16)
@@ -142,3 +143,24 @@ def test_in_a_picture_the_longest_driving_gives_the_length(tmp_path: Path) -> No
     assert [row["status"] for row in rows] == ["done", "done"], [row["error"] for row in rows]
     lengths = sorted(row["n_frames"] / row["fps_numerator"] * row["fps_denominator"] for row in rows)
     assert lengths == pytest.approx([0.4, 1.0], abs=0.06)
+
+
+def test_a_performance_beside_a_clip_keeps_its_curves(generated: Generated, tmp_path: Path) -> None:
+    """Labels are of the larger face; it has neutral controls where only the other's driving is a performance."""
+    (tmp_path / "turns.perf.csv").write_text(TURNS)
+    drivings = [{"uri": str(tmp_path / "turns.perf.csv"), "driving_id": "turns"}]
+    drivings += [{"uri": str(generated.silent_clip), "driving_id": "clip"}]
+    pairs = pa.table({"source_id": ["s"] * 3, "drivings": [["clip", "turns"], ["turns", "clip"], ["turns", None]]})
+    source = {"uri": str(GROUP_PHOTO), "source_id": "s", "face": "all"}
+    pipeline = lp_ray.LivePortraitPipeline(engine="preview", labels="asked")
+    table = pipeline.animate_many([source], drivings, tmp_path / "out", pairs=pairs, driving_length="min")
+    rows = {row["driving_id"]: row for row in table.to_pylist()}
+    assert all(row["status"] == "done" for row in rows.values()), [row["error"] for row in rows.values()]
+    yaw = {
+        cast: lp_ray.read_labels(tmp_path / "out", row["pair_id"])["asked_controls"][
+            :, CONTROLS.index(BY_NAME["head_yaw"])
+        ]
+        for cast, row in rows.items()
+    }
+    assert sorted(curve.max() for curve in (yaw['["clip", "turns"]'], yaw['["turns", "clip"]'])) == [0, 20]
+    assert all((curve[0] == 0) and len(curve) > 20 for curve in yaw.values())
