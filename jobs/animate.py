@@ -123,7 +123,7 @@ def run(config: DictConfig) -> int:
     with occupy(job.settings.output_layout, times, told, job.plan.meta_schema) as lease:
         show_plan(job, config, reporter, decisions)
         if not len(job.plan.todo):
-            jobs.settle(job, lease)
+            jobs.settle(job, lease, reporter)
             reporter.note("nothing to do")
             return EXIT_SOME_FAILED if job.plan.n_failed_before else EXIT_DONE
         return work(job, choose(config, len(job.plan.todo)), reporter, lease, webhook)

@@ -196,7 +196,7 @@ class LivePortraitPipeline:
             if len(job.plan.todo):
                 jobs.run(job, self._executor_of(job, on_ray), Silent(), lease)
             else:
-                jobs.settle(job, lease)
+                jobs.settle(job, lease, Silent())
 
     def _executor_of(self, job: jobs.Job, on_ray: bool | None) -> Executor:
         if ray_is_there() if on_ray is None else on_ray:

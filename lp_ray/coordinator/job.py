@@ -274,12 +274,16 @@ def _check_levels(job: Job, settled: results.Settled) -> None:
         )
 
 
-def settle(job: Job, lease: Lease) -> Reconciled:
+def settle(job: Job, lease: Lease, reporter: Reporter) -> Reconciled:
     """Write a row for every planned pair whose work is done; retire the rows of replaced input files."""
     lease.check()
-    layout = job.settings.output_layout
+    layout, plan = job.settings.output_layout, job.plan
     with table(layout):
-        return reconcile(layout, *wanted_rows(job.plan, job.engine.label))
+        reconciled = reconcile(layout, *wanted_rows(plan, job.engine.label), plan.failing())
+    if reconciled.barred and (failure := plan.failure(reconciled.barred[0])):
+        n = len(reconciled.barred)
+        reporter.note(f"{n} pairs get no row, although their work is done under other ids: {failure.error}")
+    return reconciled
 
 
 def run(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Summary:
@@ -306,7 +310,7 @@ def _work(job: Job, executor: Executor, reporter: Reporter, lease: Lease) -> Sum
     graph = graphs_of(settings).pairs
     pairs = PairsJob(plan, settings, job.identity, job.engine.label, made, reporter, lease, graph)
     pairs.run(executor, unexpected)
-    settle(job, lease)
+    settle(job, lease, reporter)
     counts = pairs.progress
     return Summary(
         by_status={DONE: counts.done, FAILED: counts.failed, FILTERED: counts.filtered},

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from lp_ray import storage
 from lp_ray.contract.options import PairOptions
+from lp_ray.contract.result_schema import DONE
 from lp_ray.output import parts
 from lp_ray.output.layout import OutputLayout
 
@@ -35,28 +36,38 @@ INPUTS = ("source_uri", "source_version", "driving_uri", "driving_version")
 
 @dataclass(frozen=True)
 class Reconciled:
-    """How many rows were copied to further ids (`adopted`), and how many were retired."""
+    """How many rows were copied to further ids (`adopted`), how many were retired, and the planned pairs that got no
+    row, because they may not have the finished one of other ids (`barred`)."""
 
     adopted: int = 0
     retired: int = 0
+    barred: tuple[int, ...] = ()
 
 
-def reconcile(layout: OutputLayout, planned: pa.Table, meta: Mapping[str, pa.ChunkedArray]) -> Reconciled:
+def reconcile(
+    layout: OutputLayout,
+    planned: pa.Table,
+    meta: Mapping[str, pa.ChunkedArray],
+    failing: NDArray[np.bool_] | None = None,
+) -> Reconciled:
     """Bring the results table in line with a plan. The caller must be the only one that changes the table.
 
     `planned` has one row per pair, with the columns of IDENTITY, REQUEST and INPUTS; `meta` holds its `meta_*` columns.
-    Pairs that have no row under any id are left alone.
+    Pairs that have no row under any id are left alone. Those that are `failing` for reasons of their own, such as a
+    consent that only another id states, adopt only rows that are not done.
     """
-    rows = _read(layout, (*IDENTITY, *REQUEST[2:], *INPUTS))
+    rows = _read(layout, (*IDENTITY, *REQUEST[2:], *INPUTS, "status"))
     if not len(rows) or not len(planned):
         return Reconciled()
     known = _joined(rows, IDENTITY)
     lacking = _rows_where(pc.invert(pc.is_in(_joined(planned, IDENTITY), known)))
     adopted = lacking[_mask(pc.is_in(planned["pair_id"].take(pa.array(lacking)), rows["pair_id"].combine_chunks()))]
-    _adopt(layout, planned, meta, adopted)
+    mine = pc.index_in(planned["pair_id"].take(pa.array(adopted)), rows["pair_id"].combine_chunks())
+    barred = _mask(pc.equal(rows["status"].take(mine), DONE)) & (False if failing is None else failing[adopted])
+    _adopt(layout, planned, meta, adopted[~barred])
     retired = _outdated(rows, planned)
     _retire(layout, _joined(rows.take(pa.array(retired)), IDENTITY))
-    return Reconciled(len(adopted), len(retired))
+    return Reconciled(int((~barred).sum()), len(retired), tuple(adopted[barred].tolist()))
 
 
 def read_history(layout: OutputLayout) -> pa.Table:

@@ -37,9 +37,13 @@ def keep_used(drivings: pa.Table, pairs: Pairs) -> tuple[pa.Table, Pairs, dict[i
 
 
 def _agreed(drivings: pa.Table, cast: Cast) -> dict[str, object]:
-    """Return the row of a cast: the first driving's file, and of the other columns what is the same in all."""
+    """Return the row of a cast: the first driving's file, and of the other columns what is the same in all.
+
+    A consent holds as long as the one that ends first.
+    """
     rows = drivings.take(pa.array(cast.members)).to_pylist()
     same = {name: value if all(row[name] == value for row in rows) else None for name, value in rows[0].items()}
+    same["consent_expires"] = min((row["consent_expires"] for row in rows if row["consent_expires"]), default=None)
     return {**same, "driving_id": cast.text, "uri": rows[0]["uri"], "face": None, "start_s": None, "end_s": None}
 
 

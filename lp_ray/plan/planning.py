@@ -158,11 +158,14 @@ class Plan:
         bad_source = self.sources.failures.get(int(self.pairs.source_index[pair]))
         return bad_source or self.drivings.failures.get(int(self.pairs.driving_index[pair]))
 
+    def failing(self) -> NDArray[np.bool_]:
+        """Return of each pair whether it cannot start."""
+        bad_source = _marked(len(self.sources), self.sources.failures)[self.pairs.source_index]
+        return bad_source | _marked(len(self.drivings), self.drivings.failures)[self.pairs.driving_index]
+
     def startable(self) -> NDArray[np.int64]:
         """Return the pairs of `todo` whose inputs can be reached."""
-        bad_source = _marked(len(self.sources), self.sources.failures)[self.pairs.source_index[self.todo]]
-        bad_driving = _marked(len(self.drivings), self.drivings.failures)[self.pairs.driving_index[self.todo]]
-        return self.todo[~(bad_source | bad_driving)]
+        return self.todo[~self.failing()[self.todo]]
 
     def identities(self) -> pa.Table:
         """Return what a row of the results is known by, of every pair: the columns of IDENTITY."""

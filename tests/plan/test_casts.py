@@ -95,6 +95,13 @@ def test_consent_is_asked_of_every_driving(tmp_path: Path) -> None:
     assert [failure and failure.error_class for failure in failures] == [None, "ConsentError", None]
 
 
+def test_the_consent_of_a_cast_ends_with_the_first_of_its_drivings(tmp_path: Path) -> None:
+    until = ["2027-05-01", None, "2026-12-24"]
+    plan = plan_of(tmp_path, [["d0", "d1"], ["d0", "d2"], ["d1"]], consent=["explicit"] * 3, consent_expires=until)
+    found = [plan.meta(pair)["driving_consent_expires"] for pair in range(1, 4)]
+    assert found == [date(2027, 5, 1), date(2026, 12, 24), None]
+
+
 def test_a_cast_needs_a_source_of_several_faces_and_drivings_that_are_there(tmp_path: Path) -> None:
     with pytest.raises(
         RefusedError, match="pairs manifest row 1: drivings are given by face, and its source is one face"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +16,7 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.contract.manifest import check_manifest, read_manifest
 from lp_ray.contract.rights import RIGHTS, ROLES, result_columns
 from lp_ray.output.layout import OutputLayout
-from lp_ray.output.reconcile import reconcile
+from lp_ray.output.reconcile import Reconciled, reconcile
 from lp_ray.output.results import append, read_results, to_table
 from lp_ray.plan.consent import refuse_without_consent
 from lp_ray.plan.planning import wanted_rows
@@ -108,3 +110,33 @@ def test_a_job_that_requires_consent_writes_failed_rows_and_makes_nothing(tmp_pa
 
 def test_both_roles_have_all_columns() -> None:
     assert [name for role in ROLES for name in result_columns(role)] == [f"{r}_{n}" for r in ROLES for n in RIGHTS]
+
+
+def test_of_two_ids_of_one_picture_both_must_state_consent(tmp_path: Path, call: Call) -> None:
+    """Its work is done once, for both: whichever comes first, none is made by the other's word."""
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "d.perf.csv").write_text("time,head_yaw\n0,0\n1,5\n")
+    pq.write_table(pa.table({"uri": [f"{tmp_path}/d.perf.csv"], "consent": ["contract"]}), tmp_path / "d.parquet")
+    for at, consents in enumerate((["explicit", None], [None, "explicit"])):
+        table = pa.table({"uri": [f"{tmp_path}/a.jpg"] * 2, "source_id": ["a", "b"], "consent": consents})
+        pq.write_table(table, tmp_path / "s.parquet")
+        line = f"animate sources={tmp_path}/s.parquet drivings={tmp_path}/d.parquet output={tmp_path}/out{at}"
+        assert call(f"{line} require_consent=true").code == 3
+        rows = read_results(f"file://{tmp_path}/out{at}").to_pylist()
+        assert sorted(row["source_id"] for row in rows) == ["a", "b"]
+        assert {row["error_class"] for row in rows} == {"ConsentError"}
+        assert all(f"source {'ba'[at]!r} states no consent" in row["error"] for row in rows)
+
+
+def test_a_finished_row_of_another_id_is_not_adopted_without_consent(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, 2, consent=["explicit", None])
+    layout = OutputLayout(f"file://{tmp_path}/out")
+    rows, carried = wanted_rows(plan, "preview")
+    done = {name: rows[name][0].as_py() for name in rows.column_names}
+    twice = rows.slice(0, 2).set_column(0, "pair_id", pa.array([done["pair_id"]] * 2))
+    twice = twice.set_column(1, "source_id", pa.array(["a", "b"]))
+    append(layout, to_table([{**done, "source_id": "a", "status": "done"}]))
+    carried = {name: column.slice(0, 2) for name, column in carried.items()}
+    assert reconcile(layout, twice, carried, np.array([False, True])).barred == (1,)
+    assert read_results(layout.root).num_rows == 1
+    assert reconcile(layout, twice, carried, np.array([True, False])) == Reconciled(adopted=1)
