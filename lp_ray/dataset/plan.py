@@ -28,6 +28,7 @@ from lp_ray.dataset.people import People, as_people, find_people, joined
 from lp_ray.dataset.selection import Selection
 from lp_ray.dataset.split import CAST, LEFT_OUT, Endpoints, Sides, assign, casts, leaks, who
 from lp_ray.dataset.spool import Spool
+from lp_ray.output.layout import OutputLayout
 
 LAYOUT = 1
 """Raise this when the same plan gives other files: half-written exports of before are not gone on with."""
@@ -100,7 +101,7 @@ def make_plan(
     no pair is left, or a side is empty.
     """
     left_out: Counter[str] = Counter()
-    chosen = _chosen(judged, selection, Texts(stored.chunks), left_out, f"{output}/")
+    chosen = _chosen(judged, selection, Texts(stored.chunks), left_out, OutputLayout(output))
     rows = Spool.write(folder / "rows.arrow", schema, chosen)
     first = _first_of_each(rows.column("pair_id"))
     left_out[REPEATED] += len(rows) - len(first)
@@ -136,7 +137,7 @@ _NAMING = ("_subject_id", "source_uri", "driving_uri", "source_id", "driving_id"
 
 
 def _chosen(
-    judged: Iterator[Judged], selection: Selection | None, stored: Texts, left_out: Counter[str], output: str
+    judged: Iterator[Judged], selection: Selection | None, stored: Texts, left_out: Counter[str], layout: OutputLayout
 ) -> Iterator[pa.Table]:
     for batch in judged:
         kept = batch.kept if selection is None else batch.kept & selection.has(batch.rows)
@@ -145,12 +146,19 @@ def _chosen(
         videos = pc.fill_null(pc.equal(batch.rows["kind"], "video"), False).to_numpy().astype(np.bool_)
         left_out[NO_VIDEO] += int((kept & ~videos).sum())
         stated = pc.binary_join_element_wise(batch.rows["pair_id"], batch.rows["bytes"].cast(pa.string()), "/")
-        there = stored.has(stated)
-        for place in ("video_uri", COLUMN):
-            if place in batch.rows.column_names:
-                there = there & pc.fill_null(pc.starts_with(batch.rows[place], output), True).to_numpy()
+        there = stored.has(stated) & _own_files(batch.rows, layout)
         left_out[MISSING] += int((kept & videos & ~there).sum())
         yield batch.rows.filter(pa.array(kept & videos & there))
+
+
+def _own_files(rows: pa.Table, layout: OutputLayout) -> NDArray[np.bool_]:
+    """Return which rows name no other files than those that a pair has in its output, whoever wrote the rows."""
+    own = np.ones(len(rows), np.bool_)
+    for name, folder, suffix in (("video_uri", layout.videos, ".mp4"), (COLUMN, layout.labels, ".parquet")):
+        if name in rows.column_names:
+            place = pc.binary_join_element_wise(f"{folder}/", rows["pair_id"], suffix, "")
+            own &= pc.fill_null(pc.equal(rows[name], place), True).to_numpy()
+    return own
 
 
 def _first_of_each(pair_ids: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -93,10 +93,13 @@ def test_rows_come_from_the_spool_in_the_order_asked_for(tmp_path: Path) -> None
 def test_a_row_that_names_a_file_outside_of_its_output_is_left_out(tmp_path: Path) -> None:
     """Whoever made the results table, an export copies nothing from elsewhere."""
     layout = layout_of(tmp_path / "out")
-    rows = [row(layout, f"s{n}", "d0", b"video") for n in range(3)]
+    rows = [row(layout, f"s{n}", "d0", b"video") for n in range(6)]
     rows[1]["video_uri"] = "file:///etc/passwd"
     rows[2]["labels_uri"] = "https://example.com/labels.parquet"
+    rows[3]["video_uri"] = "../../etc/passwd"
+    rows[4]["video_uri"] = f"videos/%2e%2e/%2e%2e/{rows[4]['pair_id']}.mp4"
+    rows[5]["labels_uri"] = f"labels/../../{rows[5]['pair_id']}.parquet"
     write(layout, rows)
     plan = plan_of(tmp_path / "out", tmp_path / "plan", size=5, request=replace(REQUEST, sides=parse_sides(None)))
-    assert plan.left_out == {MISSING: 2}
+    assert plan.left_out == {MISSING: 5}
     assert plan.rows.column("source_id").to_pylist() == ["s0"]
