@@ -30,14 +30,15 @@ from .help import CONF, answer
 
 TEXT_KEYS = frozenset(
     {
-        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook", "edit"),
-        *("provenance_certificate", "provenance_key"),
-        *("where", "split", "to", "name", "contact", "licence"),
+        *("source", "driving", "sources", "drivings", "pairs", "output", "templates", "webhook", "edit", "decisions"),
+        *("provenance_certificate", "provenance_key", "metrics_arcface", "sound"),
+        *("where", "split", "to", "name", "contact", "licence", "selection"),
+        *("json", "template", "password", "revision"),
         *("input", "folder", "store", "download", "engine.weights", "resources", "detector.weights", "xpose.weights"),
     }
 )
-"""Settings that hold URIs, conditions and splits. Their values are taken literally, whatever they mean in Hydra's
-grammar."""
+"""Settings that hold URIs, names, conditions and splits. Their values are taken literally, whatever they mean in
+Hydra's grammar."""
 
 
 def quote(argument: str) -> str:

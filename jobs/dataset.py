@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from omegaconf import DictConfig
 
 from lp_ray import storage
+from lp_ray.base.errors import RefusedError
 from lp_ray.dataset.card import About
 from lp_ray.dataset.choose import conditions_of, judge
 from lp_ray.dataset.export import write_shard, write_shards
@@ -59,8 +60,10 @@ def request_from(config: DictConfig) -> Request:
     made, same = container(format_, videos), config.same_person
     if same is not None:
         number("same_person", same, 0, 2)
+    if not isinstance(config.labels, bool):
+        raise RefusedError(f"labels={config.labels!r} must be true or false: whether a data set takes the labels along")
     sides = parse_sides(None if config.split is None else str(config.split))
-    return Request(format_, sides, seed, max(1, int(gb * GB)), made.most_samples, videos, bool(config.labels), same)
+    return Request(format_, sides, seed, max(1, int(gb * GB)), made.most_samples, videos, config.labels, same)
 
 
 def about_from(config: DictConfig) -> About:

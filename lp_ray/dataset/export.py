@@ -59,7 +59,7 @@ def tasks(plan: Plan, root: str) -> Iterator[ShardTask]:
     """
     known = plan.rows.schema.names
     columns = list(dict.fromkeys([*columns_of(plan), *(name for name in _NEEDED if name in known)]))
-    if COLUMN in columns and plan.rows.column(COLUMN).null_count == len(plan.rows):
+    if COLUMN in columns and (not plan.request.labels or plan.rows.column(COLUMN).null_count == len(plan.rows)):
         columns.remove(COLUMN)
     for shard in plan.shards:
         yield ShardTask(root, plan.request, shard.side, shard.number, plan.rows.take(shard.places).select(columns))

@@ -216,6 +216,11 @@ class _Compiler:
         value = self.value(left)
         if not isinstance(right, ast.Tuple | ast.List) or not right.elts:
             raise self.refuse(right, "is no list: write in ('a', 'b')")
+        for node in right.elts:
+            if isinstance(node, ast.Name) and node.id.lower() not in _WORDS:
+                raise self.refuse(
+                    node, f"is a column: a list holds values; write {self.source(left)} == {node.id} or …"
+                )
         members = [self._in_time(self.value(node), value, node) for node in right.elts]
         for node, member in zip(right.elts, members, strict=True):
             if member.kind != value.kind:

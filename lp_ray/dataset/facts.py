@@ -35,9 +35,20 @@ def is_fact(column: str) -> bool:
     return column not in WITHHELD and not is_place(column) and not column.startswith(_OF_STAGES)
 
 
+def published(rows: pa.Table) -> pa.Table:
+    """Return the facts of rows. Ids say no longer where files lie: a row to which no id was given goes by its URI."""
+    chosen = rows.select([name for name in rows.column_names if is_fact(name)])
+    for name in IDS:
+        if name in chosen.column_names:
+            coded = chosen[name].combine_chunks().dictionary_encode()
+            words = pa.array([_readable_ids(value) for value in coded.dictionary.to_pylist()], pa.string())
+            chosen = chosen.set_column(chosen.column_names.index(name), name, words.take(coded.indices))
+    return chosen
+
+
 def facts(rows: pa.Table) -> Iterator[dict[str, Any]]:
     """Yield the facts of each sample, as JSON can hold them; all have the same keys, and `options` is an object."""
-    chosen = rows.select([name for name in rows.column_names if is_fact(name)])
+    chosen = published(rows)
     for first in range(0, chosen.num_rows, _AT_ONCE):
         for row in chosen.slice(first, _AT_ONCE).to_pylist():
             yield {name: _plain(name, value) for name, value in row.items()}
@@ -51,7 +62,6 @@ def as_json(sample: dict[str, Any]) -> bytes:
 
 
 def _readable_ids(value: str) -> str:
-    """Return an id, or a cast of ids, without where files lie: a row to which no id was given goes by its URI."""
     if is_cast(value):
         return json.dumps([name and _readable_ids(name) for name in ids_of(value)], ensure_ascii=False)
     return readable(value) if suffix_of(value) else value
@@ -63,8 +73,6 @@ def _plain(name: str, value: Any) -> Any:
             return json.loads(value)
         except ValueError:  # not written by lp_ray
             return value
-    if name in IDS and isinstance(value, str):
-        return _readable_ids(value)
     if isinstance(value, bytes):
         return value.hex()
     return value.isoformat() if isinstance(value, date | datetime) else value

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
-from lp_ray.dataset.facts import as_json, is_fact
+from lp_ray.dataset.facts import as_json, published
 from lp_ray.dataset.labels import COLUMN, as_npz
 from lp_ray.dataset.samples import Sample
 
@@ -102,7 +102,7 @@ class ParquetShards:
 
     def write(self, folder: Path, name: str, rows: pa.Table, found: Iterable[Sample]) -> Iterator[str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        known = rows.select([column for column in rows.column_names if is_fact(column)])
+        known = published(rows)
         if not self._embedded:
             places = [column for column in ("video_uri", COLUMN) if column in rows.column_names]
             for column in places:

@@ -26,6 +26,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.media_kinds import NO_DRIVING
 
 CAST = "cast"
 """Column of pairs whose faces have drivings of their own: `lp_ray.contract.result_schema`."""
@@ -92,6 +93,7 @@ def who(rows: pa.Table, role: str) -> pa.ChunkedArray:
     """Return the name of each row's identity (role source) or driving: its `subject_id` where given, else its file.
 
     Cuts of one clip, and faces of one picture, are one. Rows of older versions that do not name the file go by its id.
+    A pair without a driving has no motion that could stand on two sides: its source stands for that, too.
     """
     named = [
         pc.binary_join_element_wise(kind, rows[name].cast(pa.string()), ":")
@@ -101,7 +103,11 @@ def who(rows: pa.Table, role: str) -> pa.ChunkedArray:
     if role == "driving" and (several := casts(rows)):
         firsts = [cast[0] if cast else None for cast in several]
         named = [pa.chunked_array([pa.array(firsts, pa.string())]), *named]
-    return pc.coalesce(*named)
+    names = pc.coalesce(*named)
+    if role == "driving" and "driving_uri" in rows.column_names:
+        none = pc.fill_null(pc.equal(rows["driving_uri"], NO_DRIVING), False)
+        names = pc.if_else(none, who(rows, "source"), names)
+    return names
 
 
 def casts(rows: pa.Table) -> list[list[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lp_ray.dataset.facts import is_fact
+from lp_ray.dataset.facts import is_fact, published
 from lp_ray.dataset.plan import Plan
 from lp_ray.dataset.target import File, Finished, Target
 
@@ -53,7 +53,7 @@ def _write(plan: Plan, shards: Sequence[Finished], side: str, path: Path) -> Non
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for first in range(0, len(places), _AT_ONCE):
-            rows = plan.rows.take(places[first : first + _AT_ONCE])
+            rows = published(plan.rows.take(places[first : first + _AT_ONCE]))
             of = [shards[number].name for number in shard_of[first : first + _AT_ONCE].tolist()]
             if in_files:
                 inside = (name.removeprefix(f"{side}/") for name in of)

@@ -153,6 +153,28 @@ def test_a_sample_keeps_its_facts_and_says_nothing_of_places(output: Path, tmp_p
     assert "1 failed" in card and "/in/" not in card
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_ids_that_are_places_are_published_nowhere(name: str, tmp_path: Path, call: Call) -> None:
+    """A manifest without ids goes by its URIs. They are cleaned in tables as in samples."""
+    layout = layout_of(tmp_path / "out")
+    write(layout, [row(layout, "s3://private/anna/1.jpg", "/home/bob/nod.mp4", b"video")])
+    ended = call(f"dataset output={tmp_path / 'out'} to={tmp_path / 'set'} format={name}")
+    assert ended.code == 0, ended.output
+    (published,) = table_of(tmp_path / "set", "train")
+    assert (published["source_id"], published["driving_id"]) == ("1", "nod")
+    for table in (tmp_path / "set").rglob("*.parquet"):
+        assert "private" not in str(pq.read_table(table).to_pylist()) and "bob" not in str(pq.read_table(table))
+
+
+@pytest.mark.parametrize("videos", ["bytes", "uri"])
+def test_labels_stay_at_home_if_nobody_wants_them(videos: str, output: Path, tmp_path: Path, call: Call) -> None:
+    line = f"dataset output={output} format=parquet videos={videos}"
+    assert call(f"{line} to={tmp_path / 'set'} labels=false").code == 0
+    assert not any("labels" in name for name in pq.read_schema(tmp_path / "set" / "data" / "train-00000.parquet").names)
+    refused = call(f"{line} to={tmp_path / 'other'} labels=none")
+    assert refused.code == 2 and "labels='none' must be true or false" in refused.output
+
+
 def test_videos_may_stay_where_they_are(output: Path, tmp_path: Path, call: Call) -> None:
     assert call(f"dataset output={output} to={tmp_path / 'set'} format=parquet videos=uri").code == 0
     rows = pq.read_table(tmp_path / "set" / "data" / "train-00000.parquet").to_pylist()

@@ -75,6 +75,8 @@ def test_the_outermost_and_separates_conditions_with_their_text() -> None:
         ("jitter < 2 and", "cannot be read"),
         ("kind in 'video'", "is no list"),
         ("kind in ('video', 3)", "does not fit 'kind'"),
+        ("kind in ('video', source_id)", "'source_id' is a column: a list holds values; write kind == source_id or …"),
+        ("n_frames not in (n_frames, 1)", "is a column"),
         (" ", "empty"),
         ("jitter > 1" + "0" * 30, "too large"),
         ("n_frames<1 or " * 400 + "n_frames<1", "at most 4000"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.media_kinds import NO_DRIVING
 from lp_ray.dataset.people import as_people, find_people, joined
 from lp_ray.dataset.split import LEFT_OUT, Endpoints, Sides, assign, casts, leaks, parse_sides, who
 
@@ -127,6 +128,15 @@ def test_files_of_one_person_are_one_name() -> None:
     assert renamed.to_pylist() == ["a", "d", "e", "none", "nobody"]
     assert find_people(names, faces, 0.3) == {"group": "e"}
     assert find_people(names.slice(8), faces.slice(8), 0.45) == {}
+
+
+def test_a_pair_without_a_driving_goes_where_its_source_goes() -> None:
+    """`driving=none` is no motion that could stand on two sides: fifty such pairs are split like any others."""
+    uris = {"source_uri": [f"file:///s{n}.mp4" for n in range(50)], "driving_uri": [NO_DRIVING] * 49 + ["file:///d"]}
+    rows = pa.table({**uris, "driving_id": ["none"] * 49 + ["d"]})
+    assert who(rows, "driving").to_pylist() == [*who(rows, "source").to_pylist()[:49], "file:file:///d"]
+    side = assign(Endpoints.of(who(rows, "source"), who(rows, "driving")), SIDES, 0)
+    assert not (side == LEFT_OUT).any() and len(np.unique(side)) == 3
 
 
 def cast_of(*drivings: tuple[str, str | None]) -> str:
