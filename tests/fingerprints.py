@@ -50,6 +50,8 @@ from lp_ray.labels.table import BY_NAME
 from lp_ray.media.clip import open_footage
 from lp_ray.media.encode import encode_segment
 from lp_ray.models.store import LockEntry, WeightStore
+from lp_ray.motion.performance import INTERPOLATIONS, Keys, Performance
+from lp_ray.motion.performed import asked, combined, frames_of
 from lp_ray.motion.template import MotionFrames, TemplateHeader, TemplateReader, write_template
 from lp_ray.plan.settings import Settings
 from lp_ray.report.summary import describe_run
@@ -303,6 +305,18 @@ def labels_form(folder: Path) -> Outputs:
     return json.dumps([str(schema.remove_metadata()), schema.metadata[b"lp_ray.labels"].decode()])
 
 
+def curves_of_a_performance(folder: Path) -> Outputs:
+    """Both interpolations between a few keys, as a template holds them, and an edit on top."""
+    keys = {"head_yaw": Keys(np.array([0.0, 0.3, 0.9]), np.array([0.0, 20.0, -5.0]))}
+    keys["lip_ratio"] = Keys(np.array([0.1, 0.2]), np.array([0.1, 0.5]))
+    found: list[NDArray[Any]] = []
+    for how in INTERPOLATIONS:
+        made = Performance(30, Fraction(30), keys, how)
+        found += frames_of(made, 0, 30).values()
+        found += asked(combined(made.sample(0, 30), {"head_yaw": 10.0, "smile": 0.5}), 30).values()
+    return [np.nan_to_num(rows, nan=-1.0) for rows in found]
+
+
 OUTPUTS: dict[str, Callable[[Path], Outputs]] = {
     "lp_ray.engine.preview.engine.OUTPUT_VERSION": preview_frames,
     "lp_ray.engine.liveportrait.engine.OUTPUT_VERSION": liveportrait_frames,
@@ -313,6 +327,7 @@ OUTPUTS: dict[str, Callable[[Path], Outputs]] = {
     "lp_ray.face.identity.network.CODE_VERSION": identity_embedding,
     "lp_ray.stages.measuring.driving.VERSION": tracks_of_a_driving,
     "lp_ray.plan.keys.OUTPUT_VERSION": other_than_the_engine,
+    "lp_ray.motion.performed.VERSION": curves_of_a_performance,
     "lp_ray.motion.template.FORMAT_VERSION": template_form,
     "lp_ray.labels.file.FORMAT_VERSION": labels_form,
     "lp_ray.models.store.FORMAT_VERSION": lock_form,

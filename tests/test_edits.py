@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from lp_ray import LivePortraitPipeline, LivePortraitPipelineAnimal, PairFailedError, read_labels
 from lp_ray.base.errors import RefusedError
@@ -257,6 +258,19 @@ def test_a_named_edit_is_its_values(preview: LivePortraitPipeline, generated: Ge
     typed = preview.animate(generated.portrait, "none", tmp_path / "out", smile=-0.2, brow=-10)
     named = preview.animate(generated.portrait, "none", tmp_path / "out", edit=f"{mine}:grim")
     assert (named["pair_id"], named["kind"]) == (typed["pair_id"], "image")
+
+
+def test_a_file_of_edits_is_parsed_once_for_all_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """However many rows of a manifest name its edits; and again when it changes."""
+    parsed, load = [], yaml.safe_load
+    monkeypatch.setattr(yaml, "safe_load", lambda text: parsed.append(text) or load(text))
+    place = tmp_path / "mine.yaml"
+    for text, value in (("calm: {smile: 0.1}", 0.1), ("calm: {smile: 0.25}", 0.25)):
+        place.write_text(text)
+        assert all(preset(f"{place}:calm", f"row {row}") == {"smile": value} for row in range(50))
+    assert len(parsed) == 2
+    with pytest.raises(RefusedError, match=r"row 7: edit=.*no edit 'clam'"):
+        preset(f"{place}:clam", "row 7")
 
 
 @pytest.mark.parametrize("name", preset_names())

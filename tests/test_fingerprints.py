@@ -58,6 +58,10 @@ PINNED: dict[str, tuple[int, Fingerprint]] = {
         1,
         {"floats": (1.39002, 1.15265, 0.97274, 0.90401, 0.48092, -0.07885, -0.07726)},
     ),
+    "lp_ray.motion.performed.VERSION": (
+        1,
+        {"floats": (1.07456, 1.83378, -2.05476, 0.37655, -0.38086, 0.36622, -0.48376)},
+    ),
     "lp_ray.labels.file.FORMAT_VERSION": (1, "db55ed2d477f2bba"),
     "lp_ray.motion.template.FORMAT_VERSION": (1, "7f977124047ff5ec"),
     "lp_ray.models.store.FORMAT_VERSION": (1, "c06b69b1a1f43b4f"),

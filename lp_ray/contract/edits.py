@@ -68,6 +68,9 @@ CONTROLS: tuple[Control, ...] = (
 
 BY_NAME = {control.name: control for control in CONTROLS}
 
+HEAD = frozenset(control.name for control in CONTROLS if control.name.startswith("head_"))
+"""Controls that move the head as a whole and change nothing in the face."""
+
 ALIASES = {c.reference: c.name for c in CONTROLS if c.reference not in (None, c.name)}
 """The reference's name -> our name, where they differ."""
 

@@ -59,15 +59,16 @@ def _read(path: Path, where: str) -> Mapping[str, Any]:
         raise RefusedError(f"{where}: edit={path}: {error.strerror}; carried edits have no colon") from error
     if state.st_size > MAX_BYTES or not path.is_file():
         raise RefusedError(f"{where}: edit={path}: must be a file of at most {MAX_BYTES:,} bytes")
-    return _parsed(path, state.st_mtime_ns, where)
-
-
-@lru_cache(16)
-def _parsed(path: Path, changed: int, where: str) -> Mapping[str, Any]:
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = _parsed(path, state.st_mtime_ns)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise RefusedError(f"{where}: edit={path}: no YAML file: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(table, dict):
         raise RefusedError(f"{where}: edit={path}: must be a table of names and their values")
     return {str(name): values for name, values in table.items()}
+
+
+@lru_cache(16)
+def _parsed(path: Path, changed: int) -> Any:
+    """Read a file once for as long as it stays as it is, however many rows name its edits."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 Interpolation = Literal["linear", "cubic"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 
+NEAREST_KEYS_S = 1e-6
+"""Nearer to each other, keys of a cubic curve have no slope between them that a float holds."""
+
 _SLACK = 1e-6
 """In frames: a last key may be so much earlier than its frame, because times are written with few digits."""
 
@@ -110,6 +113,8 @@ def _check_keys(name: str, keys: Keys) -> None:
         raise PerformanceError(f"{name}: a curve needs as many times as values, and one at least")
     if not np.isfinite(keys.times).all() or keys.times[0] < 0 or not (np.diff(keys.times) > 0).all():
         raise PerformanceError(f"{name}: times must ascend, from 0 on, each only once")
+    if (np.diff(keys.times) < NEAREST_KEYS_S).any():
+        raise PerformanceError(f"{name}: keys must be {NEAREST_KEYS_S:g} s apart at least")
     control = BY_NAME[name]
     wrong = np.flatnonzero(~((keys.values >= control.low) & (keys.values <= control.high)))
     if len(wrong):

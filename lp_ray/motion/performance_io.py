@@ -33,6 +33,8 @@ MAX_ROWS = 1_000_000
 MAX_FPS = 1000
 
 MAX_REMARKS = 1000
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""No other: `str.splitlines` knows ten, which are counted nowhere."""
 """Lines of a CSV beside its rows: settings, names, empty ones."""
 _TIME, _FRAME = "time", "frame"
 _PREFIX = "lp_ray."
@@ -135,10 +137,11 @@ def _columns_of(file: pq.ParquetFile) -> dict[str, Array]:
 
 
 def _read_csv(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
-    if data.count(b"\n") > MAX_ROWS + MAX_REMARKS:  # before anything is made of them
+    n_lines = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+    if n_lines > MAX_ROWS + MAX_REMARKS:  # before anything is made of them
         raise InputTooLargeError(f"a performance table of more than {MAX_ROWS + MAX_REMARKS} lines")
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        lines = _LINE_END.split(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise PerformanceError("not a text in UTF-8, and not Parquet") from error
     settings = {}

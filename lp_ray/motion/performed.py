@@ -26,8 +26,8 @@ ENGINE = "performance"
 ASKED = "controls"
 """An engine's fact: what controls ask of each frame."""
 PREFIX = "control_"
-VERSION = "1"
-"""Raise this whenever the same table would give other values."""
+VERSION = 1
+"""Raise this whenever the same table would give other values: it is in the keys of performances."""
 
 
 def is_performed(template: TemplateReader) -> bool:
@@ -38,7 +38,7 @@ def is_performed(template: TemplateReader) -> bool:
 def header_of(performance: Performance, n_frames: int) -> TemplateHeader:
     """Return the header of a template of `n_frames` frames of a performance."""
     fps = performance.fps
-    return TemplateHeader(ENGINE, VERSION, "", fps.numerator, fps.denominator, n_frames)
+    return TemplateHeader(ENGINE, str(VERSION), "", fps.numerator, fps.denominator, n_frames)
 
 
 def frames_of(performance: Performance, start: int, stop: int) -> MotionFrames:

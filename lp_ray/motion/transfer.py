@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from lp_ray.base.errors import UnsupportedError
 from lp_ray.motion.editing import Edit, edited, ratio_delta
@@ -152,7 +153,7 @@ def asked_motion(
     tracks: MotionTracks | None = None,
     edit: Edit | None = None,
 ) -> AskedMotion:
-    """Return the motion that `transfer` of the same arguments begins with, before rescaling, heads and the multiplier.
+    """Return the motion that `transfer` of the same arguments begins with, before rescaling and heads.
 
     With relative retargeting, which drops the driving's motion, it is the source's own.
     """
@@ -166,14 +167,23 @@ def asked_motion(
     else:
         tracks = carry(source, driving, reference, options) if tracks is None else tracks
         moved = _driven(source, driving, reference, tracks, options)
-    return asked_of(moved if options.variant == "animal" else edited(moved, source, edit), source, n)
+    placed = moved if options.variant == "animal" else edited(moved, source, edit)
+    return asked_of(placed, source, n, options.driving_multiplier)
 
 
-def asked_of(moved: Placement, source: SourceMotion, n: int) -> AskedMotion:
-    """Return what placing a source as `moved` (n rows, or 1) asks of n frames."""
+def asked_of(moved: Placement, source: SourceMotion, n: int, multiplier: float = 1.0) -> AskedMotion:
+    """Return what placing a source as `moved` (n rows, or 1) asks of n frames.
+
+    The multiplier takes keypoints a part of the way, or further. The turn and the scale go the same part of theirs; the
+    expression is told as it is moved to.
+    """
     turn = moved.R.transpose(0, 2, 1) @ source.R  # R is for row vectors
     turn = turn * _AXES[:, None] * _AXES
     scale = (moved.scale / source.scale)[:, 0]
+    if multiplier != 1:
+        vectors = Rotation.from_matrix(turn.astype(np.float64)).as_rotvec()
+        turn = Rotation.from_rotvec(multiplier * vectors).as_matrix().astype(np.float32)
+        scale = 1 + np.float32(multiplier) * (scale - 1)
     return AskedMotion(spread(moved.exp, n), spread(turn, n), spread(scale, n))
 
 

@@ -20,7 +20,7 @@ from lp_ray import storage
 from lp_ray.base.errors import InputError, MissingInputError, UnsupportedError
 from lp_ray.contract.face_rules import ALL_FACES, DEFAULT_FACE
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.media_kinds import NO_DRIVING, NONE, is_video, may_move
+from lp_ray.contract.media_kinds import NO_DRIVING, NONE, is_performance, is_video, may_move
 from lp_ray.contract.variants import AUTO
 from lp_ray.media.sniff import moves
 from lp_ray.motion import performed
@@ -179,7 +179,8 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy, casts: Mapping[int
     for row in np.flatnonzero(cut.to_numpy(zero_copy_only=False)).tolist():
         failures[row] = Failure.of(STAGE, UnsupportedError("there is no driving to cut: leave out start_s and end_s"))
     sounds = find_sounds(uris, failures)
-    made = _keyed(keys.driving_key, uris, tags, faces, starts, ends, *sounds)
+    curves = pa.array([performed.VERSION if is_performance(uri) else None for uri in uris.to_pylist()], pa.int64())
+    made = _keyed(keys.driving_key, uris, tags, faces, starts, ends, *sounds, curves)
     if casts:
         made, tags = _of_casts(casts, made, tags)
     drivings = Drivings(made, uris, faces, starts, ends, tags, failures, *sounds, casts or {})
@@ -221,7 +222,7 @@ def _versions(uris: pa.Array, table: pa.Table, failures: dict[int, Failure]) -> 
     A version in the manifest is trusted. For the other rows, the store is asked.
     """
     given = _joined(table["version"])
-    given = pc.if_else(pc.equal(uris, NO_DRIVING), performed.VERSION, given)
+    given = pc.if_else(pc.equal(uris, NO_DRIVING), str(performed.VERSION), given)
     lacking = pc.fill_null(pc.equal(given, ""), True).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(lacking)
     if not len(rows):

@@ -75,10 +75,17 @@ def driving_key(
     end_s: float | None,
     sound: str | None = None,
     sound_version: str | None = None,
+    curves: int | None = None,
 ) -> str:
-    """Return the key of a driving row: which clip, which face, which cut, and which sound lies beside it, if any."""
+    """Return the key of a driving row: which clip, which face, which cut, and which sound lies beside it, if any.
+
+    `curves` is the version of what makes values of a performance's keys; the first was in no key.
+    """
     beside = [sound, sound_version] if sound else None
-    return _digest("driving", uri, version, _given(face=face, start_s=start_s or None, end_s=end_s, sound=beside))
+    given = _given(
+        face=face, start_s=start_s or None, end_s=end_s, sound=beside, curves=None if curves == 1 else curves
+    )
+    return _digest("driving", uri, version, given)
 
 
 def cast_key(drivings: list[str | None]) -> str:

@@ -117,7 +117,7 @@ METRICS: tuple[Metric, ...] = (
         1,
         "lower",
         "fast",
-        "frames that repeat the one before where the driving's do not",
+        "frames that repeat the one before where the driving's, or a template's values, do not",
         "mean change of the face below 0.2 grey levels",
     ),
     Metric("frozen_longest", "seconds", 0, None, "lower", "fast", "longest stretch of such frames", "the same"),
@@ -209,7 +209,14 @@ METRICS: tuple[Metric, ...] = (
         "luma",
     ),
     Metric(
-        "psnr", "dB", 0, 100, "higher", "full", "self-reenactment: mean over frames against the driving's frame", "RGB"
+        "psnr",
+        "dB",
+        0,
+        100,
+        "higher",
+        "full",
+        "self-reenactment (one file, one face, at one time): mean over frames against the driving's frame",
+        "RGB",
     ),
     Metric("ssim", "index", -1, 1, "higher", "full", "the same, structural similarity", "Wang et al. 2004, on luma"),
 )

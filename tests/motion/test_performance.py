@@ -127,6 +127,7 @@ def test_a_table_as_people_write_it() -> None:
         ("# fps=25/0\ntime,smile\n0,0\n", "fps='25/0' is no rate"),
         ("# interpolation=spline\ntime,smile\n0,0\n", "interpolation='spline' must be one of linear, cubic"),
         ('time,smile\n0,"0\n', "not a table"),
+        ("# interpolation=cubic\ntime,smile\n0,0\n1e-308,1\n", "keys must be 1e-06 s apart at least"),
     ],
 )
 def test_bad_tables_are_refused_by_row_and_column(text: str, says: str) -> None:
@@ -190,6 +191,19 @@ def test_tables_over_the_limits_are_refused_before_they_are_read(monkeypatch: py
     for data in (two_hours, _parquet(time=pa.array([0.0, 1.0]), smile=pa.array([0.0, 1.0]))):
         with pytest.raises(InputTooLargeError, match="2 rows, at most 1"):
             read_performance(data)
+
+
+def test_lines_end_as_people_s_systems_end_them_and_in_no_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends a line is what was counted before: two million form feeds are no two million rows."""
+    lines = ["time,smile", "0,0", "1,1"]
+    first, *others = (read_performance(end.join(lines).encode()).sample()["smile"] for end in ("\n", "\r\n", "\r"))
+    assert all(np.array_equal(first, other) for other in others)
+    with pytest.raises(PerformanceError, match="no control"):
+        read_performance("\f".join(lines).encode())
+    monkeypatch.setattr(performance_io, "MAX_REMARKS", 0)
+    monkeypatch.setattr(performance_io, "MAX_ROWS", 3)
+    with pytest.raises(InputTooLargeError, match="more than 3 lines"):
+        read_performance(b"time,smile" + b"\r" * 10)
 
 
 def test_frames_beyond_the_end_are_a_mistake() -> None:

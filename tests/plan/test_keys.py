@@ -33,6 +33,8 @@ def test_every_field_of_an_input_is_in_its_key() -> None:
     changes = {"uri": "file:///b", "version": "2", "face": "1", "start_s": 1.0, "end_s": 1.0}
     made = {keys.driving_key(**DRIVING), *(keys.driving_key(**(DRIVING | {k: v})) for k, v in changes.items())}
     assert len(made) == 1 + len(changes)
+    first, second = (keys.driving_key(**DRIVING, curves=version) for version in (1, 2))
+    assert first == keys.driving_key(**DRIVING) != second, "the first version of performances was in no key"
 
 
 def _another(kind: Any, value: Any) -> Any:

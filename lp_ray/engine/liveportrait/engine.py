@@ -282,7 +282,7 @@ def _asked_motion(
     """Return the motion asked for in output frames [start, stop)."""
     if direction.reference is None:
         placed = at_rest(own) if direction.silence else own.placement
-        return asked_of(edited(placed, own, edit), own, stop - start)
+        return asked_of(edited(placed, own, edit), own, stop - start, direction.options.driving_multiplier)
     driving = direction.driving(start, stop)
     return asked_motion(own, driving, direction.reference, direction.options, tracks, edit)
 

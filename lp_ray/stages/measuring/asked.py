@@ -10,7 +10,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from lp_ray import storage
-from lp_ray.contract.options import PairOptions
+from lp_ray.contract.edits import HEAD
+from lp_ray.contract.options import PairOptions, edits_of
 from lp_ray.face.crop import invert
 from lp_ray.labels.asked import turns_in_picture
 from lp_ray.labels.table import ASKED
@@ -89,12 +90,19 @@ class Asked:
 
 
 def moves(options: PairOptions) -> dict[str, bool]:
-    """Return whether a pair's options let the driving move lips and eyes, and the whole expression as it is."""
-    region = options.animation_region
+    """Return whether a pair's options let the driving move lips and eyes, and the whole expression as it is.
+
+    What an edit sets on its own is not the driving's; what it adds leaves the driving's movement to be followed, but is
+    another expression than the driving's.
+    """
+    region, edited = options.animation_region, edits_of(options).keys()
     alone = options.flag_relative_motion and (options.flag_eye_retargeting or options.flag_lip_retargeting)
     whole = region in ("all", "exp") and not alone
+    lips = (whole or region == "lip" or options.flag_lip_retargeting) and options.weight_lip > 0
+    eyes = (whole or region == "eyes" or options.flag_eye_retargeting) and options.weight_eyes > 0
+    as_it_is = options.weight_lip == options.weight_eyes == options.weight_exp == 1
     return {
-        "lips": whole or region == "lip" or options.flag_lip_retargeting,
-        "eyes": whole or region == "eyes" or options.flag_eye_retargeting,
-        "expression": whole,
+        "lips": lips and "lip_ratio" not in edited,
+        "eyes": eyes and not edited & {"eye_ratio", "blink"},
+        "expression": whole and as_it_is and edited <= HEAD,
     }

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from lp_ray import storage
 from lp_ray.base.arrays import Image
 from lp_ray.base.caching import Cache
+from lp_ray.contract.edits import BY_NAME
 from lp_ray.contract.media_kinds import is_template
 from lp_ray.face.mediapipe.landmarker import MediaPipeLandmarker
 from lp_ray.face.track import track_clip
 from lp_ray.media.clip import Footage, open_footage
+from lp_ray.motion.performed import PREFIX, is_performed
+from lp_ray.motion.template import TemplateReader
 from lp_ray.plan.keys import tracks_key
 from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import DrivingRef
@@ -49,14 +52,36 @@ class DrivingTracks:
         """Return the tracks of frames, in their order."""
         return FaceTracks(*(getattr(self.tracks, field.name)[frames] for field in fields(FaceTracks)))
 
-    def repeats(self, frames: NDArray[np.intp], before: int | None) -> NDArray[np.bool_]:
-        """Return which of the frames shown show nothing new after the one before; `before` precedes the first."""
-        shown = np.concatenate([[frames[0] if before is None else before], frames])
-        news = np.cumsum(~self.repeated)
-        still: NDArray[np.bool_] = news[shown[1:]] == news[shown[:-1]]
-        if before is None:
-            still[0] = False
-        return still
+
+def repeats_shown(
+    repeated: NDArray[np.bool_], frames: NDArray[np.intp], before: int | None, first: int = 0
+) -> NDArray[np.bool_]:
+    """Return which of the frames shown show nothing new after the one before; `before` precedes the first.
+
+    `repeated` says of each frame from `first` on whether it repeats the one before.
+    """
+    shown = np.concatenate([[frames[0] if before is None else before], frames]) - first
+    news = np.cumsum(~repeated)
+    still: NDArray[np.bool_] = news[shown[1:]] == news[shown[:-1]]
+    if before is None:
+        still[0] = False
+    return still
+
+
+def template_repeats(template: TemplateReader, frames: NDArray[np.intp], before: int | None) -> NDArray[np.bool_]:
+    """Return which of a motion template's frames shown ask for nothing new after the one before.
+
+    Curves of a performance may move by a thousandth of their control's range: nobody sees that.
+    """
+    shown = frames if before is None else np.append(frames, before)
+    first, last = int(shown.min()), int(shown.max())
+    repeated = np.ones(last + 1 - first, np.bool_)
+    for name, rows in template.read(first, last + 1).items():
+        control = BY_NAME.get(name.removeprefix(PREFIX)) if is_performed(template) else None
+        tolerance = 0.001 * (control.high - control.low) if control else 0.0
+        moved = np.abs(np.diff(rows.astype(np.float64), axis=0)) > tolerance
+        repeated[1:] &= ~moved.any(axis=tuple(range(1, moved.ndim)))
+    return repeats_shown(repeated, frames, before, first)
 
 
 def driving_tracks(settings: Settings, driving: DrivingRef, models: Models) -> DrivingTracks | None:

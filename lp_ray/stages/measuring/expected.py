@@ -22,7 +22,7 @@ from lp_ray.quality.motion import Asked as AskedTracks
 from lp_ray.quality.motion import asked_blendshapes
 from lp_ray.quality.pair import Expected
 from lp_ray.stages.measuring.asked import Asked, moves
-from lp_ray.stages.measuring.driving import driving_tracks
+from lp_ray.stages.measuring.driving import driving_tracks, repeats_shown, template_repeats
 from lp_ray.stages.measuring.models import models_for
 from lp_ray.stages.measuring.source import SourceView, video_rotations
 from lp_ray.stages.media import OpenClips, TemplateCache, driving_frames
@@ -85,11 +85,11 @@ class ExpectedRows:
         """Return what frames of the file from `first` on are compared with; `shown` are the pair's frames in them."""
         followed = self._followed[shown]
         asked = self._tracks(first, shown, source)
-        if self._driving is None:
-            return replace(self._pictures(shown, source), asked=asked)
         before = int(self._followed[shown[0] - 1]) if first else None
-        again = self._driving.repeats(followed, before)
-        tracks = self._driving.take(followed)
+        if self._driving is None:
+            again, tracks = template_repeats(self._template, followed, before), None
+        else:
+            again, tracks = repeats_shown(self._driving.repeated, followed, before), self._driving.take(followed)
         return replace(self._pictures(shown, source), asked=asked, driving=tracks, driving_repeats=again)
 
     def _tracks(self, first: int, shown: NDArray[np.intp], source: SourceView) -> AskedTracks:
@@ -144,15 +144,22 @@ class ExpectedRows:
 
     def _pictures(self, shown: NDArray[np.intp], source: SourceView) -> Expected:
         """Return the pictures pasted into, with the place of the crop, and the driving's own in self-reenactment."""
-        options, work = self._work.options, self._work
+        options = self._work.options
         if not self._full or not options.paste_back:
             return Expected()
-        itself = (work.source.uri, work.source.version) == (work.driving.uri, work.driving.version)
-        targets = self._targets(shown) if itself else None
+        targets = self._targets(shown) if self._is_itself(shown) else None
         if not options.flag_do_crop:
             return Expected(targets=targets)
         sources, places = self._pasted_into(shown, source), self._asked.crop_to_picture(shown)
         return Expected(targets=targets, sources=sources, crop_to_original=places)
+
+    def _is_itself(self, shown: NDArray[np.intp]) -> bool:
+        """Return whether the frames should be the driving's own: one file and one face, a video at one and the same
+        time."""
+        source, driving = self._work.source, self._work.driving
+        if (source.uri, source.version, source.face) != (driving.uri, driving.version, driving.face):
+            return False
+        return not source.is_video or (not driving.start_s and bool((self._followed[shown] == shown).all()))
 
     def _pasted_into(self, shown: NDArray[np.intp], source: SourceView) -> NDArray[np.uint8]:
         """Return the source's pictures of the frames `shown`, in ascending order, some of which may be left out."""
