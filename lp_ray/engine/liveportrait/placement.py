@@ -47,13 +47,18 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """Return the type that the networks compute in. Raises RefusedError if it is unknown or useless on that device."""
     if name not in PRECISIONS:
         raise RefusedError(f"engine.precision={name!r} must be one of {', '.join(PRECISIONS)}")
-    if name == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+    if name == "bfloat16" and device.type == "cuda" and not _computes_bfloat16(device):
         raise RefusedError(
             f"engine.precision=bfloat16: {torch.cuda.get_device_name(device)} has none; use float16 or float32"
         )
     if name != "float32" and device.type == "cpu":
         LOG.warning("engine.precision=%s on a CPU is for checking numbers: most compute it far slower", name)
     return PRECISIONS[name]
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 AUTO = "auto"

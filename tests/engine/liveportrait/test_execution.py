@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from lp_ray.engine.factory import EngineIdentity, EngineSpec, create_engine, ide
 from lp_ray.engine.liveportrait import placement
 from lp_ray.engine.liveportrait.fast.kernels import VARIABLE, keep_kernels, kernel_folder
 from lp_ray.engine.liveportrait.fast.torch_private import compiled
-from lp_ray.engine.liveportrait.placement import choose_execution
+from lp_ray.engine.liveportrait.placement import choose_execution, choose_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 HALF, WHOLE = torch.bfloat16, torch.float32
@@ -74,6 +75,20 @@ def test_what_is_asked_for_by_name_is_had_or_refused(complete: Callable[[bool], 
     with pytest.raises(RefusedError, match=r"compiled needs triton and a C compiler.*execution=graph"):
         choose_execution(GPU, HALF, "compiled")
     assert choose_execution(GPU, HALF, "graph") == "graph"
+
+
+def test_a_gpu_that_only_emulates_bfloat16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A T4 or V100: torch says that it supports the type, and computes it many times slower. The engine's own GPU
+    counts, not the process's current one."""
+    asked: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext(asked.append(device)))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    with pytest.raises(RefusedError, match="bfloat16: Tesla T4 has none; use float16 or float32"):
+        choose_precision("bfloat16", torch.device("cuda:1"))
+    assert asked == [torch.device("cuda:1")]
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert choose_precision("bfloat16", torch.device("cuda:1")) == torch.bfloat16
 
 
 def test_what_a_cpu_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

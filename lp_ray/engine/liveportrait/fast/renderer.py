@@ -64,7 +64,7 @@ class Renderer:
                 continue
             copy = Rendered(_pinned(pixels), _pinned(extremes))
             copied = torch.cuda.Event()
-            copied.record()
+            copied.record(torch.cuda.current_stream(self._device))  # not the current device's, which may be another
             if waiting:
                 waiting[1].synchronize()
                 yield waiting[0]
