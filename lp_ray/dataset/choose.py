@@ -14,7 +14,7 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.contract.result_schema import DONE
 from lp_ray.dataset.expression import Condition, parse
 from lp_ray.dataset.presets import rules_of
-from lp_ray.output.reconcile import IDENTITY
+from lp_ray.output.identity import IDENTITY
 from lp_ray.output.scan import Scan
 from lp_ray.quality.table import NAMES
 

@@ -13,12 +13,11 @@ from lp_ray.base.errors import MissingInputError, RefusedError
 from lp_ray.contract.result_schema import DONE
 from lp_ray.contract.tables import read_table
 from lp_ray.dataset.choose import Judged
-from lp_ray.output.reconcile import IDENTITY
+from lp_ray.output.identity import IDENTITY, identities
 from lp_ray.plan.said import Said
 
 KEEP, REJECT = "keep", "reject"
 BY_EYE = "rejected by eye"
-_BETWEEN = "\0"
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Decisions:
 
     def of(self, rows: pa.Table) -> Said:
         """Return what was decided of rows that have the columns of IDENTITY."""
-        at = pc.index_in(_identities(rows), self.pairs)
+        at = pc.index_in(identities(rows), self.pairs)
         known = at.is_valid().to_numpy(zero_copy_only=False)
         if not len(self.pairs):
             return Said(known, known)
@@ -55,7 +54,7 @@ def read_decisions(typed: str) -> Decisions:
     if not pc.all(known).as_py():
         row = pc.index(known, False).as_py()
         raise RefusedError(f"decisions={typed}, row {row}: kept={words[row].as_py()!r} must be {KEEP} or {REJECT}")
-    pairs = _identities(table)
+    pairs = identities(table).combine_chunks()
     if len(pairs.unique()) < len(pairs):
         raise RefusedError(f"decisions={typed}: a pair is decided twice; take one of its rows out")
     return Decisions(pairs, pc.equal(words, KEEP), f"decisions of {storage.shown(storage.normalise(typed))}")
@@ -74,9 +73,3 @@ def decided(judged: Iterable[Judged], decisions: Decisions) -> Iterator[Judged]:
         reasons[kept], reasons[rejected] = None, BY_EYE
         kept = (batch.kept | kept) & ~rejected
         yield replace(batch, kept=kept, reasons=reasons)
-
-
-def _identities(table: pa.Table) -> pa.Array:
-    columns = [pc.fill_null(table[name].cast(pa.string()), "") for name in IDENTITY]
-    joined = pc.binary_join_element_wise(*columns, _BETWEEN)
-    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined

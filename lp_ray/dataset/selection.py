@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -20,8 +19,8 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.base.names import nearest
 from lp_ray.dataset.choose import Judged
 from lp_ray.dataset.lookup import Texts
+from lp_ray.output.identity import IDENTITY, identities
 from lp_ray.output.layout import OutputLayout
-from lp_ray.output.reconcile import IDENTITY
 from lp_ray.storage.guard import guarded
 
 SCHEMA = pa.schema([*((name, pa.string()) for name in IDENTITY), ("kept", pa.bool_()), ("reason", pa.string())])
@@ -79,11 +78,6 @@ class Selection:
     def has(self, rows: pa.Table) -> NDArray[np.bool_]:
         """Return whether each row of the results stays."""
         return self.pairs.has(identities(rows))
-
-
-def identities(rows: pa.Table) -> pa.ChunkedArray:
-    """Return what tells the rows of the results apart, one text each."""
-    return pc.binary_join_element_wise(*(pc.fill_null(rows[name].cast(pa.string()), "") for name in IDENTITY), "\0")
 
 
 def read_selection(layout: OutputLayout, name: str) -> Selection:

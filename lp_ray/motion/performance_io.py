@@ -25,8 +25,6 @@ from lp_ray.base.names import nearest
 from lp_ray.contract.edits import ALIASES, BY_NAME
 from lp_ray.motion.performance import Array, Keys, Performance, frame_times
 
-PARQUET_SUFFIX, CSV_SUFFIX = ".perf.parquet", ".csv"
-
 DEFAULT_FPS = Fraction(25)
 MAX_BYTES = 16 << 20
 MAX_ROWS = 1_000_000

@@ -14,9 +14,6 @@ from lp_ray.motion.keypoints import F32, N_KEYPOINTS
 from lp_ray.motion.records import Placement
 from lp_ray.motion.regions import EYES, LIP
 
-LOW, HIGH = 0.0, 1.5
-"""Range of a weight: 0 keeps a region as in the source, 1 moves it as the driving does."""
-
 
 @dataclass(frozen=True)
 class RegionWeights:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_ray.contract.options import Region
 from lp_ray.motion.keypoints import N_KEYPOINTS
-
-Region = Literal["all", "exp", "pose", "lip", "eyes"]
 
 Mask = NDArray[np.bool_]
 

@@ -17,13 +17,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from lp_ray.base.errors import UnsupportedError
+from lp_ray.contract.options import Region
 from lp_ray.motion.editing import Edit, edited, ratio_delta
 from lp_ray.motion.keypoints import F32, hull_multiplier, keypoints
 from lp_ray.motion.limits import NONE, TurnLimits
 from lp_ray.motion.neutral import NEUTRAL_LIP
 from lp_ray.motion.records import DrivingMotion, Index, Placement, SourceMotion
 from lp_ray.motion.region_weights import EVEN, RegionWeights
-from lp_ray.motion.regions import RULES, Region
+from lp_ray.motion.regions import RULES
 from lp_ray.motion.retarget import (
     Heads,
     eye_retargeting,

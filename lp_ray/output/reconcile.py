@@ -24,10 +24,9 @@ from lp_ray import storage
 from lp_ray.contract.options import PairOptions
 from lp_ray.contract.result_schema import DONE
 from lp_ray.output import parts
+from lp_ray.output.identity import IDENTITY
 from lp_ray.output.layout import OutputLayout
 
-IDENTITY = ("pair_id", "source_id", "driving_id")
-"""The columns that say which planned pair a row belongs to."""
 REQUEST = ("source_id", "driving_id", "options", "engine")
 """The columns that say what was asked for, whatever the files contained."""
 INPUTS = ("source_uri", "source_version", "driving_uri", "driving_version")

@@ -20,9 +20,9 @@ from lp_ray import storage
 from lp_ray.contract.measuring import LABELS, LABELS_COLUMN, METRICS, METRICS_COLUMN, Measuring, at_least
 from lp_ray.contract.result_schema import DONE, FILTERED, MEASURED, RESULT_SCHEMA, seconds_type
 from lp_ray.output import parts as table_parts
+from lp_ray.output.identity import identities
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.parts import append, common_schema, fit, meta_schema, part_uris, read_part
-from lp_ray.output.reconcile import IDENTITY
 from lp_ray.output.relative import resolved, shortened
 from lp_ray.quality.table import NAMES as METRIC_NAMES
 
@@ -311,14 +311,9 @@ def latest_rows(table: pa.Table) -> NDArray[np.int64] | None:
     """Return the places of the rows that `read_results` keeps; None: all. Needs columns of IDENTITY and finished_at."""
     if table.num_rows < 2:
         return None
-    identity = _identities(table)
+    identity = identities(table)
     codes = identity.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     times = pc.fill_null(table["finished_at"].cast(pa.int64()), 0).to_numpy()
     order = np.lexsort((times, codes))  # stable
     last = order[np.append(np.diff(codes[order]) != 0, True)]
     return None if len(last) == table.num_rows else np.sort(last)
-
-
-def _identities(table: pa.Table) -> pa.ChunkedArray:
-    names = [name for name in IDENTITY if name in table.column_names]
-    return pc.binary_join_element_wise(*(pc.fill_null(table[name].cast(pa.string()), "") for name in names), "\0")

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
 from lp_ray.output.flat import flat
+from lp_ray.output.identity import IDENTITY
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.parts import common_schema, fit, part_uris, read_part, read_schema
-from lp_ray.output.reconcile import IDENTITY
 from lp_ray.output.relative import resolved
 from lp_ray.output.results import latest_rows, loose_rows, loose_tables, merging
 from lp_ray.storage.guard import guarded

@@ -30,7 +30,7 @@ from lp_ray.contract.options import PairOptions
 from lp_ray.contract.rights import ROLES, rights
 from lp_ray.contract.variants import AUTO
 from lp_ray.face.framing import DrivingFraming, SourceFraming
-from lp_ray.output.reconcile import IDENTITY
+from lp_ray.output.identity import IDENTITY
 from lp_ray.output.results import Settled, meta_schema
 from lp_ray.plan import casts, keys
 from lp_ray.plan.effects import normalise_pairs

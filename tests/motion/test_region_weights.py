@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lp_ray.contract.options import PairOptions
 from lp_ray.motion.keypoints import rotation
 from lp_ray.motion.records import DrivingMotion, Placement, SourceMotion
-from lp_ray.motion.region_weights import EVEN, HIGH, LOW, RegionWeights
+from lp_ray.motion.region_weights import EVEN, RegionWeights
 from lp_ray.motion.regions import EYES, LIP
 from lp_ray.motion.transfer import TransferOptions, carry, transfer
 from tests.motion.test_transfer import HEADS, N, _frames
 
-weights = st.floats(LOW, HIGH)
+DECLARED = PairOptions.__dataclass_fields__["weight_lip"].metadata
+weights = st.floats(DECLARED["low"], DECLARED["high"])
 
 
 def _pair(is_video: bool = False) -> tuple[SourceMotion, DrivingMotion]:
