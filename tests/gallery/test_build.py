@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from lp_ray import storage
 from lp_ray.base.errors import RefusedError
+from lp_ray.contract.options import DEFAULTS
 from lp_ray.gallery.build import PAGE_ROWS, build
-from lp_ray.gallery.columns import script
+from lp_ray.gallery.columns import MOST_WORDS, Columns, script
 from lp_ray.gallery.making import TOLD
 from lp_ray.gallery.names import Names
 from lp_ray.gallery.originals import beside
 from lp_ray.gallery.page import html
 from lp_ray.gallery.runs import SHOWN, read_runs
 from lp_ray.gallery.strips import strip
+from lp_ray.output.results import flush
 from tests.dataset.made import layout_of, many, measured, row, write
 from tests.generated import Generated
 
@@ -70,6 +73,38 @@ def test_columns_and_pages_hold_what_the_rows_hold(tmp_path: Path) -> None:
     assert column(gallery, "meta_take")[at["d9"]] == 9 and column(gallery, "meta_of")[at["d9"]] == "x0"
     smiles = column(gallery, "option smile")
     assert smiles[at["d4"]] == "0.5" and set(smiles.tolist()) == {"0.0", "0.5"}
+
+
+def test_options_stand_in_their_own_rows_over_several_parts(tmp_path: Path) -> None:
+    """Wherever the default comes: parts before and after those that differ, and parts of which no row does."""
+    layout = layout_of(tmp_path)
+    parts: list[list[dict[str, float]]] = [[{"crf": 22}] * 2, [{}] * 3, [{"crf": 24}], [{"smile": 0.5}] * 2, [{}]]
+    asked: dict[str, dict[str, float]] = {}
+    for part in parts:
+        for options in part:
+            asked[f"d{len(asked)}"] = options
+        names = list(asked)[-len(part) :]
+        flush(layout, [row(layout, "s", name, options=json.dumps(asked[name])) for name in names])
+    build(str(tmp_path), pictures=False)
+    drivings = column(tmp_path / "gallery", "driving_id").tolist()
+    assert sorted(drivings) == sorted(asked)
+    for option in ("crf", "smile"):
+        wanted = [json.dumps(asked[name].get(option, DEFAULTS[option])) for name in drivings]
+        assert column(tmp_path / "gallery", f"option {option}").tolist() == wanted
+
+
+def test_a_column_of_too_many_words_is_left_out() -> None:
+    """Also that of an option; a word that no row has is none."""
+    columns = Columns(pa.schema([("options", pa.string()), ("source_id", pa.string())]))
+    columns.add(pa.table({"options": ['{"crf": 22}'] * 2, "source_id": ["a", "b"]}))
+    assert {each.name: list(each.words) for each in columns.finished()} == {
+        "source_id": ["a", "b"],
+        "option crf": ["22"],
+    }
+    ids = [str(i) for i in range(MOST_WORDS + 1)]
+    options = [f'{{"crf": {i}, "smile": 0.5}}' for i in range(MOST_WORDS + 1)]
+    columns.add(pa.table({"options": options, "source_id": ids}))
+    assert [each.name for each in columns.finished()] == ["option smile"]
 
 
 def test_nothing_of_the_rows_can_end_a_script(tmp_path: Path) -> None:
