@@ -130,8 +130,8 @@ const lpGrid = (() => {
     image.src = `strips/${encodeURIComponent(name)}`;
   }
 
-  // Of a still the strip is one frame: wider than eight frames could be high, it is no strip of eight.
-  const framesOf = (image) => (image.width / image.height > 3 ? 8 : 1);
+  // The shape tells a strip of one frame from one of all.
+  const framesOf = (image) => (image.width / image.height > lpGallery.meta.strips.moving ? lpGallery.meta.strips.frames : 1);
 
   function place(picture, frame) {
     const step = Number(picture.dataset.step), middle = (picture.clientWidth - step) / 2;
