@@ -18,6 +18,7 @@ from lp_ray.base.limits import Limits
 from lp_ray.gallery.build import build
 from lp_ray.media.clip import open_footage
 from lp_ray.media.encode import encode_segment
+from lp_ray.media.frames_zip import write_frames
 from tests.browser import browser, needs_browser, one_at_a_time
 from tests.dataset.made import layout_of, many, row, write
 from tests.gallery.test_build import HOSTILE
@@ -125,6 +126,86 @@ def test_filters_brush_sort_and_address(large: Path, looked: Looked) -> None:
     again.wait_for_function("() => location.hash.includes('text=d000003')")
     other.context.close()
     assert looked.errors == [] and other.errors == []
+
+
+def test_each_file_of_rows_is_loaded_once(large: Path, looked: Looked) -> None:
+    """However many cards want rows of it; and again where it was let go meanwhile."""
+    looked.page.add_init_script(
+        """window.loads = []; const append = Element.prototype.append; Element.prototype.append = function (...made) {
+            for (const each of made) if (each.tagName === "SCRIPT") loads.push(each.getAttribute("src"));
+            return append.apply(this, made);
+        };"""
+    )
+    page = looked.open(large)
+    page.wait_for_function(
+        "() => document.querySelectorAll('.card').length > 8 &&"
+        " [...document.querySelectorAll('.card')].every(card => card.dataset.pair)"
+    )
+    assert page.evaluate("() => loads").count("data/rows-0.js") == 1
+    wanted = "Promise.all([0, 1, 2].map(index => lpGallery.needRow(index))).then(rows => rows.filter(Boolean).length)"
+    assert page.evaluate(f"() => {{ lpGallery.pages.delete(0); return {wanted}; }}") == 3
+    assert page.evaluate("() => loads").count("data/rows-0.js") == 2 and looked.errors == []
+
+
+def test_bounds_hold_what_equals_them_and_stay_as_they_were_typed(tmp_path: Path, looked: Looked) -> None:
+    """Decimals that float32 has not, numbers of seven digits, and one that float32 has no room for."""
+    layout = layout_of(tmp_path)
+    takes = [1234567, 1234599, 2000000]
+    rows = [row(layout, "s", f"d{i}", meta_take=take, meta_of="x") for i, take in enumerate(takes)]
+    write(layout, rows, {"identity_mean": [0.1, 0.7, 0.3], "jitter": [0.5, 1e300, 1.5]})
+    build(str(tmp_path), pictures=False)
+    page = looked.open(tmp_path / "gallery", "#in.identity_mean=0.7_0.7")
+    looked.counts("1 of 3")
+    page.get_by_label("identity_mean from").fill("0.1")
+    page.get_by_label("identity_mean from").press("Enter")
+    looked.counts("3 of 3")
+    assert page.get_by_label("identity_mean to").input_value() == "0.7"
+    page.locator("details[data-column='meta_take'] summary").click()
+    for end, text, left in (("from", "1234567", 3), ("to", "1999999.5", 2), ("to", "1234567", 1), ("from", "", 1)):
+        page.get_by_label(f"meta_take {end}").fill(text)
+        page.get_by_label(f"meta_take {end}").press("Enter")
+        looked.counts(f"{left} of 3")
+        assert page.get_by_label(f"meta_take {end}").input_value() == (text if end == "from" else text[:9])
+        if end == "to":
+            assert page.get_by_label("meta_take from").input_value() == "1234567"
+    page.locator("details[data-column='meta_take'] button").click()
+    looked.counts("3 of 3")
+    page.locator("details[data-column='jitter'] summary").click()
+    canvas = page.locator("details[data-column='jitter'] canvas")
+    assert canvas.get_attribute("aria-label") == "histogram of jitter, 0.5 to 1.5"
+    other = Looked(looked.context.browser)
+    other.open(tmp_path / "gallery", "#is.meta_take=1&in.meta_of=0_1&is.gone=x")
+    other.counts("3 of 3")
+    assert looked.errors == [] and other.errors == [], "a column of another kind than when the address was made"
+    other.context.close()
+
+
+def test_results_that_no_browser_plays_are_shown_as_strips(
+    tmp_path: Path, looked: Looked, generated: Generated
+) -> None:
+    layout, clip = layout_of(tmp_path), small_clip(tmp_path, generated)
+    rows = [row(layout, "s", kind, kind=kind) for kind in ("mov", "frames")]
+    for made, suffix in zip(rows, (".mov", ".zip"), strict=True):
+        made["video_uri"] = layout.result(made["pair_id"], suffix)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / f"{rows[0]['pair_id']}.mov").write_bytes(clip.read_bytes())
+    frames = (np.full((48, 64, 3), 60 * i, np.uint8) for i in range(3))
+    write_frames(tmp_path / "videos" / f"{rows[1]['pair_id']}.zip", frames)
+    write(layout, [*rows, row(layout, "s", "far", kind="mov", video_uri="file:///elsewhere/x.mov")])
+    build(str(tmp_path))
+    page = looked.open(tmp_path / "gallery")
+    for kind, suffix in (("mov", ".mov"), ("frames", ".zip")):
+        page.locator(".card", has_text=f"s × {kind}").click()
+        page.locator("#players .unplayed", has_text=f"A browser cannot play {kind}").wait_for()
+        page.wait_for_function("() => document.querySelector('#players img')?.naturalWidth > 8 * 40")
+        assert page.locator("#players .error").count() == 0
+        with page.expect_download() as downloading:
+            page.locator("#players .unplayed a").click()
+        assert downloading.value.suggested_filename.endswith(suffix)
+        page.keyboard.press("Escape")
+    page.locator(".card", has_text="s × far").click()
+    page.locator("#players .error", has_text="its file lies outside of this output").wait_for()
+    assert looked.errors == []
 
 
 def test_hostile_text_is_text(tmp_path: Path, looked: Looked) -> None:

@@ -178,18 +178,18 @@ const lpApp = (() => {
   }
 
   function read() {
-    const known = new Set(lpGallery.meta.columns.map((column) => column.name));
+    const kinds = new Map(lpGallery.meta.columns.map((column) => [column.name, column.kind]));
     for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
       if (name === "view" && ["grid", "matrix"].includes(value)) view = value;
       else if (name === "text") lpFilters.state.text = value;
-      else if (name === "sort" && known.has(value)) lpFilters.state.sort = value;
+      else if (name === "sort" && kinds.has(value)) lpFilters.state.sort = value;
       else if (name === "down") lpFilters.state.down = true;
       else if (name === "pair") opened = value;
       else if (name === "row" && /^\d+$/.test(value)) line = Number(value);
-      else if (name.startsWith("is.") && known.has(name.slice(3))) {
+      else if (name.startsWith("is.") && kinds.get(name.slice(3)) === "word") {
         const words = lpFilters.state.words.get(name.slice(3)) || new Set();
         lpFilters.state.words.set(name.slice(3), words.add(value));
-      } else if (name.startsWith("in.") && known.has(name.slice(3))) {
+      } else if (name.startsWith("in.") && kinds.get(name.slice(3)) === "number") {
         const [low, high] = value.split("_").map(Number);
         if (!Number.isNaN(low) && !Number.isNaN(high)) lpFilters.state.ranges.set(name.slice(3), [low, high]);
       }

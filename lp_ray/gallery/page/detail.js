@@ -41,6 +41,10 @@ const lpDetail = (() => {
       figure.append(video);
     } else if (row.video_uri && ["image", "gif"].includes(row.kind)) {
       figure.append(element("img", { src: address(row.video_uri), alt: name }));
+    } else if (row.video_uri) {
+      if (row.strip) figure.append(element("img", { src: `strips/${encodeURIComponent(row.strip)}`, alt: name }));
+      const link = element("a", { href: address(row.video_uri), download: "", textContent: "open the file elsewhere" });
+      figure.append(element("p", { className: "unplayed" }, `A browser cannot play ${row.kind || "this"}: `, link, "."));
     } else {
       figure.append(element("p", { className: "error", textContent: `${row.status}${row.stage ? ` in ${row.stage}` : ""}: ${row.error || "its file lies outside of this output"}` }));
     }
