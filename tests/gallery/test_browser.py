@@ -333,6 +333,161 @@ def test_pairs_are_compared_in_step_and_everything_fits_a_phone(job: Path, brows
     phone.context.close()
 
 
+@pytest.fixture
+def several(tmp_path: Path) -> Path:
+    """A page of two sources and three drivings; the pair a × x was made three times."""
+    layout = layout_of(tmp_path)
+    rows = [row(layout, source, driving) for source in "ab" for driving in "xyz"]
+    again = [row(layout, "a", "x", pair_id=f"{n}" * 32, options=f'{{"crf": {n}}}') for n in (1, 2)]
+    write(layout, [rows[0], *again, *rows[1:]], {"identity_mean": [0.1 * n for n in range(8)]})
+    build(str(tmp_path), pictures=False)
+    return tmp_path / "gallery"
+
+
+def decisions(page: Any, to: Path) -> list[tuple[str, ...]]:
+    """Return what the page writes of what was decided: pair, source, driving, keep or reject."""
+    with page.expect_download() as downloading:
+        page.click("#download")
+    downloading.value.save_as(to)
+    with to.open(newline="") as file:
+        return [(*list(each.values())[:3], each["kept"]) for each in csv.DictReader(file)]
+
+
+def test_of_several_that_are_shown_each_is_decided_by_itself(several: Path, looked: Looked) -> None:
+    """Keys decide on none of them and say why, nor do they move to another; each has its own buttons."""
+    page = looked.open(several, "#sort=identity_mean")
+    looked.counts("8 of 8")
+    page.locator("#view").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "c", "ArrowRight", "c", "ArrowRight"):
+        page.keyboard.press(key)
+    page.click("#compare")
+    names = page.locator("#players figcaption").all_inner_texts()
+    assert names == ["a × y", "a × z"]
+    for key in ("k", "r", "u", "c"):
+        page.keyboard.press(key)
+        assert "each has its own buttons" in page.inner_text("#said[role=status]")
+        assert page.locator("#download").is_disabled() and page.inner_text("#compare") == "Compare 2"
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#players figcaption").all_inner_texts() == names
+    for name in ("keep", "reject", "next", "previous"):
+        assert page.locator(f"#{name}").is_hidden()
+    page.get_by_role("button", name="Keep a × z").click()
+    page.get_by_role("button", name="Reject a × y").click()
+    page.wait_for_function("() => document.getElementById('said').textContent === 'a × y: reject'")
+    pressed = page.locator("#players [aria-pressed=true]")
+    assert [each.get_attribute("aria-label") for each in pressed.all()] == ["Reject a × y", "Keep a × z"]
+    page.keyboard.press("Escape")
+    decided = decisions(page, several / "d.csv")
+    assert [each[1:] for each in decided] == [("a", "z", "keep"), ("a", "y", "reject")]
+    page.locator("#view").focus()
+    page.keyboard.press("Enter")
+    page.locator("#keep").wait_for()
+    page.keyboard.press("r")
+    page.wait_for_function("() => document.getElementById('said').textContent === 'b × x: reject'")
+    assert page.get_by_role("button", name="Reject (r)").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("r")
+    page.wait_for_function("() => document.getElementById('said').textContent === 'b × x: undecided'")
+    assert all("ERR_FILE_NOT_FOUND" in error for error in looked.errors), "no videos lie there"
+
+
+def test_arrows_go_over_the_cells_of_the_matrix(several: Path, looked: Looked, large: Path) -> None:
+    """Each has a card, and it is seen; what is decided is what is seen."""
+    page = looked.open(several, "#sort=identity_mean")
+    looked.counts("8 of 8")
+    page.locator("#view").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.click("#view-matrix")
+    page.wait_for_function("() => document.querySelector('.head') && document.querySelector('.card.here[data-pair]')")
+    assert page.inner_text(".card.here b") == "a × x", "the second row's cell"
+    page.goto("about:blank")
+    looked.open(several, "#view=matrix&sort=identity_mean")
+    looked.counts("8 of 8")
+    page.locator("#view").focus()
+    here = "() => [...document.querySelectorAll('.card.here b')].map(name => name.textContent)"
+    seen = []
+    for key in ("ArrowRight",) * 7 + ("ArrowUp", "ArrowUp", "ArrowLeft", "ArrowDown"):
+        page.keyboard.press(key)
+        seen += page.evaluate(here)
+        if key == "ArrowRight" and len(seen) == 1:
+            page.keyboard.press("r")
+            page.wait_for_function("() => document.querySelector('.card.rejected')")
+    cells = ["ax", "ay", "az", "bx", "by", "bz", "bz", "az", "az", "ay", "by"]
+    assert seen == [f"{source} × {driving}" for source, driving in cells]
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.kept')")
+    decided = decisions(page, several / "d.csv")
+    assert [each[1:] for each in decided] == [("a", "x", "reject"), ("b", "y", "keep")]
+    assert len({each[0] for each in decided} & {"1" * 32, "2" * 32}) == 0, "the first row of the cell"
+    page.goto("about:blank")
+    page = looked.open(large, "#view=matrix")
+    looked.counts("10,000 of 10,000")
+    page.locator("#view").focus()
+    for key in ("ArrowRight",) * 12 + ("ArrowDown",) * 7 + ("ArrowLeft",) * 9 + ("ArrowUp",) * 6:
+        page.keyboard.press(key)
+        shown = page.evaluate(
+            """() => {
+                const card = document.querySelector(".card.here").getBoundingClientRect(), view =
+                    document.getElementById("view").getBoundingClientRect(), { right, bottom } = view;
+                const under = document.elementFromPoint(card.left + 20, card.top + 20);
+                return card.left >= view.left && card.top >= view.top && card.right <= right && card.bottom <= bottom
+                    && Boolean(under.closest(".card.here"));
+            }"""
+        )
+        assert shown, "it is in the view, and no head lies over it"
+    assert looked.errors == []
+
+
+def test_keys_decide_on_nothing_that_is_not_seen(large: Path, looked: Looked) -> None:
+    """A card that was scrolled away is brought back first; a filter takes the choice away with the pair, and an order
+    moves it with its pair."""
+    page = looked.open(large)
+    looked.counts("10,000 of 10,000")
+    page.locator("#view").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    name = page.locator(".card.here b").inner_text()
+    page.evaluate("() => { document.getElementById('view').scrollTop = 5000; }")
+    page.wait_for_function("() => !document.querySelector('.card.here')")
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.here')")
+    assert page.locator("#download").is_disabled() and page.locator(".card.here b").inner_text() == name
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.here.kept')")
+    page.select_option("#sort", "jitter")
+    page.wait_for_function("() => location.hash.includes('sort=jitter')")
+    page.locator("#view").focus()
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.here.kept')")
+    assert page.locator(".card.here b").inner_text() == name
+    page.fill("#search", "s000099")
+    looked.counts("100 of 10,000")
+    page.locator("#view").focus()
+    page.keyboard.press("r")
+    assert page.locator(".card.here, .card.rejected").count() == 0
+    assert page.inner_text("#download") == "Download 1 decisions" and looked.errors == []
+
+
+def test_the_view_that_was_asked_for_last_is_shown(large: Path, looked: Looked) -> None:
+    """Also where the one before had to wait for its data."""
+    page = looked.open(large)
+    page.evaluate(
+        """() => {
+            const need = lpGallery.need;
+            lpGallery.need = (name) => (name !== "driving_id" ? need(name)
+                : new Promise((resolve) => { window.release = () => resolve(need(name)); }));
+        }"""
+    )
+    page.click("#view-matrix")
+    page.wait_for_function("() => window.release")
+    page.click("#view-grid")
+    page.wait_for_function("() => document.getElementById('view-grid').ariaPressed === 'true'")
+    page.evaluate("() => release()")
+    page.wait_for_function("() => lpGallery.columns.has('driving_id')")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert page.locator(".head").count() == 0 and page.locator(".card").count() > 8 and looked.errors == []
+
+
 def test_every_control_has_a_name(job: Path, looked: Looked) -> None:
     """What a screen reader would say of each button and field."""
     page = looked.open(job / "gallery")
