@@ -400,6 +400,8 @@ def test_arrows_go_over_the_cells_of_the_matrix(several: Path, looked: Looked, l
     page.click("#view-matrix")
     page.wait_for_function("() => document.querySelector('.head') && document.querySelector('.card.here[data-pair]')")
     assert page.inner_text(".card.here b") == "a × x", "the second row's cell"
+    said = page.locator(".card .said span").all_inner_texts()
+    assert said[0].endswith(", 2 more") and not any("more" in text for text in said[1:]) and len(said) == 6
     page.goto("about:blank")
     looked.open(several, "#view=matrix&sort=identity_mean")
     looked.counts("8 of 8")
@@ -454,6 +456,8 @@ def test_keys_decide_on_nothing_that_is_not_seen(large: Path, looked: Looked) ->
     assert page.locator("#download").is_disabled() and page.locator(".card.here b").inner_text() == name
     page.keyboard.press("k")
     page.wait_for_function("() => document.querySelector('.card.here.kept')")
+    choice = page.evaluate("() => getComputedStyle(document.querySelector('.card.here.kept')).outlineStyle")
+    assert choice == "solid", "what was decided does not hide which card is chosen"
     page.select_option("#sort", "jitter")
     page.wait_for_function("() => location.hash.includes('sort=jitter')")
     page.locator("#view").focus()
@@ -465,7 +469,7 @@ def test_keys_decide_on_nothing_that_is_not_seen(large: Path, looked: Looked) ->
     page.locator("#view").focus()
     page.keyboard.press("r")
     assert page.locator(".card.here, .card.rejected").count() == 0
-    assert page.inner_text("#download") == "Download 1 decisions" and looked.errors == []
+    assert page.inner_text("#download") == "Download 1 decision" and looked.errors == []
 
 
 def test_the_view_that_was_asked_for_last_is_shown(large: Path, looked: Looked) -> None:

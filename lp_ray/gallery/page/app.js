@@ -132,7 +132,7 @@ const lpApp = (() => {
 
   function tell() {
     get("download").disabled = lpGrid.decided.size === 0;
-    get("download").textContent = lpGrid.decided.size ? `Download ${lpGrid.decided.size} decisions` : "Download decisions";
+    get("download").textContent = lpGrid.decided.size ? `Download ${lpGrid.decided.size} decision${lpGrid.decided.size > 1 ? "s" : ""}` : "Download decisions";
     get("compare").disabled = lpGrid.compared.size < 2;
     get("compare").textContent = lpGrid.compared.size ? `Compare ${lpGrid.compared.size}` : "Compare";
   }

@@ -46,14 +46,15 @@ const lpGrid = (() => {
   async function matrix(rows) {
     const source = await lpGallery.need("source_id"), driving = await lpGallery.need("driving_id");
     if (!source || !driving) return null;
-    const places = new Map(), down = new Map(), across = new Map(), heads = { down: [], across: [] };
+    const places = new Map(), more = new Map(), down = new Map(), across = new Map(), heads = { down: [], across: [] };
     const place = (map, code, heads, i) => { if (!map.has(code)) { map.set(code, map.size); heads.push(i); } return map.get(code); };
     for (let i = 0; i < rows.length; i++) {
       const line = place(down, source[rows[i]], heads.down, i), column = place(across, driving[rows[i]], heads.across, i);
-      if (!places.has(line * SIDE + column)) places.set(line * SIDE + column, i);
+      const cell = line * SIDE + column;
+      if (places.has(cell)) more.set(cell, (more.get(cell) || 0) + 1); else places.set(cell, i);
     }
     const of = (i) => down.get(source[rows[i]]) * SIDE + across.get(driving[rows[i]]);
-    return { places, of, order: Float64Array.from(places.keys()).sort(), heads, down: [...down.keys()], across: [...across.keys()] };
+    return { places, more, of, order: Float64Array.from(places.keys()).sort(), heads, down: [...down.keys()], across: [...across.keys()] };
   }
 
   // Where the card stands that shows a row: in the matrix that of its cell.
@@ -181,20 +182,22 @@ const lpGrid = (() => {
       const frames = Number(picture.dataset.frames || 1), box = picture.getBoundingClientRect();
       place(picture, Math.min(frames - 1, Math.floor((event.clientX - box.left) / box.width * frames)));
     });
-    lpGallery.needRow(index).then((row) => fill(made, picture, said, row, index)).catch(() => {});
+    lpGallery.needRow(index).then((row) => fill(made, picture, said, row, index, cells ? cells.more.get(cells.of(i)) : 0)).catch(() => {});
     return made;
   }
 
-  function fill(made, picture, said, row, index) {
+  // `more` are rows of the same cell that have no card.
+  function fill(made, picture, said, row, index, more) {
     if (!row) return;
     const name = `${row.source_id} × ${row.driving_id}`;
     said.firstChild.textContent = name;
-    made.setAttribute("aria-label", `${name}, ${row.status}`);
+    made.setAttribute("aria-label", `${name}, ${row.status}${more ? `, ${more} more` : ""}`);
     if (row.strip) strip(picture, row.strip, CARD.height - 50);
     else { picture.classList.add("lacking"); picture.textContent = `${row.status}: ${row.error || "no picture"}`; }
     const sort = lpFilters.state.sort, about = sort && lpGallery.about(sort);
     said.lastChild.textContent = !about ? row.status : about.kind === "word"
       ? `${sort} ${about.words[lpGallery.columns.get(sort)[index]]}` : `${sort} ${number(lpGallery.columns.get(sort)[index])}`;
+    if (more) said.lastChild.textContent += `, ${more} more`;
     made.dataset.pair = row.pair_id;
     made.dataset.key = key(row);
     mark(made);
