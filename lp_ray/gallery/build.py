@@ -21,6 +21,7 @@ from lp_ray.gallery.making import TOLD, Runner, Work, names_in
 from lp_ray.gallery.originals import beside
 from lp_ray.gallery.page import html
 from lp_ray.gallery.runs import read_runs
+from lp_ray.gallery.strips import FRAMES, MOVING
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.scan import Scan
 
@@ -87,6 +88,7 @@ def build(output: str, run: Runner = map, pictures: bool = True, policy: storage
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "name": storage.shown(layout.root).rstrip("/").rpartition("/")[2],
         "runs": runs.described(),
+        "strips": {"frames": FRAMES, "moving": MOVING},
         "key": hashlib.blake2b(layout.root.encode(), digest_size=8).hexdigest(),
     }
     storage.put_bytes(f"{root}/index.html", html())

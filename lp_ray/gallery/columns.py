@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -48,7 +49,9 @@ class Column:
     better: str = "no"
     parts: list[NDArray[Any]] = field(default_factory=list)
     words: dict[str, int] = field(default_factory=dict)
-    too_many: bool = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
 
     def add_numbers(self, values: pa.ChunkedArray) -> None:
         """Add a batch of numbers, or of true and false."""
@@ -59,15 +62,23 @@ class Column:
     def add_words(self, values: pa.ChunkedArray) -> None:
         """Add a batch of words; null is a word of its own, empty."""
         coded = pc.fill_null(_texts(values), "").combine_chunks().dictionary_encode()
-        known = [self.words.setdefault(word, len(self.words)) for word in coded.dictionary.to_pylist()]
-        self.parts.append(np.array(known, np.uint32)[coded.indices.to_numpy(zero_copy_only=False)])
-        self.too_many |= len(self.words) > MOST_WORDS
+        self.add_coded(coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False))
+
+    def add_coded(self, words: Sequence[str], codes: NDArray[Any]) -> None:
+        """Add a batch of words: `codes` (n) are their places in `words`."""
+        known = [self.words.setdefault(word, len(self.words)) for word in words]
+        self.parts.append(np.array(known, np.uint32)[codes])
+
+    def fill(self, word: str, n: int) -> None:
+        """Give all rows up to the `n`th that have no word yet this one."""
+        if (lacking := n - len(self)) > 0:
+            self.add_coded([word], np.zeros(lacking, np.intp))
 
     @property
     def is_of_use(self) -> bool:
         """Whether it tells rows apart, or says something."""
         if self.kind == "word":
-            return not self.too_many and self.words.keys() != {""}
+            return len(self.words) <= MOST_WORDS and self.words.keys() != {""}
         return any(np.isfinite(part).any() for part in self.parts)
 
     def described(self) -> dict[str, Any]:
@@ -117,21 +128,14 @@ class Columns:
         codes = coded.indices.to_numpy(zero_copy_only=False)
         for name in sorted({name for options in each for name in options}):
             column = self.each.setdefault(OPTION + name, Column(OPTION + name, "word"))
-            if sum(map(len, column.parts)) < self._n:  # rows before had the default
-                column.words.setdefault(_word(DEFAULTS.get(name)), 0)
-                column.parts.append(np.zeros(self._n - sum(map(len, column.parts)), np.uint32))
-            words = [_word(options.get(name, DEFAULTS.get(name))) for options in each]
-            known = np.array([column.words.setdefault(word, len(column.words)) for word in words], np.uint32)
-            column.parts.append(known[codes])
+            column.fill(_default(name), self._n)
+            column.add_coded([_word(options[name]) if name in options else _default(name) for options in each], codes)
 
     def finished(self) -> list[Column]:
         """Return the columns that are of use, those of options filled up to the end."""
         for column in self.each.values():
             if column.name.startswith(OPTION):
-                lacking = self._n - sum(map(len, column.parts))
-                default = _word(DEFAULTS.get(column.name.removeprefix(OPTION)))
-                code = column.words.setdefault(default, len(column.words))
-                column.parts.append(np.full(lacking, code, np.uint32))
+                column.fill(_default(column.name.removeprefix(OPTION)), self._n)
         return sorted((column for column in self.each.values() if column.is_of_use), key=_place)
 
 
@@ -160,6 +164,11 @@ def _options(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return changed(found) if isinstance(found, dict) else {}
+
+
+def _default(option: str) -> str:
+    """Return the word of a row that does not differ from its default in this option."""
+    return _word(DEFAULTS.get(option))
 
 
 def _word(value: Any) -> str:

@@ -14,8 +14,8 @@ from lp_ray.contract.media_kinds import is_template
 from lp_ray.contract.result_schema import DONE
 from lp_ray.gallery.curves import curves_script
 from lp_ray.gallery.names import Names
-from lp_ray.gallery.strips import Wanted, make_strips
-from lp_ray.labels.file import read_labels_file
+from lp_ray.gallery.strips import FRAMES, Told, Wanted, make_strips, not_asked, store_of
+from lp_ray.output.labels import read_labels
 from lp_ray.output.layout import OutputLayout
 from lp_ray.output.scan import Scan
 
@@ -31,6 +31,7 @@ _MAKING = (
     "video_uri",
     "sha256",
     "kind",
+    "n_frames",
     "source_uri",
     "driving_uri",
     "labels_level",
@@ -53,22 +54,26 @@ class Work:
         self._output, self._labels = layout.root, Names(names_in(layout.labels))
         self.strips = self.curves = self.n_lacking = 0
         self.lacking: list[str] = []
+        self._silent: set[str] = set()  # stores that did not answer
 
     def make(self, scan: Scan, run: Runner) -> None:
         """Make what is lacking, and count it. Rows are read as there is room to work on them."""
         for told in run(make_strips, _batched(self._lacking_strips(scan))):
-            for to, why in told:
-                if not why:
-                    self.there.add(to.rpartition("/")[2])
-                    self.strips += 1
-                    continue
-                self.n_lacking += 1
-                if len(self.lacking) < TOLD:
-                    self.lacking.append(why)
-        for made in run(_Curves(self._output), _batched(self._lacking_curves(scan))):
-            for to in made:
-                self.there.add(to.rpartition("/")[2])
-            self.curves += len(made)
+            self.strips += sum(map(self._took, told))
+        for told in run(_Curves(self._output), _batched(self._lacking_curves(scan))):
+            self.curves += sum(map(self._took, told))
+
+    def _took(self, told: Told) -> bool:
+        """Note what became of a file. Return whether it was made."""
+        if not told.why:
+            self.there.add(told.to.rpartition("/")[2])
+            return True
+        self.n_lacking += 1
+        if len(self.lacking) < TOLD:
+            self.lacking.append(told.why)
+        if told.silent:
+            self._silent.add(told.silent)
+        return False
 
     def _lacking_strips(self, scan: Scan) -> Iterator[Wanted]:
         asked = Names()  # `there` grows only as pieces end
@@ -76,7 +81,11 @@ class Work:
             for name, uri, kind in self._pictures(row):
                 if name not in self.there and name not in asked:
                     asked.add(name)
-                    yield Wanted(uri, kind, f"{self._root}/{STRIPS}/{name}")
+                    wanted = Wanted(uri, kind, f"{self._root}/{STRIPS}/{name}")
+                    if store_of(uri) in self._silent:
+                        self._took(not_asked(wanted))
+                    else:
+                        yield wanted
 
     def _lacking_curves(self, scan: Scan) -> Iterator[tuple[str, str]]:
         asked = Names()
@@ -100,7 +109,9 @@ class Work:
         """Return the name of a result's strip; None without a result."""
         if row["status"] != DONE or not row.get("video_uri"):
             return None
-        return f"{_hex(row['pair_id'])}-{_version(row)}.jpg"
+        # One of a few frames was as long as they are; now it has FRAMES, and another name, so that it is made again.
+        few = f"-{FRAMES}" if 1 < (row.get("n_frames") or 0) < FRAMES else ""
+        return f"{_hex(row['pair_id'])}-{_version(row)}{few}.jpg"
 
     def input_name(self, row: dict[str, Any], role: str) -> str | None:
         """Return the name of the strip of a source or driving; None where there is nothing to see, or none may look.
@@ -114,7 +125,7 @@ class Work:
             self._policy.check(uri)
         except InputError:
             return None
-        told = "\n".join([uri, str(row.get(f"{role}_version"))])
+        told = "\n".join([uri, str(row.get(f"{role}_version")), str(FRAMES)])  # its length is known to nobody here
         return f"in-{hashlib.blake2b(told.encode(), digest_size=12).hexdigest()}.jpg"
 
     def labels_name(self, row: dict[str, Any]) -> str | None:
@@ -148,21 +159,21 @@ def _batched(items: Iterator[T]) -> Iterator[list[T]]:
 
 @dataclass(frozen=True)
 class _Curves:
-    """Makes curves of labels, one file a pair; answers which. Picklable."""
+    """Makes curves of labels, one file a pair; answers as `make_strips` does. Picklable."""
 
     output: str
 
-    def __call__(self, wanted: list[tuple[str, str]]) -> list[str]:
-        layout, made = OutputLayout(self.output), []
+    def __call__(self, wanted: list[tuple[str, str]]) -> list[Told]:
+        told = []
         for pair_id, to in wanted:
             try:
-                with storage.open_read(layout.labels_of(pair_id)) as file:
-                    data = curves_script(read_labels_file(file))
-            except (FileNotFoundError, NoLabelsError):
+                data = curves_script(read_labels(self.output, pair_id))
+            except NoLabelsError as error:
+                told.append(Told(to, storage.redact(str(error))))
                 continue
             storage.put_bytes(to, data)
-            made.append(to)
-        return made
+            told.append(Told(to))
+        return told
 
     __name__ = "curves"
 

@@ -6,6 +6,7 @@ Landmarks are stored as offsets from the middle of the frame's `face_box`, becau
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from fractions import Fraction
@@ -115,8 +116,21 @@ def write_labels(path: Path, labels: Labels) -> None:
 def read_labels_file(file: BinaryIO | Path) -> Labels:
     """Read the labels of a pair; landmarks are in pixels of the video, float32.
 
-    Raises ValueError for a file that is not one of labels, or of a newer format.
+    Raises ValueError for a file that is not one of labels, is damaged, or of a newer format, and OSError for one that
+    cannot be read.
     """
+    opened = io.BytesIO(file.read_bytes()) if isinstance(file, Path) else file
+    try:
+        return _labels(opened)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ValueError(f"damaged: {error}") from error  # Arrow's own, on pages that cannot be unpacked
+    except (LookupError, TypeError, AttributeError, ArithmeticError, pa.ArrowException) as error:
+        raise ValueError(f"damaged: {type(error).__name__}: {error}") from error
+
+
+def _labels(file: BinaryIO) -> Labels:
     table = pq.read_table(file)
     said = (table.schema.metadata or {}).get(_METADATA)
     if said is None or table.num_rows != 1:
@@ -127,6 +141,8 @@ def read_labels_file(file: BinaryIO | Path) -> Labels:
     row = {name: table[name][0].as_py() for name in table.column_names if name not in about["shapes"]}
     arrays = {name: _rows(table[name], shape) for name, shape in about["shapes"].items()}
     arrays = {name: arrays[name] for name in table.column_names if name in arrays}
+    if wrong := [name for name, rows in arrays.items() if len(rows) != row["n_frames"]]:
+        raise ValueError(f"damaged: {wrong[0]} has {len(arrays[wrong[0]])} rows for {row['n_frames']} frames")
     if _LANDMARKS in arrays:
         whole = arrays[_LANDMARKS].astype(np.float32)
         whole[..., :2] += _middles(arrays[_BOX])

@@ -19,5 +19,5 @@ def read_labels(output: str, pair_id: str) -> Labels:
         raise NoLabelsError(f"{storage.display(uri)}: no labels of this pair: make it with labels=asked or labels=full")
     try:
         return read_labels_file(io.BytesIO(storage.read_bytes(uri)))
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise NoLabelsError(f"{storage.display(uri)}: {error}; delete it and run the job again") from error

@@ -18,6 +18,7 @@ from lp_ray.base.limits import Limits
 from lp_ray.gallery.build import build
 from lp_ray.media.clip import open_footage
 from lp_ray.media.encode import encode_segment
+from lp_ray.media.frames_zip import write_frames
 from tests.browser import browser, needs_browser, one_at_a_time
 from tests.dataset.made import layout_of, many, row, write
 from tests.gallery.test_build import HOSTILE
@@ -125,6 +126,86 @@ def test_filters_brush_sort_and_address(large: Path, looked: Looked) -> None:
     again.wait_for_function("() => location.hash.includes('text=d000003')")
     other.context.close()
     assert looked.errors == [] and other.errors == []
+
+
+def test_each_file_of_rows_is_loaded_once(large: Path, looked: Looked) -> None:
+    """However many cards want rows of it; and again where it was let go meanwhile."""
+    looked.page.add_init_script(
+        """window.loads = []; const append = Element.prototype.append; Element.prototype.append = function (...made) {
+            for (const each of made) if (each.tagName === "SCRIPT") loads.push(each.getAttribute("src"));
+            return append.apply(this, made);
+        };"""
+    )
+    page = looked.open(large)
+    page.wait_for_function(
+        "() => document.querySelectorAll('.card').length > 8 &&"
+        " [...document.querySelectorAll('.card')].every(card => card.dataset.pair)"
+    )
+    assert page.evaluate("() => loads").count("data/rows-0.js") == 1
+    wanted = "Promise.all([0, 1, 2].map(index => lpGallery.needRow(index))).then(rows => rows.filter(Boolean).length)"
+    assert page.evaluate(f"() => {{ lpGallery.pages.delete(0); return {wanted}; }}") == 3
+    assert page.evaluate("() => loads").count("data/rows-0.js") == 2 and looked.errors == []
+
+
+def test_bounds_hold_what_equals_them_and_stay_as_they_were_typed(tmp_path: Path, looked: Looked) -> None:
+    """Decimals that float32 has not, numbers of seven digits, and one that float32 has no room for."""
+    layout = layout_of(tmp_path)
+    takes = [1234567, 1234599, 2000000]
+    rows = [row(layout, "s", f"d{i}", meta_take=take, meta_of="x") for i, take in enumerate(takes)]
+    write(layout, rows, {"identity_mean": [0.1, 0.7, 0.3], "jitter": [0.5, 1e300, 1.5]})
+    build(str(tmp_path), pictures=False)
+    page = looked.open(tmp_path / "gallery", "#in.identity_mean=0.7_0.7")
+    looked.counts("1 of 3")
+    page.get_by_label("identity_mean from").fill("0.1")
+    page.get_by_label("identity_mean from").press("Enter")
+    looked.counts("3 of 3")
+    assert page.get_by_label("identity_mean to").input_value() == "0.7"
+    page.locator("details[data-column='meta_take'] summary").click()
+    for end, text, left in (("from", "1234567", 3), ("to", "1999999.5", 2), ("to", "1234567", 1), ("from", "", 1)):
+        page.get_by_label(f"meta_take {end}").fill(text)
+        page.get_by_label(f"meta_take {end}").press("Enter")
+        looked.counts(f"{left} of 3")
+        assert page.get_by_label(f"meta_take {end}").input_value() == (text if end == "from" else text[:9])
+        if end == "to":
+            assert page.get_by_label("meta_take from").input_value() == "1234567"
+    page.locator("details[data-column='meta_take'] button").click()
+    looked.counts("3 of 3")
+    page.locator("details[data-column='jitter'] summary").click()
+    canvas = page.locator("details[data-column='jitter'] canvas")
+    assert canvas.get_attribute("aria-label") == "histogram of jitter, 0.5 to 1.5"
+    other = Looked(looked.context.browser)
+    other.open(tmp_path / "gallery", "#is.meta_take=1&in.meta_of=0_1&is.gone=x")
+    other.counts("3 of 3")
+    assert looked.errors == [] and other.errors == [], "a column of another kind than when the address was made"
+    other.context.close()
+
+
+def test_results_that_no_browser_plays_are_shown_as_strips(
+    tmp_path: Path, looked: Looked, generated: Generated
+) -> None:
+    layout, clip = layout_of(tmp_path), small_clip(tmp_path, generated)
+    rows = [row(layout, "s", kind, kind=kind) for kind in ("mov", "frames")]
+    for made, suffix in zip(rows, (".mov", ".zip"), strict=True):
+        made["video_uri"] = layout.result(made["pair_id"], suffix)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / f"{rows[0]['pair_id']}.mov").write_bytes(clip.read_bytes())
+    frames = (np.full((48, 64, 3), 60 * i, np.uint8) for i in range(3))
+    write_frames(tmp_path / "videos" / f"{rows[1]['pair_id']}.zip", frames)
+    write(layout, [*rows, row(layout, "s", "far", kind="mov", video_uri="file:///elsewhere/x.mov")])
+    build(str(tmp_path))
+    page = looked.open(tmp_path / "gallery")
+    for kind, suffix in (("mov", ".mov"), ("frames", ".zip")):
+        page.locator(".card", has_text=f"s × {kind}").click()
+        page.locator("#players .unplayed", has_text=f"A browser cannot play {kind}").wait_for()
+        page.wait_for_function("() => document.querySelector('#players img')?.naturalWidth > 8 * 40")
+        assert page.locator("#players .error").count() == 0
+        with page.expect_download() as downloading:
+            page.locator("#players .unplayed a").click()
+        assert downloading.value.suggested_filename.endswith(suffix)
+        page.keyboard.press("Escape")
+    page.locator(".card", has_text="s × far").click()
+    page.locator("#players .error", has_text="its file lies outside of this output").wait_for()
+    assert looked.errors == []
 
 
 def test_hostile_text_is_text(tmp_path: Path, looked: Looked) -> None:
@@ -250,6 +331,165 @@ def test_pairs_are_compared_in_step_and_everything_fits_a_phone(job: Path, brows
     )
     assert phone.errors == []
     phone.context.close()
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Path:
+    """A page of two sources and three drivings; the pair a × x was made three times."""
+    layout = layout_of(tmp_path)
+    rows = [row(layout, source, driving) for source in "ab" for driving in "xyz"]
+    again = [row(layout, "a", "x", pair_id=f"{n}" * 32, options=f'{{"crf": {n}}}') for n in (1, 2)]
+    write(layout, [rows[0], *again, *rows[1:]], {"identity_mean": [0.1 * n for n in range(8)]})
+    build(str(tmp_path), pictures=False)
+    return tmp_path / "gallery"
+
+
+def decisions(page: Any, to: Path) -> list[tuple[str, ...]]:
+    """Return what the page writes of what was decided: pair, source, driving, keep or reject."""
+    with page.expect_download() as downloading:
+        page.click("#download")
+    downloading.value.save_as(to)
+    with to.open(newline="") as file:
+        return [(*list(each.values())[:3], each["kept"]) for each in csv.DictReader(file)]
+
+
+def test_of_several_that_are_shown_each_is_decided_by_itself(several: Path, looked: Looked) -> None:
+    """Keys decide on none of them and say why, nor do they move to another; each has its own buttons."""
+    page = looked.open(several, "#sort=identity_mean")
+    looked.counts("8 of 8")
+    page.locator("#view").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "c", "ArrowRight", "c", "ArrowRight"):
+        page.keyboard.press(key)
+    page.click("#compare")
+    names = page.locator("#players figcaption").all_inner_texts()
+    assert names == ["a × y", "a × z"]
+    for key in ("k", "r", "u", "c"):
+        page.keyboard.press(key)
+        assert "each has its own buttons" in page.inner_text("#said[role=status]")
+        assert page.locator("#download").is_disabled() and page.inner_text("#compare") == "Compare 2"
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#players figcaption").all_inner_texts() == names
+    for name in ("keep", "reject", "next", "previous"):
+        assert page.locator(f"#{name}").is_hidden()
+    page.get_by_role("button", name="Keep a × z").click()
+    page.get_by_role("button", name="Reject a × y").click()
+    page.wait_for_function("() => document.getElementById('said').textContent === 'a × y: reject'")
+    pressed = page.locator("#players [aria-pressed=true]")
+    assert [each.get_attribute("aria-label") for each in pressed.all()] == ["Reject a × y", "Keep a × z"]
+    page.keyboard.press("Escape")
+    decided = decisions(page, several / "d.csv")
+    assert [each[1:] for each in decided] == [("a", "z", "keep"), ("a", "y", "reject")]
+    page.locator("#view").focus()
+    page.keyboard.press("Enter")
+    page.locator("#keep").wait_for()
+    page.keyboard.press("r")
+    page.wait_for_function("() => document.getElementById('said').textContent === 'b × x: reject'")
+    assert page.get_by_role("button", name="Reject (r)").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("r")
+    page.wait_for_function("() => document.getElementById('said').textContent === 'b × x: undecided'")
+    assert all("ERR_FILE_NOT_FOUND" in error for error in looked.errors), "no videos lie there"
+
+
+def test_arrows_go_over_the_cells_of_the_matrix(several: Path, looked: Looked, large: Path) -> None:
+    """Each has a card, and it is seen; what is decided is what is seen."""
+    page = looked.open(several, "#sort=identity_mean")
+    looked.counts("8 of 8")
+    page.locator("#view").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.click("#view-matrix")
+    page.wait_for_function("() => document.querySelector('.head') && document.querySelector('.card.here[data-pair]')")
+    assert page.inner_text(".card.here b") == "a × x", "the second row's cell"
+    said = page.locator(".card .said span").all_inner_texts()
+    assert said[0].endswith(", 2 more") and not any("more" in text for text in said[1:]) and len(said) == 6
+    page.goto("about:blank")
+    looked.open(several, "#view=matrix&sort=identity_mean")
+    looked.counts("8 of 8")
+    page.locator("#view").focus()
+    here = "() => [...document.querySelectorAll('.card.here b')].map(name => name.textContent)"
+    seen = []
+    for key in ("ArrowRight",) * 7 + ("ArrowUp", "ArrowUp", "ArrowLeft", "ArrowDown"):
+        page.keyboard.press(key)
+        seen += page.evaluate(here)
+        if key == "ArrowRight" and len(seen) == 1:
+            page.keyboard.press("r")
+            page.wait_for_function("() => document.querySelector('.card.rejected')")
+    cells = ["ax", "ay", "az", "bx", "by", "bz", "bz", "az", "az", "ay", "by"]
+    assert seen == [f"{source} × {driving}" for source, driving in cells]
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.kept')")
+    decided = decisions(page, several / "d.csv")
+    assert [each[1:] for each in decided] == [("a", "x", "reject"), ("b", "y", "keep")]
+    assert len({each[0] for each in decided} & {"1" * 32, "2" * 32}) == 0, "the first row of the cell"
+    page.goto("about:blank")
+    page = looked.open(large, "#view=matrix")
+    looked.counts("10,000 of 10,000")
+    page.locator("#view").focus()
+    for key in ("ArrowRight",) * 12 + ("ArrowDown",) * 7 + ("ArrowLeft",) * 9 + ("ArrowUp",) * 6:
+        page.keyboard.press(key)
+        shown = page.evaluate(
+            """() => {
+                const card = document.querySelector(".card.here").getBoundingClientRect(), view =
+                    document.getElementById("view").getBoundingClientRect(), { right, bottom } = view;
+                const under = document.elementFromPoint(card.left + 20, card.top + 20);
+                return card.left >= view.left && card.top >= view.top && card.right <= right && card.bottom <= bottom
+                    && Boolean(under.closest(".card.here"));
+            }"""
+        )
+        assert shown, "it is in the view, and no head lies over it"
+    assert looked.errors == []
+
+
+def test_keys_decide_on_nothing_that_is_not_seen(large: Path, looked: Looked) -> None:
+    """A card that was scrolled away is brought back first; a filter takes the choice away with the pair, and an order
+    moves it with its pair."""
+    page = looked.open(large)
+    looked.counts("10,000 of 10,000")
+    page.locator("#view").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    name = page.locator(".card.here b").inner_text()
+    page.evaluate("() => { document.getElementById('view').scrollTop = 5000; }")
+    page.wait_for_function("() => !document.querySelector('.card.here')")
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.here')")
+    assert page.locator("#download").is_disabled() and page.locator(".card.here b").inner_text() == name
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.here.kept')")
+    choice = page.evaluate("() => getComputedStyle(document.querySelector('.card.here.kept')).outlineStyle")
+    assert choice == "solid", "what was decided does not hide which card is chosen"
+    page.select_option("#sort", "jitter")
+    page.wait_for_function("() => location.hash.includes('sort=jitter')")
+    page.locator("#view").focus()
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('.card.here.kept')")
+    assert page.locator(".card.here b").inner_text() == name
+    page.fill("#search", "s000099")
+    looked.counts("100 of 10,000")
+    page.locator("#view").focus()
+    page.keyboard.press("r")
+    assert page.locator(".card.here, .card.rejected").count() == 0
+    assert page.inner_text("#download") == "Download 1 decision" and looked.errors == []
+
+
+def test_the_view_that_was_asked_for_last_is_shown(large: Path, looked: Looked) -> None:
+    """Also where the one before had to wait for its data."""
+    page = looked.open(large)
+    page.evaluate(
+        """() => {
+            const need = lpGallery.need;
+            lpGallery.need = (name) => (name !== "driving_id" ? need(name)
+                : new Promise((resolve) => { window.release = () => resolve(need(name)); }));
+        }"""
+    )
+    page.click("#view-matrix")
+    page.wait_for_function("() => window.release")
+    page.click("#view-grid")
+    page.wait_for_function("() => document.getElementById('view-grid').ariaPressed === 'true'")
+    page.evaluate("() => release()")
+    page.wait_for_function("() => lpGallery.columns.has('driving_id')")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert page.locator(".head").count() == 0 and page.locator(".card").count() > 8 and looked.errors == []
 
 
 def test_every_control_has_a_name(job: Path, looked: Looked) -> None:

@@ -6,22 +6,32 @@ import base64
 import json
 import os
 import re
+from contextlib import AbstractContextManager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from lp_ray import storage
-from lp_ray.base.errors import RefusedError
+from lp_ray.base.errors import BucketMissingError, RefusedError, StorageError, StorageUnreachableError
+from lp_ray.base.limits import Limits
+from lp_ray.contract.options import DEFAULTS
 from lp_ray.gallery.build import PAGE_ROWS, build
-from lp_ray.gallery.columns import script
-from lp_ray.gallery.making import TOLD
+from lp_ray.gallery.columns import MOST_WORDS, Columns, script
+from lp_ray.gallery.making import AT_ONCE, TOLD
 from lp_ray.gallery.names import Names
 from lp_ray.gallery.originals import beside
 from lp_ray.gallery.page import html
 from lp_ray.gallery.runs import SHOWN, read_runs
-from lp_ray.gallery.strips import strip
+from lp_ray.gallery.strips import FRAMES, HEIGHT, MOVING, Told, Wanted, make_strips, strip
+from lp_ray.labels.file import Labels, write_labels
+from lp_ray.media.encode import encode_segment
+from lp_ray.media.frames_zip import write_frames
+from lp_ray.output.results import flush
 from tests.dataset.made import layout_of, many, measured, row, write
 from tests.generated import Generated
 
@@ -70,6 +80,38 @@ def test_columns_and_pages_hold_what_the_rows_hold(tmp_path: Path) -> None:
     assert column(gallery, "meta_take")[at["d9"]] == 9 and column(gallery, "meta_of")[at["d9"]] == "x0"
     smiles = column(gallery, "option smile")
     assert smiles[at["d4"]] == "0.5" and set(smiles.tolist()) == {"0.0", "0.5"}
+
+
+def test_options_stand_in_their_own_rows_over_several_parts(tmp_path: Path) -> None:
+    """Wherever the default comes: parts before and after those that differ, and parts of which no row does."""
+    layout = layout_of(tmp_path)
+    parts: list[list[dict[str, float]]] = [[{"crf": 22}] * 2, [{}] * 3, [{"crf": 24}], [{"smile": 0.5}] * 2, [{}]]
+    asked: dict[str, dict[str, float]] = {}
+    for part in parts:
+        for options in part:
+            asked[f"d{len(asked)}"] = options
+        names = list(asked)[-len(part) :]
+        flush(layout, [row(layout, "s", name, options=json.dumps(asked[name])) for name in names])
+    build(str(tmp_path), pictures=False)
+    drivings = column(tmp_path / "gallery", "driving_id").tolist()
+    assert sorted(drivings) == sorted(asked)
+    for option in ("crf", "smile"):
+        wanted = [json.dumps(asked[name].get(option, DEFAULTS[option])) for name in drivings]
+        assert column(tmp_path / "gallery", f"option {option}").tolist() == wanted
+
+
+def test_a_column_of_too_many_words_is_left_out() -> None:
+    """Also that of an option; a word that no row has is none."""
+    columns = Columns(pa.schema([("options", pa.string()), ("source_id", pa.string())]))
+    columns.add(pa.table({"options": ['{"crf": 22}'] * 2, "source_id": ["a", "b"]}))
+    assert {each.name: list(each.words) for each in columns.finished()} == {
+        "source_id": ["a", "b"],
+        "option crf": ["22"],
+    }
+    ids = [str(i) for i in range(MOST_WORDS + 1)]
+    options = [f'{{"crf": {i}, "smile": 0.5}}' for i in range(MOST_WORDS + 1)]
+    columns.add(pa.table({"options": options, "source_id": ids}))
+    assert [each.name for each in columns.finished()] == ["option smile"]
 
 
 def test_nothing_of_the_rows_can_end_a_script(tmp_path: Path) -> None:
@@ -121,10 +163,112 @@ def test_what_cannot_be_shown_is_counted_and_the_first_are_named(tmp_path: Path)
     assert all("/in/" in line or "/videos/" in line for line in made.lacking)
 
 
+def test_a_place_that_cannot_be_read_leaves_out_its_pictures(
+    tmp_path: Path, generated: Generated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a client, rights or bucket, and where a store does not answer, which is asked once, not for each file."""
+    asked: list[str] = []
+    real = storage.local_copy
+
+    def local_copy(uri: str, limits: Limits) -> AbstractContextManager[Path]:
+        asked.append(uri)
+        for start, error in refused.items():
+            if uri.startswith(start):
+                raise error
+        return real(uri, limits)
+
+    refused = {
+        "gs://": RefusedError("gs://b/s0.jpg: no file system for this URI is installed"),
+        "s3://none": BucketMissingError("s3://none: storage has no such bucket"),
+        "s3://away": StorageUnreachableError("s3://away: storage does not answer"),
+    }
+    monkeypatch.setattr("lp_ray.gallery.strips.storage.local_copy", local_copy)
+    layout, portrait = layout_of(tmp_path), storage.normalise(str(generated.portrait))
+    here = {"source_uri": portrait, "status": "failed", "video_uri": None}
+    away = [row(layout, "s", f"d{i}", **here, driving_uri=f"s3://away/d{i}.mp4") for i in range(AT_ONCE + 5)]
+    rows = [
+        row(layout, "s", "g", **here, driving_uri="gs://b/s0.jpg"),
+        row(layout, "s", "n", **here, driving_uri="s3://none/s0.jpg"),
+    ]
+    write(layout, [*away, *rows])
+    made = build(str(tmp_path))
+    assert (made.rows, made.strips, made.n_lacking) == (AT_ONCE + 7, 1, AT_ONCE + 7)
+    assert sum(uri.startswith("s3://away") for uri in asked) == 1, "the others would take minutes each"
+    assert sum("away did not answer before" in line for line in made.lacking) == AT_ONCE + 4
+    assert sum("no file system" in line or "no such bucket" in line for line in made.lacking) == 2
+    assert "gs://b/s0.jpg: no file system for this URI is installed" in made.lacking, "the place is said once"
+
+
+def test_a_place_that_takes_no_strip_is_told(tmp_path: Path, generated: Generated) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    to = storage.normalise(f"{tmp_path}/file/x.jpg")
+    with pytest.raises(StorageError, match="a part of its path is a file"):
+        make_strips([Wanted(storage.normalise(str(generated.portrait)), "", to)])
+
+
+def test_damaged_labels_leave_out_their_curves(tmp_path: Path) -> None:
+    """Cut short, and with a page that cannot be unpacked."""
+    layout = layout_of(tmp_path)
+    rows = [row(layout, "s", f"d{i}", source_uri=None, driving_uri=None, kind="") for i in range(3)]
+    (tmp_path / "labels").mkdir()
+    for n, made_row in enumerate(rows):
+        path = tmp_path / "labels" / f"{made_row['pair_id']}.parquet"
+        turned = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+        write_labels(path, Labels(made_row["pair_id"], 50, None, 64, 48, 0, 1, {}, {"head_pose": turned}))
+        whole = path.read_bytes()
+        path.write_bytes([whole, whole[: len(whole) // 2], whole[:8] + bytes(400) + whole[408:]][n])
+    write(layout, rows)
+    made = build(str(tmp_path))
+    told = [line for line in made.lacking if "/labels/" in line]
+    assert made.curves == 1 and made.n_lacking == len(rows) + 2, "no videos lie there, either"
+    assert len(told) == 2 and all("delete it and run the job again" in line for line in told)
+    assert all(rows[n]["pair_id"] in "".join(told) for n in (1, 2))
+
+
 def test_strips_are_frames_beside_each_other() -> None:
     frames = [np.full((288, 576, 3), 30 * i, np.uint8) for i in range(8)]
     made = strip(frames)
     assert made.shape == (144, 8 * 256, 3) and made[0, ::256, 0].tolist() == [30 * i for i in range(8)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])
+@pytest.mark.parametrize("kind", ["frames", ""])
+def test_a_strip_of_any_length_is_cut_where_the_page_cuts_it(tmp_path: Path, n: int, kind: str) -> None:
+    """One frame, or FRAMES of them in order, some twice; the shape tells which, also of clips as narrow as a stick."""
+    for width, height in ((96, 54), (20, 160), (400, 40)):
+        frames = [np.full((height, width, 3), 20 + 8 * i, np.uint8) for i in range(n)]
+        path = tmp_path / ("a.zip" if kind else "a.mp4" if n > 1 else "a.png")
+        if kind:
+            write_frames(path, iter(frames))
+        elif n > 1:
+            encode_segment(path, iter(frames), Fraction(25), 0, "ultrafast")
+        else:
+            path.write_bytes(cv2.imencode(".png", frames[0])[1].tobytes())
+        to = storage.normalise(f"{tmp_path}/strip.jpg")
+        assert make_strips([Wanted(storage.normalise(str(path)), kind, to)]) == [Told(to)]
+        made = cv2.imread(f"{tmp_path}/strip.jpg")
+        assert made is not None
+        cut = FRAMES if made.shape[1] / made.shape[0] > MOVING else 1
+        assert cut == (FRAMES if n > 1 else 1) and made.shape[1] % cut == 0
+        shown = made[HEIGHT // 2, made.shape[1] // cut // 2 :: made.shape[1] // cut, 1].astype(float)
+        wanted = 20 + 8 * np.linspace(0, n - 1, cut).round()
+        assert np.abs(shown - wanted).max() < 6, "colours of a coded clip are near"
+
+
+def test_short_strips_of_before_are_made_again_and_long_ones_stay(tmp_path: Path, generated: Generated) -> None:
+    """Their names tell: those of three frames were three frames wide."""
+    layout = layout_of(tmp_path)
+    for folder in ("videos", "gallery/strips"):
+        (tmp_path / folder).mkdir(parents=True)
+    rows = [row(layout, "s", f"d{n}", n_frames=n, source_uri=None, driving_uri=None) for n in (3, 50)]
+    for each in rows:
+        (tmp_path / "videos" / f"{each['pair_id']}.mp4").write_bytes(generated.silent_clip.read_bytes())
+        (tmp_path / "gallery" / "strips" / f"{each['pair_id']}-none.jpg").write_bytes(b"made before")
+    write(layout, rows)
+    assert build(str(tmp_path)).strips == 1 and build(str(tmp_path)).strips == 0
+    _, (_, shown) = handed(tmp_path / "gallery" / "data" / "rows-0.js")
+    strips = {each["n_frames"]: tmp_path / "gallery" / "strips" / each["strip"] for each in shown}
+    assert strips[50].read_bytes() == b"made before" and strips[3].read_bytes()[:2] == b"\xff\xd8"
 
 
 def test_odd_values_of_manifests_stop_nothing(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import fsspec
 import pytest
 
 import lp_ray
+from lp_ray import storage
 from lp_ray.gallery.build import build
 from tests.browser import browser, needs_browser, one_at_a_time
+from tests.dataset.made import layout_of, row, write
 from tests.gallery.test_browser import Looked, small_clip
 from tests.gallery.test_build import handed
 from tests.generated import Generated
@@ -61,6 +63,16 @@ def test_tasks_make_the_same_page_in_a_bucket(
     anew = build(output)
     assert (anew.rows, anew.strips, anew.curves) == (4, 5, 2) and anew.n_lacking == len(anew.lacking) == 1
     assert contents(store, folder) == by_tasks
+
+
+def test_inputs_of_a_bucket_that_is_gone_are_left_out(s3_bucket: str, generated: Generated, tmp_path: Path) -> None:
+    """As when inputs were removed after the job."""
+    layout = layout_of(tmp_path)
+    portrait = storage.normalise(str(generated.portrait))
+    gone: dict[str, Any] = {"status": "failed", "video_uri": None, "driving_uri": f"s3://{s3_bucket}-gone/clip.mp4"}
+    write(layout, [row(layout, "s", "d", source_uri=portrait, **gone)])
+    made = build(str(tmp_path))
+    assert (made.rows, made.strips, made.n_lacking) == (1, 1, 1) and "no such bucket" in made.lacking[0]
 
 
 @needs_browser

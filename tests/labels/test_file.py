@@ -76,6 +76,24 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_labels_file(tmp_path / "newer.parquet")
 
 
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    """Cut short, with a page that cannot be unpacked, with a row too few, without what the landmarks lie around."""
+    path = tmp_path / "l.parquet"
+    write_labels(path, made())
+    whole, table = path.read_bytes(), pq.read_table(path)
+    longer = table.set_column(table.column_names.index("n_frames"), "n_frames", pa.array([N + 1]))
+    for n, other in enumerate((longer, table.drop_columns(["face_box"]))):
+        pq.write_table(other, tmp_path / f"{n}.parquet")
+    cut = [whole[: len(whole) * part // 4] for part in range(4)]
+    others = [(tmp_path / f"{n}.parquet").read_bytes() for n in range(2)]
+    for data in (*cut, whole[:8] + bytes(400) + whole[408:], *others):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=r"damaged|[Pp]arquet"):
+            read_labels_file(path)
+    with pytest.raises(FileNotFoundError):
+        read_labels_file(tmp_path / "none.parquet")
+
+
 def test_arrays_of_another_length_are_refused(tmp_path: Path) -> None:
     labels = made()
     labels.arrays["gaze"] = labels["gaze"][1:]

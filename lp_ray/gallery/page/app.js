@@ -1,7 +1,7 @@
 // The page: what is shown and where, keys, decisions, and the address that keeps the view.
 const lpApp = (() => {
   const get = (id) => document.getElementById(id);
-  let view = "grid", opened = "", line = -1, turn = 0;
+  let view = "grid", opened = "", line = -1, turn = 0, opening = 0;
 
   lpGallery.onstart = async () => {
     const meta = lpGallery.meta;
@@ -38,8 +38,8 @@ const lpApp = (() => {
     get("compare").addEventListener("click", () => compare());
     get("keep").addEventListener("click", () => decide("keep"));
     get("reject").addEventListener("click", () => decide("reject"));
-    get("previous").addEventListener("click", () => step(-1));
-    get("next").addEventListener("click", () => step(1));
+    get("previous").addEventListener("click", () => step(-1, 0));
+    get("next").addEventListener("click", () => step(1, 0));
     document.addEventListener("keydown", key);
   }
 
@@ -52,6 +52,7 @@ const lpApp = (() => {
     const mine = ++turn, found = await lpFilters.order();
     if (mine !== turn) return;
     await lpGrid.show(found, view);
+    if (mine !== turn) return;
     const all = lpGallery.meta.rows.toLocaleString("en");
     get("counts").textContent = `${found.length.toLocaleString("en")} of ${all} pairs; made ${lpGallery.meta.made}`;
     get("empty").hidden = found.length > 0;
@@ -62,8 +63,8 @@ const lpApp = (() => {
   }
 
   async function open(at) {
-    const index = lpGrid.index(at), row = await lpGallery.needRow(index);
-    if (!row) return;
+    const mine = ++opening, index = lpGrid.index(at), row = await lpGallery.needRow(index);
+    if (!row || mine !== opening) return;
     opened = row.pair_id;
     line = index;
     await lpDetail.open([index]);
@@ -81,26 +82,43 @@ const lpApp = (() => {
     get("counts").textContent += "; the pair of this address is not among them";
   }
 
-  function step(by) {
-    const at = lpGrid.at() + by;
-    if (at < 0 || at >= lpGrid.count()) return;
+  function step(across, down) {
+    if (lpDetail.isOpen() && lpDetail.isSeveral()) return lpDetail.say(SEVERAL);
+    const before = lpGrid.at(), at = lpGrid.beside(across, down);
     lpGrid.go(at);
-    if (lpDetail.isOpen()) open(at);
+    if (lpDetail.isOpen() && at !== before) open(at);
   }
 
-  async function decide(choice) {
+  const SEVERAL = "Several are shown: each has its own buttons to keep and reject it.";
+
+  // The line of the pair that keys act on: what is open, else the chosen card. Of several that are open it is none, nor a
+  // card that has left the view: that is only brought back.
+  function meant() {
+    if (lpDetail.isOpen()) {
+      if (lpDetail.isSeveral()) lpDetail.say(SEVERAL);
+      return lpDetail.line();
+    }
     const at = lpGrid.at();
-    if (at < 0) return;
-    const row = await lpGallery.needRow(lpGrid.index(at)), name = lpGrid.key(row);
+    if (at < 0 || lpGrid.isSeen()) return lpGrid.index(at);
+    lpGrid.go(at);
+    return undefined;
+  }
+
+  async function decide(choice, index = meant()) {
+    if (index === undefined) return;
+    const row = await lpGallery.needRow(index), name = lpGrid.key(row);
     if (!choice || lpGrid.decided.get(name) === choice) lpGrid.decided.delete(name); else lpGrid.decided.set(name, choice);
     lpGrid.paint();
-    if (lpDetail.isOpen()) lpDetail.buttons([row]);
+    if (lpDetail.isOpen()) {
+      lpDetail.buttons();
+      lpDetail.say(`${row.source_id} × ${row.driving_id}: ${lpGrid.decided.get(name) || "undecided"}`);
+    }
     keep();
     tell();
   }
 
   function compareOne() {
-    const index = lpGrid.index(lpGrid.at());
+    const index = meant();
     if (index === undefined) return;
     if (lpGrid.compared.has(index)) lpGrid.compared.delete(index);
     else if (lpGrid.compared.size < 4) lpGrid.compared.add(index);
@@ -109,12 +127,12 @@ const lpApp = (() => {
   }
 
   function compare() {
-    if (lpGrid.compared.size > 1) { opened = ""; lpDetail.open([...lpGrid.compared]); }
+    if (lpGrid.compared.size > 1) { opened = ""; opening++; lpDetail.open([...lpGrid.compared]); }
   }
 
   function tell() {
     get("download").disabled = lpGrid.decided.size === 0;
-    get("download").textContent = lpGrid.decided.size ? `Download ${lpGrid.decided.size} decisions` : "Download decisions";
+    get("download").textContent = lpGrid.decided.size ? `Download ${lpGrid.decided.size} decision${lpGrid.decided.size > 1 ? "s" : ""}` : "Download decisions";
     get("compare").disabled = lpGrid.compared.size < 2;
     get("compare").textContent = lpGrid.compared.size ? `Compare ${lpGrid.compared.size}` : "Compare";
   }
@@ -146,11 +164,8 @@ const lpApp = (() => {
   function key(event) {
     const typing = event.target.matches("input:not([type=checkbox]):not([type=range]), select");
     if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
-    const across = view === "grid" ? lpGrid.wide() : 1;
     const actions = {
-      ArrowRight: () => step(1), ArrowLeft: () => step(-1),
-      ArrowDown: () => (lpDetail.isOpen() ? null : lpGrid.go(lpGrid.at() + across)),
-      ArrowUp: () => (lpDetail.isOpen() ? null : lpGrid.go(lpGrid.at() - across)),
+      ArrowRight: () => step(1, 0), ArrowLeft: () => step(-1, 0), ArrowDown: () => step(0, 1), ArrowUp: () => step(0, -1),
       k: () => decide("keep"), r: () => decide("reject"), u: () => decide(null), c: compareOne,
       "/": () => get("search").focus(),
       " ": () => (lpDetail.isOpen() ? lpDetail.play() : null),
@@ -159,6 +174,7 @@ const lpApp = (() => {
     const action = actions[event.key];
     if (!action || (event.key === " " && event.target.closest("button, summary, video"))) return;
     if (event.key === "Enter" && event.target.closest("button, summary")) return;
+    if (lpDetail.isOpen() && ["ArrowDown", "ArrowUp"].includes(event.key)) return; // they scroll it
     event.preventDefault();
     action();
   }
@@ -178,25 +194,25 @@ const lpApp = (() => {
   }
 
   function read() {
-    const known = new Set(lpGallery.meta.columns.map((column) => column.name));
+    const kinds = new Map(lpGallery.meta.columns.map((column) => [column.name, column.kind]));
     for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
       if (name === "view" && ["grid", "matrix"].includes(value)) view = value;
       else if (name === "text") lpFilters.state.text = value;
-      else if (name === "sort" && known.has(value)) lpFilters.state.sort = value;
+      else if (name === "sort" && kinds.has(value)) lpFilters.state.sort = value;
       else if (name === "down") lpFilters.state.down = true;
       else if (name === "pair") opened = value;
       else if (name === "row" && /^\d+$/.test(value)) line = Number(value);
-      else if (name.startsWith("is.") && known.has(name.slice(3))) {
+      else if (name.startsWith("is.") && kinds.get(name.slice(3)) === "word") {
         const words = lpFilters.state.words.get(name.slice(3)) || new Set();
         lpFilters.state.words.set(name.slice(3), words.add(value));
-      } else if (name.startsWith("in.") && known.has(name.slice(3))) {
+      } else if (name.startsWith("in.") && kinds.get(name.slice(3)) === "number") {
         const [low, high] = value.split("_").map(Number);
         if (!Number.isNaN(low) && !Number.isNaN(high)) lpFilters.state.ranges.set(name.slice(3), [low, high]);
       }
     }
   }
 
-  return { address, refresh };
+  return { address, decide, refresh };
 })();
 
 lpGallery.load("data/meta.js").catch(() => { document.getElementById("counts").textContent = "data/meta.js is not there: make the gallery again"; });

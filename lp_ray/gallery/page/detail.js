@@ -1,6 +1,7 @@
 // One result, or up to four beside each other: players in step, curves of labels under them, all facts.
 const lpDetail = (() => {
-  let box, shown = [], clocks = [], frame = 0;
+  // `shown` are lines that are to be shown, `there` those that are: they differ while rows are on their way.
+  let box, shown = [], there = [], rows = [], clocks = [], frame = 0;
 
   function start() {
     box = document.getElementById("detail");
@@ -15,23 +16,26 @@ const lpDetail = (() => {
 
   async function open(indices) {
     const wanted = shown = indices.slice(0, 4);
-    const rows = (await Promise.all(wanted.map((index) => lpGallery.needRow(index)))).filter(Boolean);
+    const found = (await Promise.all(wanted.map((index) => lpGallery.needRow(index)))).filter(Boolean);
     if (shown !== wanted) return; // another was opened meanwhile
-    clocks = [];
-    document.getElementById("players").replaceChildren(...rows.map(player));
-    document.getElementById("facts").replaceChildren(facts(rows));
+    [there, rows, clocks] = [wanted, found, []];
+    stop();
+    say("");
+    for (const id of ["previous", "next", "keep", "reject"]) document.getElementById(id).hidden = wanted.length > 1;
+    document.getElementById("players").replaceChildren(...found.map(player));
+    document.getElementById("facts").replaceChildren(facts(found));
     document.getElementById("curves").replaceChildren();
     if (!box.open) box.showModal();
-    buttons(rows);
-    for (const row of rows) {
-      const found = await lpGallery.needCurves(row);
+    buttons();
+    for (const row of found) {
+      const drawn = await lpGallery.needCurves(row);
       if (shown !== wanted) return;
-      if (found) clocks.push(...curves(row, found, rows.length > 1));
+      if (drawn) clocks.push(...curves(row, drawn, found.length > 1));
     }
     tick();
   }
 
-  function player(row) {
+  function player(row, place) {
     const name = `${row.source_id} × ${row.driving_id}`, figure = element("figure"), made = document.createDocumentFragment();
     made.append(figure);
     if (row.video_uri && ["video", "webm"].includes(row.kind)) {
@@ -41,6 +45,10 @@ const lpDetail = (() => {
       figure.append(video);
     } else if (row.video_uri && ["image", "gif"].includes(row.kind)) {
       figure.append(element("img", { src: address(row.video_uri), alt: name }));
+    } else if (row.video_uri) {
+      if (row.strip) figure.append(element("img", { src: `strips/${encodeURIComponent(row.strip)}`, alt: name }));
+      const link = element("a", { href: address(row.video_uri), download: "", textContent: "open the file elsewhere" });
+      figure.append(element("p", { className: "unplayed" }, `A browser cannot play ${row.kind || "this"}: `, link, "."));
     } else {
       figure.append(element("p", { className: "error", textContent: `${row.status}${row.stage ? ` in ${row.stage}` : ""}: ${row.error || "its file lies outside of this output"}` }));
     }
@@ -56,8 +64,20 @@ const lpDetail = (() => {
       inputs.append(picture);
     }
     figure.append(inputs, element("figcaption", { textContent: name }));
+    if (shown.length > 1) figure.append(choices(name, shown[place]));
     if (row.driving_file && shown.length === 1) made.append(original(row, figure.querySelector("video"), inputs.querySelector(".driving")));
     return made;
+  }
+
+  // Of several that are shown each is kept or rejected by itself.
+  function choices(name, line) {
+    return element("div", { className: "choices" }, ...["Keep", "Reject"].map((word) => {
+      const button = element("button", { type: "button", textContent: word }), choice = word.toLowerCase();
+      button.setAttribute("aria-label", `${word} ${name}`);
+      button.dataset.choice = choice;
+      button.addEventListener("click", () => lpApp.decide(choice, line));
+      return button;
+    }));
   }
 
   // The driving itself, beside its result; where a browser cannot get at it or play it, its strip stays.
@@ -180,11 +200,18 @@ const lpDetail = (() => {
     setTimeout(tick, 60);
   }
 
-  function buttons(rows) {
-    const choice = rows.length === 1 ? lpGrid.decided.get(lpGrid.key(rows[0])) : null;
-    document.getElementById("keep").setAttribute("aria-pressed", String(choice === "keep"));
-    document.getElementById("reject").setAttribute("aria-pressed", String(choice === "reject"));
+  function buttons() {
+    const press = (button, row, choice) => button.setAttribute("aria-pressed", String(lpGrid.decided.get(lpGrid.key(row)) === choice));
+    for (const choice of ["keep", "reject"]) {
+      if (rows.length === 1) press(document.getElementById(choice), rows[0], choice);
+      box.querySelectorAll(`[data-choice="${choice}"]`).forEach((button, place) => press(button, rows[place], choice));
+    }
   }
 
-  return { start, open, play, buttons, isOpen: () => box.open, close: () => box.close() };
+  const say = (text) => { document.getElementById("said").textContent = text; };
+
+  return {
+    start, open, play, buttons, say, isOpen: () => box.open, isSeveral: () => shown.length > 1,
+    line: () => (there === shown && rows.length === 1 ? there[0] : undefined),
+  };
 })();

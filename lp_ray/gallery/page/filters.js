@@ -1,7 +1,7 @@
 // Filters: words by boxes, numbers by a brush over their histogram. Together they leave an array of row numbers.
 const lpFilters = (() => {
   const state = { words: new Map(), ranges: new Map(), text: "", sort: "", down: false };
-  const BINS = 48, MOST_BOXES = 60;
+  const BINS = 48, MOST_BOXES = 60, NO_RANGE = [-Infinity, Infinity];
   let changed = () => {};
 
   async function order() {
@@ -13,8 +13,9 @@ const lpFilters = (() => {
       for (let i = 0; i < n; i++) marks[i] &= wanted[codes[i]];
     }
     for (const [name, [low, high]] of state.ranges) {
-      const values = await lpGallery.need(name);
-      for (let i = 0; i < n; i++) if (!(values[i] >= low && values[i] <= high)) marks[i] = 0;
+      // Values are float32: a row that has the number of a bound has what is left of it, too.
+      const values = await lpGallery.need(name), from = Math.fround(low), to = Math.fround(high);
+      for (let i = 0; i < n; i++) if (!(values[i] >= from && values[i] <= to)) marks[i] = 0;
     }
     if (state.text) await search(marks);
     let found = new Uint32Array(n), count = 0;
@@ -110,10 +111,10 @@ const lpFilters = (() => {
   async function histogram(box, column) {
     const values = await lpGallery.need(column.name);
     let low = Infinity, high = -Infinity;
-    for (const value of values) { if (value < low) low = value; if (value > high) high = value; }
+    for (const value of values) if (Number.isFinite(value)) { low = Math.min(low, value); high = Math.max(high, value); }
     if (low === high) { box.append(element("p", { className: "text", textContent: `always ${number(low)}` })); return; }
     const counts = new Uint32Array(BINS), width = high - low;
-    for (const value of values) if (!Number.isNaN(value)) counts[Math.min(BINS - 1, Math.floor((value - low) / width * BINS))]++;
+    for (const value of values) if (Number.isFinite(value)) counts[Math.min(BINS - 1, Math.floor((value - low) / width * BINS))]++;
     const canvas = element("canvas", { className: "histogram", width: 480, height: 148 });
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `histogram of ${column.name}, ${number(low)} to ${number(high)}`);
@@ -123,26 +124,33 @@ const lpFilters = (() => {
     const paint = () => bars(canvas, counts, low, width, state.ranges.get(column.name));
     const show = () => {
       const range = state.ranges.get(column.name);
-      from.value = range && Number.isFinite(range[0]) ? +range[0].toPrecision(5) : "";
-      to.value = range && Number.isFinite(range[1]) ? +range[1].toPrecision(5) : "";
+      from.value = range && Number.isFinite(range[0]) ? short(range[0]) : "";
+      to.value = range && Number.isFinite(range[1]) ? short(range[1]) : "";
       paint();
     };
     const set = (a, b) => {
       if (a === null) state.ranges.delete(column.name); else state.ranges.set(column.name, [Math.min(a, b), Math.max(a, b)]);
       show();
     };
-    const typed = () => {
-      const a = from.value === "" ? -Infinity : Number(from.value), b = to.value === "" ? Infinity : Number(to.value);
-      set(a === -Infinity && b === Infinity ? null : a, b);
+    const typed = (end, text) => {
+      const range = [...(state.ranges.get(column.name) || NO_RANGE)];
+      range[end] = text === "" ? NO_RANGE[end] : Number(text);
+      if (range.some(Number.isFinite)) set(...range); else set(null);
       changed();
     };
-    from.addEventListener("change", typed);
-    to.addEventListener("change", typed);
+    from.addEventListener("change", () => typed(0, from.value));
+    to.addEventListener("change", () => typed(1, to.value));
     brush(canvas, (share) => low + share * width, set);
     const clear = element("button", { type: "button", textContent: "all" });
     clear.addEventListener("click", () => { set(null); changed(); });
     box.append(canvas, element("div", { className: "range" }, from, to, clear));
     show();
+  }
+
+  // A number in as few digits, five or more, as mean the same float32.
+  function short(value) {
+    const digits = [5, 6, 7, 8].find((n) => Math.fround(value.toPrecision(n)) === Math.fround(value));
+    return Number(value.toPrecision(digits || 9));
   }
 
   function brush(canvas, value, set) {

@@ -1,10 +1,10 @@
 // The grid and the matrix: only the cards that can be seen exist, so that the number of rows does not matter.
 const lpGrid = (() => {
   const CARD = { width: 190, height: 210, gap: 8 }, MARGIN = 600, HEAD = 108, POSTER = 3;
-  let view, room, rows = new Uint32Array(0), here = -1, cells = null, opened = () => {};
+  let view, room, rows = new Uint32Array(0), here = -1, cells = null, turn = 0, opened = () => {};
   // No browser has rooms of any size: beyond MOST pixels the scroll bar moves through more than it is long. Cards are
   // placed by where they would be, and shown by what of that is seen.
-  const MOST = 15e6, scale = { down: 1, across: 1 };
+  const SIDE = 2 ** 26, MOST = 15e6, scale = { down: 1, across: 1 };
   const cards = new Map(), decided = new Map(), compared = new Set();
 
   function start(callbacks) {
@@ -25,9 +25,11 @@ const lpGrid = (() => {
   const wide = () => Math.max(1, Math.floor((view.clientWidth - CARD.gap) / (CARD.width + CARD.gap)));
 
   async function show(found, kind) {
-    rows = found;
-    cells = kind === "matrix" ? await matrix() : null;
-    here = Math.min(here, rows.length - 1);
+    const mine = ++turn, made = kind === "matrix" ? await matrix(found) : null;
+    if (mine !== turn) return;
+    const chosen = rows[here];
+    [rows, cells] = [found, made];
+    here = shownAt(chosen === undefined ? -1 : rows.indexOf(chosen));
     forget();
     paint();
   }
@@ -40,16 +42,44 @@ const lpGrid = (() => {
     return `${Math.min(real, MOST)}px`;
   }
 
-  async function matrix() {
+  // Cells by line * SIDE + column. The first row of each is its card, and the first of a source or driving fills its head.
+  async function matrix(rows) {
     const source = await lpGallery.need("source_id"), driving = await lpGallery.need("driving_id");
     if (!source || !driving) return null;
-    const places = new Map(), down = new Map(), across = new Map();
-    const place = (map, code) => { if (!map.has(code)) map.set(code, map.size); return map.get(code); };
+    const places = new Map(), more = new Map(), down = new Map(), across = new Map(), heads = { down: [], across: [] };
+    const place = (map, code, heads, i) => { if (!map.has(code)) { map.set(code, map.size); heads.push(i); } return map.get(code); };
     for (let i = 0; i < rows.length; i++) {
-      const line = place(down, source[rows[i]]), column = place(across, driving[rows[i]]), key = `${line},${column}`;
-      for (const one of [key, `${line},`, `,${column}`]) if (!places.has(one)) places.set(one, i);
+      const line = place(down, source[rows[i]], heads.down, i), column = place(across, driving[rows[i]], heads.across, i);
+      const cell = line * SIDE + column;
+      if (places.has(cell)) more.set(cell, (more.get(cell) || 0) + 1); else places.set(cell, i);
     }
-    return { places, down: [...down.keys()], across: [...across.keys()] };
+    const of = (i) => down.get(source[rows[i]]) * SIDE + across.get(driving[rows[i]]);
+    return { places, more, of, order: Float64Array.from(places.keys()).sort(), heads, down: [...down.keys()], across: [...across.keys()] };
+  }
+
+  // Where the card stands that shows a row: in the matrix that of its cell.
+  const shownAt = (i) => (cells && i >= 0 ? cells.places.get(cells.of(i)) : i);
+
+  // Where the card beside the chosen one stands; the chosen one's own place where there is none. In the matrix the next card
+  // across may be in the next line, and the next one down is in the same column.
+  function beside(across, down) {
+    if (here < 0 || !rows.length) return rows.length ? shownAt(0) : -1;
+    if (!cells) {
+      const at = here + across + down * wide();
+      return down ? Math.max(0, Math.min(rows.length - 1, at)) : rows[at] === undefined ? here : at;
+    }
+    const cell = cells.of(here);
+    if (across) return cells.places.get(cells.order[placeOf(cell) + across]) ?? here;
+    for (let next = cell + down * SIDE; next >= 0 && next < cells.down.length * SIDE; next += down * SIDE) {
+      if (cells.places.has(next)) return cells.places.get(next);
+    }
+    return here;
+  }
+
+  function placeOf(cell) {
+    let low = 0, high = cells.order.length - 1;
+    while (low < high) { const middle = (low + high) >> 1; if (cells.order[middle] < cell) low = middle + 1; else high = middle; }
+    return low;
   }
 
   function forget() {
@@ -92,7 +122,7 @@ const lpGrid = (() => {
     for (const line of lines) {
       found.set(`s${line}`, [left(), HEAD + line * y, () => head("source_id", cells.down[line], line, "source")]);
       for (const column of columns) {
-        const at = cells.places.get(`${line},${column}`);
+        const at = cells.places.get(line * SIDE + column);
         if (at !== undefined) found.set(`r${at}`, [HEAD + column * x, HEAD + line * y, () => card(at)]);
       }
     }
@@ -112,7 +142,7 @@ const lpGrid = (() => {
     const picture = element("div", { className: "picture" }), made = element("div", { className: "head" }, picture, element("span", { textContent: word }));
     made.style.width = `${input === "source" ? HEAD - 8 : CARD.width}px`;
     made.style.height = `${input === "source" ? CARD.height : HEAD - 4}px`;
-    const at = cells.places.get(input === "source" ? `${place},` : `,${place}`);
+    const at = (input === "source" ? cells.heads.down : cells.heads.across)[place];
     lpGallery.needRow(rows[at]).then((row) => row && row[input] && strip(picture, row[input], 60));
     return made;
   }
@@ -130,8 +160,8 @@ const lpGrid = (() => {
     image.src = `strips/${encodeURIComponent(name)}`;
   }
 
-  // Of a still the strip is one frame: wider than eight frames could be high, it is no strip of eight.
-  const framesOf = (image) => (image.width / image.height > 3 ? 8 : 1);
+  // The shape tells a strip of one frame from one of all.
+  const framesOf = (image) => (image.width / image.height > lpGallery.meta.strips.moving ? lpGallery.meta.strips.frames : 1);
 
   function place(picture, frame) {
     const step = Number(picture.dataset.step), middle = (picture.clientWidth - step) / 2;
@@ -152,20 +182,22 @@ const lpGrid = (() => {
       const frames = Number(picture.dataset.frames || 1), box = picture.getBoundingClientRect();
       place(picture, Math.min(frames - 1, Math.floor((event.clientX - box.left) / box.width * frames)));
     });
-    lpGallery.needRow(index).then((row) => fill(made, picture, said, row, index)).catch(() => {});
+    lpGallery.needRow(index).then((row) => fill(made, picture, said, row, index, cells ? cells.more.get(cells.of(i)) : 0)).catch(() => {});
     return made;
   }
 
-  function fill(made, picture, said, row, index) {
+  // `more` are rows of the same cell that have no card.
+  function fill(made, picture, said, row, index, more) {
     if (!row) return;
     const name = `${row.source_id} × ${row.driving_id}`;
     said.firstChild.textContent = name;
-    made.setAttribute("aria-label", `${name}, ${row.status}`);
+    made.setAttribute("aria-label", `${name}, ${row.status}${more ? `, ${more} more` : ""}`);
     if (row.strip) strip(picture, row.strip, CARD.height - 50);
     else { picture.classList.add("lacking"); picture.textContent = `${row.status}: ${row.error || "no picture"}`; }
     const sort = lpFilters.state.sort, about = sort && lpGallery.about(sort);
     said.lastChild.textContent = !about ? row.status : about.kind === "word"
       ? `${sort} ${about.words[lpGallery.columns.get(sort)[index]]}` : `${sort} ${number(lpGallery.columns.get(sort)[index])}`;
+    if (more) said.lastChild.textContent += `, ${more} more`;
     made.dataset.pair = row.pair_id;
     made.dataset.key = key(row);
     mark(made);
@@ -181,18 +213,39 @@ const lpGrid = (() => {
 
   const key = (row) => JSON.stringify([row.pair_id, row.source_id, row.driving_id]);
 
+  // Where the chosen card begins in a room of true size, and what of the view's edges heads cover.
+  function spot() {
+    const x = CARD.width + CARD.gap, y = CARD.height + CARD.gap;
+    if (!cells) return [CARD.gap + (here % wide()) * x, CARD.gap + Math.floor(here / wide()) * y, 0];
+    const cell = cells.of(here);
+    return [HEAD + (cell % SIDE) * x, HEAD + Math.floor(cell / SIDE) * y, HEAD];
+  }
+
+  function isSeen() {
+    if (here < 0) return false;
+    const [x, y, edge] = spot(), right = x + CARD.width / 2 - left(), down = y + CARD.height / 2 - top();
+    return right > edge && right < view.clientWidth && down > edge && down < view.clientHeight;
+  }
+
+  // How far the view has to have come for all of a card to be seen.
+  function reach(from, seen, start, length, edge) {
+    if (start - CARD.gap < from + edge) return Math.max(0, start - CARD.gap - edge);
+    return Math.max(from, start + length + CARD.gap - seen);
+  }
+
   function go(i) {
-    here = Math.max(0, Math.min(rows.length - 1, i));
-    if (!cells && rows.length) {
-      const y = CARD.height + CARD.gap, at = Math.floor(here / wide()) * y;
-      if (at < top()) view.scrollTop = at / scale.down;
-      else if (at + y > top() + view.clientHeight) view.scrollTop = (at + y - view.clientHeight + CARD.gap) / scale.down;
+    here = rows.length ? shownAt(Math.max(0, Math.min(rows.length - 1, i))) : -1;
+    if (here >= 0) {
+      const [x, y, edge] = spot(), down = reach(top(), view.clientHeight, y, CARD.height, edge);
+      const across = cells ? reach(left(), view.clientWidth, x, CARD.width, edge) : left();
+      if (down !== top()) view.scrollTop = down / scale.down;
+      if (across !== left()) view.scrollLeft = across / scale.across;
     }
     paint();
   }
 
   return {
-    start, show, go, paint, decided, compared, key, wide,
+    start, show, go, beside, isSeen, paint, decided, compared, key,
     at: () => here, index: (i) => rows[i], count: () => rows.length, find: (index) => rows.indexOf(index),
   };
 })();

@@ -6,12 +6,13 @@ const lpGallery = (() => {
     meta: null, columns: new Map(), pages: new Map(), drawn: new Map(), waiting: new Map(), onstart: () => {},
   };
 
+  // Whoever asks for a file that is on its way waits for that one; a file that has come can be asked for again.
   function load(source) {
     if (!store.waiting.has(source)) {
       store.waiting.set(source, new Promise((resolve, reject) => {
         const script = document.createElement("script");
         script.src = source;
-        script.onload = () => { script.remove(); resolve(); };
+        script.onload = () => { script.remove(); store.waiting.delete(source); resolve(); };
         script.onerror = () => { script.remove(); store.waiting.delete(source); reject(new Error(source)); };
         document.head.append(script);
       }));
@@ -49,10 +50,7 @@ const lpGallery = (() => {
 
   store.needRow = async (index) => {
     const page = Math.floor(index / store.meta.page);
-    if (!store.pages.has(page)) {
-      store.waiting.delete(`data/rows-${page}.js`);
-      await load(`data/rows-${page}.js`);
-    }
+    if (!store.pages.has(page)) await load(`data/rows-${page}.js`);
     return store.row(index);
   };
 
