@@ -121,6 +121,20 @@ def test_dropped_files_become_a_manifest(tmp_path: Path) -> None:
             check(found, "source", manifests=True)
 
 
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["face.jpg", "face.png", "face-0.jpg"], ["face-3", "face-1", "face-0"]),
+        (["face-0.jpg", "face.jpg", "face.png", "face-2.jpg", "face-5.jpg"], ["face-0", "face-1", "face-6", "face-2"]),
+        (["a.jpg", "a.png", "a-1.jpg", "a-1.png"], ["a-0", "a-1", "a-1-2", "a-1-3"]),
+    ],
+)
+def test_no_two_dropped_files_have_one_id(names: list[str], ids: list[str], tmp_path: Path) -> None:
+    """Whatever they are called; where nothing is in the way, the ids are those under which results are stored."""
+    made = pq.read_table(manifest(Given(names), "source", tmp_path)).to_pydict()["source_id"]
+    assert made[: len(ids)] == ids and len(set(made)) == len(names)
+
+
 def test_of_a_folder_pictures_and_clips_are_taken_by_name_and_the_rest_is_told() -> None:
     found = gather("source", ["/u/1/z.jpg"], ["/u/3/b.MP4", "/u/2/a.jpg", "/u/4/notes.txt", "/u/5/x.npz"])
     assert found.files == ["/u/1/z.jpg", "/u/2/a.jpg", "/u/3/b.MP4"]
