@@ -79,7 +79,10 @@ class Shared:
         self.policy = Policy()
         self.jobs = BatchJobs()
         kind = LivePortraitPipelineAnimal if engine.variant == "animal" else LivePortraitPipeline
-        self.pipeline = kind(engine.weights, engine.device, engine.precision, engine.size, engine.name)
+        own = dict(engine.settings)
+        self.pipeline = kind(
+            engine.weights, engine.device, engine.precision, engine.size, engine.name, self.policy, own
+        )
         self.editor = Editor(engine, place.scratch / "edits", self.policy)
 
     def shown(self, session: str | None, made: Path | Image) -> str:

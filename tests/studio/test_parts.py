@@ -22,8 +22,17 @@ from lp_ray.studio.batches import _pairing, _settings, progress_bar
 from lp_ray.studio.editor import Editor
 from lp_ray.studio.forms import control_field, controls_of, given, option_field, options_of
 from lp_ray.studio.given import Given, check, gather, keep, manifest
+from lp_ray.studio.shared import Place, Shared
 from lp_ray.studio.visitors import Visitors, folder_name
 from tests.generated import Generated
+
+
+def test_the_page_s_engine_has_its_own_settings_in_every_tab(tmp_path: Path) -> None:
+    """What the command was told, `engine.execution=eager`, holds for Animate and Video lips as for Edit."""
+    engine = EngineSpec("liveportrait", weights="seeded", size="tiny", settings=(("execution", "eager"),))
+    shared = Shared(Place(tmp_path, tmp_path, engine))
+    assert dict(shared.pipeline._engine.settings)["execution"] == "eager"
+    assert dict(shared.editor._settings.engine.settings)["execution"] == "eager"
 
 
 def test_every_option_and_control_has_one_field_with_its_own_words() -> None:
