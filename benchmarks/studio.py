@@ -41,7 +41,7 @@ def main(picture: Path, engine: str, weights: str, size: str) -> None:
     spec = EngineSpec(engine, weights=weights, size=size)
     pipeline = LivePortraitPipeline(weights, size=size, engine=engine)
     with TemporaryDirectory(prefix="lp_ray-studio-") as folder:
-        editor = Editor(spec, Path(folder), Policy())
+        editor = Editor(spec, Path(folder) / "edits", Policy())
         opened = editor.open(picture)
         editor.picture(opened, {"smile": 0.5})
         list(pipeline.frames(picture, "none", smile=0.5))

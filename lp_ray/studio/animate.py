@@ -46,14 +46,14 @@ def animate_tab(shared: Shared) -> gr.JSON:
 
     def animate(source: str | None, driving: str | None, edit: dict[str, Any], *values: Any) -> Any:
         request = values[-1]
-        visitor = shared.visitors.of(request.session_hash)
         if not source:
             raise RefusedError("source: give a picture or a video")
-        shared.visitors.note(request.session_hash, [source, driving])
         options = {**given(names, values[:-1]), **_controls(edit)}
-        row = shared.pipeline.animate(source, driving or "none", visitor.folder / "out", **options)
-        made = storage.local_path(row["comparison_uri"] or row["video_uri"])
-        path = shared.shown(request.session_hash, Path(str(made)))
+        with shared.visitors.at_work(request.session_hash) as visitor:
+            shared.visitors.note(visitor, [source, driving])
+            row = shared.pipeline.animate(source, driving or "none", visitor.folder / "out", **options)
+            made = storage.local_path(row["comparison_uri"] or row["video_uri"])
+            path = shared.shown(visitor, Path(str(made)))
         shown = {name: row[name] for name in _SHOWN if row.get(name) is not None} | {
             "options": changed(json.loads(row["options"]))
         }
