@@ -23,6 +23,7 @@ from lp_ray.studio.editor import Editor
 from lp_ray.studio.forms import control_field, controls_of, given, option_field, options_of
 from lp_ray.studio.given import Given, check, gather, keep, manifest
 from lp_ray.studio.shared import Place, Shared
+from lp_ray.studio.views import View
 from lp_ray.studio.visitors import Visitor, Visitors, folder_name
 from tests.generated import Generated
 
@@ -33,6 +34,24 @@ def test_the_page_s_engine_has_its_own_settings_in_every_tab(tmp_path: Path) -> 
     shared = Shared(Place(tmp_path, tmp_path, engine))
     assert dict(shared.pipeline._engine.settings)["execution"] == "eager"
     assert dict(shared.editor._settings.engine.settings)["execution"] == "eager"
+
+
+@pytest.mark.parametrize(
+    ("name", "video", "picture"),
+    [
+        ("a.mp4", True, False),
+        ("a.webm", True, False),
+        ("a.gif", False, True),
+        ("a.png", False, True),
+        ("a.mov", False, False),
+        ("a.zip", False, False),
+        (None, False, False),
+    ],
+)
+def test_a_file_is_shown_as_what_browsers_play(name: str | None, video: bool, picture: bool) -> None:
+    view = View("Result", "result", "still", scale=1)
+    assert view.values(name) == [name if can else None for can in (video, picture)]
+    assert [field.visible for field in view.seen(name)] == [video, picture]
 
 
 def test_every_option_and_control_has_one_field_with_its_own_words() -> None:
