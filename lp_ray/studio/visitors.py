@@ -21,11 +21,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 @dataclass(eq=False)
 class Visitor:
     """One visitor. `folder` is theirs alone. `opened` is the source that they edit. `files` are what they uploaded and
-    were shown, in the folder of all visitors, where a file's place is named by its content."""
+    were shown, in the folder of all visitors, where a file's place is named by its content, with their inodes."""
 
     folder: Path
     opened: Any = None
-    files: set[Path] = field(default_factory=set)
+    files: dict[Path, int | None] = field(default_factory=dict)
     n_works: int = 0
     """How much the page is doing for them at this moment."""
     seen_s: float = 0.0
@@ -74,7 +74,7 @@ class Visitors:
     def note(self, visitor: Visitor, values: Any) -> None:
         """Remember which of the page's files are a visitor's: a path, or paths. Anything else is left alone."""
         with self._lock:
-            visitor.files.update(path for path in _paths(values) if path.is_relative_to(self._shared))
+            visitor.files |= {path: _inode(path) for path in _paths(values) if path.is_relative_to(self._shared)}
 
     def leaves(self, session: str | None) -> None:
         """Forget a visitor, and remove their folder and files. Of a file that another has given too, one place is
@@ -98,11 +98,20 @@ class Visitors:
 
     def _remove(self, visitor: Visitor) -> None:
         others = {path for each in (*self._here.values(), *self._leaving) for path in each.files}
-        for path in visitor.files - others:
+        for path, inode in visitor.files.items():
+            if path in others or _inode(path) != inode:
+                continue  # another inode: somebody has uploaded the same since, and waits in the queue to be noted
             path.unlink(missing_ok=True)
             with suppress(OSError):  # another file of the same content and another name, or gone already
                 path.parent.rmdir()
         shutil.rmtree(visitor.folder, ignore_errors=True)
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _paths(values: Any) -> Iterator[Path]:

@@ -176,6 +176,29 @@ def test_uploads_go_with_the_last_who_gave_them_and_nothing_else_does(tmp_path: 
     assert [path.exists() for path in places] == [False, False, True] and elsewhere.exists()
 
 
+def test_what_another_has_uploaded_since_stays(tmp_path: Path) -> None:
+    """They wait in the queue, so that it is not yet known whose it is. One who uploads again is no other."""
+    place, fresh = tmp_path / "uploads" / "01" / "face.jpg", tmp_path / "fresh.jpg"
+    place.parent.mkdir(parents=True)
+    (tmp_path / "visitors").mkdir()
+    visitors = Visitors(tmp_path / "visitors", tmp_path / "uploads")
+
+    def upload() -> None:
+        fresh.write_bytes(b"x")
+        fresh.replace(place)
+
+    upload()
+    visitors.note(visitor_of(visitors, "a"), str(place))
+    upload()
+    visitors.leaves("a")
+    assert place.exists()
+    visitors.note(visitor_of(visitors, "b"), str(place))
+    upload()
+    visitors.note(visitor_of(visitors, "b"), str(place))
+    visitors.leaves("b")
+    assert not place.exists()
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "/etc", "a\x00b", "-x", "x" * 65, "a b", "é"])
 def test_a_name_leads_nowhere_else(name: str) -> None:
     with pytest.raises(RefusedError, match="must be 1 to 64 letters"):
