@@ -22,7 +22,7 @@ def animate(url: str, source: str, driving: str, out: str, **options: Any) -> di
     if options:
         raise ValueError(f"{min(options)} is no option of this studio's engine")
     inputs = handle_file(source), handle_file(driving), defaults[edit]
-    _, _, file, row = client.predict(*inputs, *values, api_name="/animate")
+    _, _, file, row, *_ = client.predict(*inputs, *values, api_name="/animate")
     shutil.copyfile(file, out)
     return dict(row)
 

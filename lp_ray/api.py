@@ -39,6 +39,7 @@ from lp_ray.plan.pairing import PairingRule, pair_up, pairs_from_manifest
 from lp_ray.plan.settings import Settings
 from lp_ray.runtime.executor import Executor
 from lp_ray.runtime.inline import InlineExecutor
+from lp_ray.runtime.loaded import loaded_engines, loaded_landmarkers
 from lp_ray.stages.contract import Bench
 from lp_ray.storage import Policy
 
@@ -63,9 +64,10 @@ class LivePortraitPipeline:
     >>> pipeline.animate("a.jpg", "b.mp4", "out", crf=16)["video_uri"]       # doctest: +SKIP
     'file:///…/out/videos/….mp4'
 
-    Networks and models are loaded once, at the first call. Outputs are those of `lp-ray animate`: a result in
-    `<output>/videos`, a row in `<output>/results`, motion templates shared by later calls; a pair that is done is not
-    made again. One call at a time; an output where another process is at work is refused with LeaseHeldError.
+    Networks and models are loaded once, at the first call, and serve every output. Outputs are those of `lp-ray
+    animate`: a result in `<output>/videos`, a row in `<output>/results`, motion templates shared by later calls; a pair
+    that is done is not made again. One call at a time; an output where another process is at work is refused with
+    LeaseHeldError.
     `engine_settings={"execution": "graph"}` is a command's `engine.execution=graph` (docs/settings.md).
     """
 
@@ -96,8 +98,9 @@ class LivePortraitPipeline:
         self._policy = policy
         self._given = {"animal_detector": LandmarkerSpec("xpose", weights if weights != SEEDED else ""), **settings}
         self._run = uuid.uuid4().hex
+        self._engines, self._landmarkers = loaded_engines(), loaded_landmarkers()
         self._executor: InlineExecutor | None = None
-        self._settings: Settings | None = None
+        self._bench: Bench | None = None
 
     def animate(
         self,
@@ -203,8 +206,9 @@ class LivePortraitPipeline:
             from lp_ray.runtime.ray_executor import executor_here  # Ray is imported only where it runs
 
             return executor_here(Bench(job.settings, job.engine), job.devices)
-        if self._executor is None or self._settings != job.settings:
-            self._executor, self._settings = InlineExecutor(Bench(job.settings, job.engine)), job.settings
+        bench = Bench(job.settings, job.engine, self._engines, self._landmarkers)
+        if self._executor is None or self._bench != bench:
+            self._executor, self._bench = InlineExecutor(bench), bench
         return self._executor
 
     def _place(self, output: str, templates: str | None) -> Settings:

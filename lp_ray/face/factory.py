@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lp_ray.base.device import Device
 from lp_ray.base.registry import Registry
 from lp_ray.face.protocol import Landmarker, LandmarkerIdentity, LandmarkerPlugin, LandmarkerSpec
 
-__all__ = ["DETECTORS", "LandmarkerIdentity", "LandmarkerSpec", "create_landmarker", "identify_landmarker"]
+__all__ = [
+    "DETECTORS",
+    "CreateLandmarker",
+    "LandmarkerIdentity",
+    "LandmarkerSpec",
+    "create_landmarker",
+    "identify_landmarker",
+]
 
 DETECTORS: Registry[LandmarkerPlugin] = Registry(
     "detector",
@@ -19,6 +28,9 @@ DETECTORS: Registry[LandmarkerPlugin] = Registry(
     extras={"insightface": "insightface", "xpose": "liveportrait"},
 )
 """Landmarkers by name: the values of the settings `detector` and, for animals, `xpose`."""
+
+CreateLandmarker = Callable[[LandmarkerSpec], Landmarker]
+"""How stages create their landmarkers: `create_landmarker`, or something that keeps what it has created."""
 
 
 def identify_landmarker(spec: LandmarkerSpec) -> LandmarkerIdentity:

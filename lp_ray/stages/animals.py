@@ -16,13 +16,13 @@ import numpy as np
 from lp_ray import storage
 from lp_ray.base.arrays import Image
 from lp_ray.base.errors import NoFaceError, UnsupportedError
-from lp_ray.face.factory import create_landmarker, identify_landmarker
+from lp_ray.face.factory import identify_landmarker
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.protocol import Face, Landmarker, LandmarkerIdentity
 from lp_ray.output.layout import TemplateLayout
 from lp_ray.plan.keys import faces_key
-from lp_ray.plan.settings import Settings
 from lp_ray.plan.work import SourceRef
+from lp_ray.stages.contract import Bench
 
 MIN_SIDE = 4.0
 """In pixels: if the longer side of a face's bounds is shorter, its points do not count as landmarks."""
@@ -31,9 +31,9 @@ MIN_SIDE = 4.0
 class AnimalFinder:
     """A job's animal detector with stored answers. It loads its network when the first picture needs it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._spec = settings.animal_detector
-        self._layout = TemplateLayout(settings.templates)
+    def __init__(self, bench: Bench) -> None:
+        self._spec, self._create = bench.settings.animal_detector, bench.create_landmarker
+        self._layout = TemplateLayout(bench.settings.templates)
         self._identity: LandmarkerIdentity | None = None
         self._detector: Landmarker | None = None
 
@@ -63,7 +63,7 @@ class AnimalFinder:
     def look(self, image: Image) -> list[Face]:
         """Return the faces in a picture, best first; maybe none. Nothing is remembered."""
         if self._detector is None:
-            self._detector = create_landmarker(self._spec)
+            self._detector = self._create(self._spec)
         return [face for face in self._detector.detect(image) if np.ptp(face.points, axis=0).max() >= MIN_SIDE]
 
 

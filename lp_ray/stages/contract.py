@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from lp_ray.contract.rows import Row
 from lp_ray.engine.factory import CreateEngine, EngineIdentity, create_engine
 from lp_ray.engine.protocol import Engine
+from lp_ray.face.factory import CreateLandmarker, create_landmarker
 from lp_ray.plan.devices import Part
 from lp_ray.plan.settings import Settings
 
@@ -41,6 +42,7 @@ class Bench:
     settings: Settings
     engine: EngineIdentity
     create: CreateEngine = create_engine
+    create_landmarker: CreateLandmarker = create_landmarker
 
     def make_engine(self) -> Engine:
         """Build the engine and load its weights. Raises as `lp_ray.engine.factory.create_engine` does."""

@@ -12,7 +12,6 @@ from lp_ray.contract import input_filters
 from lp_ray.contract.media_kinds import is_template
 from lp_ray.engine.protocol import FRAME_SIZE
 from lp_ray.face.crop import invert, transform_points
-from lp_ray.face.factory import create_landmarker
 from lp_ray.media.clip import open_footage
 from lp_ray.plan.framing import source_framing
 from lp_ray.quality.inputs import count_cuts, driving_scores, most_faces, source_scores
@@ -32,7 +31,7 @@ class _Looks:
         known = input_filters.BY_STAGE[stage]
         self._wanted = {known[name].measure for name in _limits(bench, stage) if known[name].looks}
         self._limits = bench.settings.limits
-        self._landmarker = create_landmarker(bench.settings.landmarker) if "faces" in self._wanted else None
+        self._landmarker = bench.create_landmarker(bench.settings.landmarker) if "faces" in self._wanted else None
         self._scores = lru_cache(KEPT)(self._look)
 
     def scores(

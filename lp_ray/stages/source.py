@@ -20,7 +20,6 @@ from lp_ray.contract.face_rules import ALL_FACES
 from lp_ray.contract.formats import FORMATS
 from lp_ray.contract.variants import AUTO
 from lp_ray.engine.protocol import FRAME_SIZE, Span
-from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import SourceFraming
 from lp_ray.face.portrait import Portrait, crop_box, crop_face, crop_portrait, crop_portraits, crop_whole
 from lp_ray.face.select import select_face
@@ -75,8 +74,8 @@ class CropSources(Stage[SpanRow, SourcedSpan]):
         self._repeat_border = bench.engine.keeps_pixels
         self._engine_finishes = bench.engine.finishes
         self._variant = settings.engine.variant
-        self._landmarker = create_landmarker(settings.landmarker)
-        self._animal_finder = AnimalFinder(settings)
+        self._landmarker = bench.create_landmarker(settings.landmarker)
+        self._animal_finder = AnimalFinder(bench)
         self._portraits = Cache[_Crops]("source", settings.source_cache)
         self._clips = OpenClips(settings.limits)
         self._templates = TemplateCache(settings.templates)

@@ -23,7 +23,6 @@ from lp_ray.contract.variants import AUTO
 from lp_ray.engine.protocol import CROP_SIZE, FRAME_SIZE, Span
 from lp_ray.face.animal_track import track_animal, track_box
 from lp_ray.face.crop import transform_points
-from lp_ray.face.factory import create_landmarker
 from lp_ray.face.framing import ClipCrop, DrivingFraming, SourceFraming
 from lp_ray.face.people import track_people
 from lp_ray.face.track import TrackedFrame, check_missing, track_clip
@@ -131,8 +130,8 @@ class TrackClips(Stage[ClipRow, TrackedChunk]):
     def __init__(self, bench: Bench) -> None:
         self._settings = bench.settings
         self._needs_crops = bench.engine.needs_crops
-        self._landmarker = create_landmarker(bench.settings.landmarker)
-        self._animal_finder = AnimalFinder(bench.settings)
+        self._landmarker = bench.create_landmarker(bench.settings.landmarker)
+        self._animal_finder = AnimalFinder(bench)
 
     @classmethod
     def input_of(cls, row: ClipRow) -> str:

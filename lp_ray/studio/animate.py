@@ -13,9 +13,12 @@ from lp_ray.base.errors import RefusedError
 from lp_ray.contract.edits import make_edits
 from lp_ray.contract.options import changed
 from lp_ray.studio.forms import given, option_field, options_of
-from lp_ray.studio.shared import CLIPS, HIDDEN, MOTIONS, ON_DEVICE, PICTURE, PICTURES, Shared, told
+from lp_ray.studio.shared import CLIPS, HIDDEN, MOTIONS, ON_DEVICE, PICTURES, Shared, told
+from lp_ray.studio.views import View
 
 _SHOWN = ("status", "kind", "n_frames", "width", "height", "duration_s", "engine", "options_without_effect")
+_PLACES = {"file": "video_uri", "comparison": "comparison_uri"}
+"""What a row names of the files that were made, by their columns."""
 
 
 def animate_tab(shared: Shared) -> gr.JSON:
@@ -39,39 +42,43 @@ def animate_tab(shared: Shared) -> gr.JSON:
                 components.append(option_field(option))
     start = gr.Button("Animate", variant="primary", elem_id="animate")
     with gr.Row():
-        result = gr.Video(label="Result", elem_id="result", interactive=False)
-        still = gr.Image(label="Result (one picture)", elem_id="still", interactive=False, visible=False, **PICTURE)
+        result = View("Result", "result", "still", scale=2)
+        # Three pictures side by side: in half a row their faces would be too small to compare.
+        compared = View("Comparison", "compared", "compared-still", scale=3, visible=False)
+    fields = [*result.fields, *compared.fields]
     file = gr.File(label="The file", elem_id="file", interactive=False)
     said = gr.JSON(label="Row of the results", elem_id="row")
 
     def animate(source: str | None, driving: str | None, edit: dict[str, Any], *values: Any) -> Any:
         request = values[-1]
-        visitor = shared.visitors.of(request.session_hash)
         if not source:
             raise RefusedError("source: give a picture or a video")
-        shared.visitors.note(request.session_hash, [source, driving])
         options = {**given(names, values[:-1]), **_controls(edit)}
-        row = shared.pipeline.animate(source, driving or "none", visitor.folder / "out", **options)
-        made = storage.local_path(row["comparison_uri"] or row["video_uri"])
-        path = shared.shown(request.session_hash, Path(str(made)))
-        shown = {name: row[name] for name in _SHOWN if row.get(name) is not None} | {
-            "options": changed(json.loads(row["options"]))
-        }
-        still = path if row["kind"] in ("image", "gif") else None
-        return path if row["kind"] == "video" else None, still, path, shown
+        with shared.visitors.at_work(request.session_hash) as visitor:
+            shared.visitors.note(visitor, [source, driving])
+            row = shared.pipeline.animate(source, driving or "none", visitor.folder / "out", **options)
+            made = {
+                place: shared.shown(visitor, Path(str(storage.local_path(row[column]))))
+                for place, column in _PLACES.items()
+                if row.get(column)
+            }
+        shown = {name: row[name] for name in _SHOWN if row.get(name) is not None}
+        shown |= {"options": changed(json.loads(row["options"]))} | {place: Path(made[place]).name for place in made}
+        return *result.values(made["file"]), made["file"], shown, *compared.values(made.get("comparison"))
 
     def fitting(row: dict[str, Any] | None) -> Any:
-        picture = row is not None and row["kind"] in ("image", "gif")
-        return gr.Video(visible=not picture), gr.Image(visible=picture)
+        if row is None:
+            return [gr.skip() for _ in fields]
+        return *result.seen(row.get("file")), *compared.seen(row.get("comparison"))
 
-    made = start.click(
+    done = start.click(
         told(animate, with_request=True),
         [source, driving, edit, *components],
-        [result, still, file, said],
+        [*result.fields, file, said, *compared.fields],
         api_name="animate",
         **ON_DEVICE,
     )
-    made.then(fitting, said, [result, still], **HIDDEN)
+    done.then(fitting, said, fields, **HIDDEN)
     return edit
 
 

@@ -13,13 +13,15 @@ from lp_ray.studio.presets import PRESETS
 from lp_ray.studio.results import results_tab
 from lp_ray.studio.shared import Shared
 
-KEPT_S = 86_400
-"""What is older than this is removed, if a visitor's leaving was not noticed."""
+LOOK_S = 3600
+"""How often is looked for what is left behind."""
+KEPT_S = 86_400 - LOOK_S
+"""What is older than this is then removed: within a day, if a visitor's leaving was not noticed."""
 
 
 def page(shared: Shared) -> gr.Blocks:
     """Return the page, not yet served."""
-    blocks = gr.Blocks(title="lp_ray studio", analytics_enabled=False, delete_cache=(3600, KEPT_S))
+    blocks = gr.Blocks(title="lp_ray studio", analytics_enabled=False, delete_cache=(LOOK_S, KEPT_S))
     with blocks:
         gr.Markdown("# lp_ray studio")
         kept = gr.BrowserState({}, storage_key=PRESETS, secret=PRESETS)  # not in a tab: what is hidden is not read

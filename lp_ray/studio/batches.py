@@ -61,15 +61,16 @@ def batch_tab(shared: Shared) -> None:
             *files, name, pairing, each, more, request = values
             output = shared.place.output / folder_name(name)
             shared.jobs.check_free(name)
-            shared.visitors.note(request.session_hash, [file for some in files for file in some or ()])
-            found = {"source": gather("source", *files[::2]), "driving": gather("driving", *files[1::2])}
-            settings = [f"output={output}", *_pairing(pairing, each), *shared.place.command, *_settings(more)]
-            for kind, given in found.items():
-                check(given, kind, shared.place.alone)
-            # A plan writes nothing to the output.
-            folder = shared.visitors.of(request.session_hash).folder if dry else output / INPUTS
-            for kind, given in found.items():
-                settings.append(f"{kind}s={manifest(keep(given, output / INPUTS, not dry), kind, folder)}")
+            with shared.visitors.at_work(request.session_hash) as visitor:
+                shared.visitors.note(visitor, [file for some in files for file in some or ()])
+                found = {"source": gather("source", *files[::2]), "driving": gather("driving", *files[1::2])}
+                settings = [f"output={output}", *_pairing(pairing, each), *shared.place.command, *_settings(more)]
+                for kind, given in found.items():
+                    check(given, kind, shared.place.alone)
+                # A plan writes nothing to the output.
+                folder = visitor.folder if dry else output / INPUTS
+                for kind, given in found.items():
+                    settings.append(f"{kind}s={manifest(keep(given, output / INPUTS, not dry), kind, folder)}")
             notes = [line for kind, given in found.items() for line in given.note(kind)]
             shared.jobs.start(name, [*settings, *(["dry_run=true"] if dry else [])], notes)
             return "started …", progress_bar(None)

@@ -10,6 +10,7 @@ import gradio as gr
 from lp_ray.studio.forms import control_field, controls_of, given
 from lp_ray.studio.presets import Presets
 from lp_ray.studio.shared import HIDDEN, ON_DEVICE, PICTURE, PICTURES, Shared, told
+from lp_ray.studio.visitors import Visitor
 
 
 def no_edit_tab() -> None:
@@ -45,18 +46,21 @@ def edit_tab(shared: Shared, handed: gr.JSON, kept: gr.BrowserState, blocks: gr.
     presets.wire(sliders, blocks)
 
     def opened(source: str | None, request: gr.Request) -> str | None:
-        shared.visitors.note(request.session_hash, source)
-        visitor = shared.visitors.of(request.session_hash)
-        visitor.opened = shared.editor.open(Path(source)) if source else None
-        return edited(request, {})
+        with shared.visitors.at_work(request.session_hash) as visitor:
+            shared.visitors.note(visitor, source)
+            visitor.opened = None  # a picture that cannot be opened leaves none, not the one before
+            visitor.opened = shared.editor.open(Path(source)) if source else None
+            return edited(visitor, {})
 
-    def edited(request: gr.Request, edits: dict[str, Any]) -> str | None:
-        opened = shared.visitors.of(request.session_hash).opened
-        return None if opened is None else shared.shown(request.session_hash, shared.editor.picture(opened, edits))
+    def edited(visitor: Visitor, edits: dict[str, Any]) -> str | None:
+        if visitor.opened is None:
+            return None
+        return shared.shown(visitor, shared.editor.picture(visitor.opened, edits))
 
     def moved(*values: Any) -> Any:
         request, found = values[-1], given(names, values[:-1])
-        return edited(request, found), found, _columns(found)
+        with shared.visitors.at_work(request.session_hash) as visitor:
+            return edited(visitor, found), found, _columns(found)
 
     move = told(moved, with_request=True)
     opening = source.change(told(opened), source, shown, api_name="open", **ON_DEVICE)

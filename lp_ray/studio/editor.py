@@ -5,6 +5,7 @@ The parts are the stages of a job: the page shows, pixel by pixel, what `driving
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,7 +51,9 @@ class Editor:
     """Edits pictures of any number of visitors, one call at a time. The engine is loaded at the first source."""
 
     def __init__(self, engine: EngineSpec, scratch: Path, policy: Policy, **settings: Any) -> None:
-        """`scratch` is a folder for files that nobody is shown."""
+        """`scratch` is a folder for files that nobody is shown, the editor's own: it is there only while a source is
+        being opened."""
+        self._scratch = scratch
         root = storage.normalise(str(scratch))
         self._settings = Settings(root, storage.join(root, "templates"), engine, source_cache=KEPT, **settings)
         self._policy = policy
@@ -67,8 +70,11 @@ class Editor:
                 raise error_of(failures[0].error_class, failures[0].error)
         if self._executor is None:
             self._executor = _Watching(Bench(job.settings, job.engine))
-        with occupy(job.settings.output_layout, meta=job.plan.meta_schema) as lease:
-            jobs.run(job, self._executor, Silent(), lease)
+        try:
+            with occupy(job.settings.output_layout, meta=job.plan.meta_schema) as lease:
+                jobs.run(job, self._executor, Silent(), lease)
+        finally:  # only the span is wanted: the rest would outlive who gave the picture
+            shutil.rmtree(self._scratch, ignore_errors=True)
         span = self._executor.spans[-1]
         picture = next(self._executor.pictures(span))
         return Opened(span, (picture.shape[1], picture.shape[0]))

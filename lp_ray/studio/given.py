@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -41,7 +43,8 @@ def gather(kind: str, files: Sequence[str] | None, folder: Sequence[str] | None)
     """Return what was given as files and as a folder. Of a folder pictures and clips are taken, by name."""
     by_name = sorted(folder or (), key=lambda file: Path(file).name)
     taken = [file for file in by_name if suffix_of(file) in _OF_A_FOLDER[kind]]
-    return Given([*(files or ()), *taken], [Path(file).name for file in by_name if file not in set(taken)])
+    left_out = [Path(file).name for file in by_name if suffix_of(file) not in _OF_A_FOLDER[kind]]
+    return Given([*(files or ()), *taken], left_out)
 
 
 def keep(given: Given, folder: Path, write: bool) -> Given:
@@ -81,10 +84,24 @@ def manifest(given: Given, kind: str, folder: Path) -> Path:
         return Path(tables[0])
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f"{kind}s.parquet"
-    names = [Path(file).stem for file in given.files]
-    ids = [name if names.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(names)]
-    pq.write_table(pa.table({"uri": given.files, f"{kind}_id": ids}), made)
+    pq.write_table(pa.table({"uri": given.files, f"{kind}_id": _ids(given.files)}), made)
     return made
+
+
+def _ids(files: Sequence[str]) -> list[str]:
+    """Return an id for each file, no two alike: its name, with its place in the list if others are called so too."""
+    names = [Path(file).stem for file in files]
+    times = Counter(names)
+    wanted = [name if times[name] == 1 else f"{name}-{i}" for i, name in enumerate(names)]
+    taken, alone = set(wanted), {name for name in names if times[name] == 1}
+    # Results are stored under ids: only a repeated name whose number is another file's name gets a number of its own.
+    spare = count(len(names))
+    ids = []
+    for name, wish in zip(names, wanted, strict=True):
+        if times[name] > 1 and wish in alone:
+            wish = next(other for n in spare if (other := f"{name}-{n}") not in taken)
+        ids.append(wish)
+    return ids
 
 
 def _tables(given: Given) -> list[str]:

@@ -35,9 +35,9 @@ def lips_tab(shared: Shared) -> None:
         if not source:
             raise RefusedError("video: give one")
         wanted: dict[str, Any] = {"silence": True} if silence else {"lip_ratio": ratio, "lip_smooth": smooth}
-        shared.visitors.note(request.session_hash, source)
-        folder = shared.visitors.of(request.session_hash).folder
-        row = shared.pipeline.animate(source, "none", folder / "out", **wanted)
-        return shared.shown(request.session_hash, Path(str(storage.local_path(row["video_uri"]))))
+        with shared.visitors.at_work(request.session_hash) as visitor:
+            shared.visitors.note(visitor, source)
+            row = shared.pipeline.animate(source, "none", visitor.folder / "out", **wanted)
+            return shared.shown(visitor, Path(str(storage.local_path(row["video_uri"]))))
 
     start.click(told(lips), [source, ratio, smooth, silence], result, api_name="lips", **ON_DEVICE)

@@ -68,9 +68,10 @@ class Presets:
         presets = checked(kept)
         if not presets:
             raise RefusedError("presets: none are kept in this browser: type a name under Keep as, and press Keep")
-        path = self._shared.visitors.of(request.session_hash).folder / "presets.yaml"
-        write_presets(path, presets)
-        return self._shared.shown(request.session_hash, path)
+        with self._shared.visitors.at_work(request.session_hash) as visitor:
+            path = visitor.folder / "presets.yaml"
+            write_presets(path, presets)
+            return self._shared.shown(visitor, path)
 
     def _load_all(self, file: str, kept: Any) -> Any:
         loaded = read_presets(Path(file), "presets")

@@ -29,7 +29,7 @@ from lp_ray.engine.protocol import EngineSpec
 from lp_ray.storage import Policy
 from lp_ray.studio.batch import BatchJobs
 from lp_ray.studio.editor import Editor
-from lp_ray.studio.visitors import Visitors
+from lp_ray.studio.visitors import Visitor, Visitors
 
 Handler = Callable[..., Any]
 
@@ -79,27 +79,31 @@ class Shared:
         self.policy = Policy()
         self.jobs = BatchJobs()
         kind = LivePortraitPipelineAnimal if engine.variant == "animal" else LivePortraitPipeline
-        self.pipeline = kind(engine.weights, engine.device, engine.precision, engine.size, engine.name)
+        own = dict(engine.settings)
+        self.pipeline = kind(
+            engine.weights, engine.device, engine.precision, engine.size, engine.name, self.policy, own
+        )
         self.editor = Editor(engine, place.scratch / "edits", self.policy)
 
-    def shown(self, session: str | None, made: Path | Image) -> str:
+    def shown(self, visitor: Visitor, made: Path | Image) -> str:
         """Return the place of a file or picture from where the page shows it; it goes when the visitor leaves."""
         folder = str(self.place.uploads)
         if isinstance(made, Path):
             path = str(processing_utils.save_file_to_cache(made, folder))
         else:
             path = str(processing_utils.save_img_array_to_cache(made, folder, PICTURE["format"]))
-        self.visitors.note(session, path)
+        self.visitors.note(visitor, path)
         return path
 
     def remember(self, *fields: gr.File | gr.UploadButton) -> None:
         """Remember whose the files are that are put into these fields."""
 
         def noted(files: Any, request: gr.Request) -> None:
-            self.visitors.note(request.session_hash, files)
+            with self.visitors.at_work(request.session_hash) as visitor:
+                self.visitors.note(visitor, files)
 
         for field in fields:
-            field.upload(noted, field, None, **HIDDEN, show_progress="hidden")
+            field.upload(told(noted), field, None, **HIDDEN, show_progress="hidden")
 
 
 def told(work: Handler, with_request: bool = False) -> Handler:

@@ -22,8 +22,36 @@ from lp_ray.studio.batches import _pairing, _settings, progress_bar
 from lp_ray.studio.editor import Editor
 from lp_ray.studio.forms import control_field, controls_of, given, option_field, options_of
 from lp_ray.studio.given import Given, check, gather, keep, manifest
-from lp_ray.studio.visitors import Visitors, folder_name
+from lp_ray.studio.shared import Place, Shared
+from lp_ray.studio.views import View
+from lp_ray.studio.visitors import Visitor, Visitors, folder_name
 from tests.generated import Generated
+
+
+def test_the_page_s_engine_has_its_own_settings_in_every_tab(tmp_path: Path) -> None:
+    """What the command was told, `engine.execution=eager`, holds for Animate and Video lips as for Edit."""
+    engine = EngineSpec("liveportrait", weights="seeded", size="tiny", settings=(("execution", "eager"),))
+    shared = Shared(Place(tmp_path, tmp_path, engine))
+    assert dict(shared.pipeline._engine.settings)["execution"] == "eager"
+    assert dict(shared.editor._settings.engine.settings)["execution"] == "eager"
+
+
+@pytest.mark.parametrize(
+    ("name", "video", "picture"),
+    [
+        ("a.mp4", True, False),
+        ("a.webm", True, False),
+        ("a.gif", False, True),
+        ("a.png", False, True),
+        ("a.mov", False, False),
+        ("a.zip", False, False),
+        (None, False, False),
+    ],
+)
+def test_a_file_is_shown_as_what_browsers_play(name: str | None, video: bool, picture: bool) -> None:
+    view = View("Result", "result", "still", scale=1)
+    assert view.values(name) == [name if can else None for can in (video, picture)]
+    assert [field.visible for field in view.seen(name)] == [video, picture]
 
 
 def test_every_option_and_control_has_one_field_with_its_own_words() -> None:
@@ -63,18 +91,68 @@ def test_a_live_edit_is_what_a_job_makes(engine: EngineSpec, tmp_path: Path, gen
     assert not np.array_equal(plain, turned), "one edit after the other, of one source"
     with pytest.raises(LpRayError, match="no face"):
         editor.open(generated.cat)
+    assert not (tmp_path / "scratch").exists(), "what was opened leaves no file, and what could not be opened neither"
     with pytest.raises(RefusedError, match="smile=9"):
         editor.picture(opened[0], {"smile": 9})
 
 
+def visitor_of(visitors: Visitors, session: str) -> Visitor:
+    """Return a visitor for whom something was made just now."""
+    with visitors.at_work(session) as visitor:
+        return visitor
+
+
 def test_a_visitor_has_a_folder_that_goes_with_them(tmp_path: Path) -> None:
     visitors = Visitors(tmp_path, tmp_path / "uploads")
-    one, other = visitors.of("a"), visitors.of("b")
-    assert one.folder != other.folder and visitors.of("a") is one and one.folder.stat().st_mode & 0o077 == 0
+    one, other = visitor_of(visitors, "a"), visitor_of(visitors, "b")
+    assert one.folder != other.folder and visitor_of(visitors, "a") is one and one.folder.stat().st_mode & 0o077 == 0
     (one.folder / "x").write_text("x")
     visitors.leaves("a")
     visitors.leaves("a")
-    assert not one.folder.exists() and other.folder.is_dir() and visitors.of("a").folder != one.folder
+    assert not one.folder.exists() and other.folder.is_dir() and visitor_of(visitors, "a").folder != one.folder
+
+
+@pytest.mark.parametrize("session", [None, ""])
+def test_nobody_is_a_visitor(session: str | None, tmp_path: Path) -> None:
+    """Two who have no session would be one, and see each other's pictures."""
+    visitors = Visitors(tmp_path, tmp_path / "uploads")
+    with pytest.raises(RefusedError, match="this call has none"), visitors.at_work(session):
+        pytest.fail("something was made for nobody")
+    visitors.leaves(session)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_made_for_one_who_left_goes_when_it_is_made(tmp_path: Path) -> None:
+    """Their folder and files stay as long as anything works with them; who returns begins anew."""
+    shown = tmp_path / "uploads" / "01" / "made.mp4"
+    (tmp_path / "visitors").mkdir()
+    visitors = Visitors(tmp_path / "visitors", tmp_path / "uploads")
+    with visitors.at_work("a") as gone:
+        with visitors.at_work("a"):
+            visitors.leaves("a")
+        shown.parent.mkdir(parents=True)
+        for file in (gone.folder / "made.mp4", shown):
+            file.write_bytes(b"x")
+        visitors.note(gone, str(shown))
+        with visitors.at_work("b") as other:
+            visitors.note(other, str(shown))
+        visitors.leaves("b")
+        again = visitor_of(visitors, "a")
+        assert again is not gone and gone.folder.is_dir() and shown.exists(), "it is still being made"
+    assert list((tmp_path / "visitors").iterdir()) == [again.folder] and not shown.exists()
+
+
+def test_who_does_nothing_for_long_is_taken_to_have_left(tmp_path: Path) -> None:
+    now = [0.0]
+    visitors = Visitors(tmp_path, tmp_path / "uploads", clock=lambda: now[0])
+    silent, lively = visitor_of(visitors, "a"), visitor_of(visitors, "b")
+    with visitors.at_work("c") as busy:
+        now[0] = 90.0
+        visitor_of(visitors, "b")
+        now[0] = 101.0
+        visitors.sweep(100.0)
+        assert not silent.folder.exists() and lively.folder.is_dir() and busy.folder.is_dir()
+        assert visitor_of(visitors, "b") is lively and visitor_of(visitors, "c") is busy
 
 
 def test_uploads_go_with_the_last_who_gave_them_and_nothing_else_does(tmp_path: Path) -> None:
@@ -84,16 +162,41 @@ def test_uploads_go_with_the_last_who_gave_them_and_nothing_else_does(tmp_path: 
     for path in (*places, elsewhere):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    visitors = Visitors(tmp_path / "visitors", uploads)
     (tmp_path / "visitors").mkdir()
-    visitors.note("a", [str(places[0]), str(places[1]), str(elsewhere), f"{uploads}/../mine.jpg", None, 3])
-    visitors.note("b", str(places[1]))
-    visitors.note("c", [str(uploads / "gone" / "x.jpg"), ""])
+    visitors = Visitors(tmp_path / "visitors", uploads)
+    visitors.note(
+        visitor_of(visitors, "a"), [str(places[0]), str(places[1]), str(elsewhere), f"{uploads}/../mine.jpg", None, 3]
+    )
+    visitors.note(visitor_of(visitors, "b"), str(places[1]))
+    visitors.note(visitor_of(visitors, "c"), [str(uploads / "gone" / "x.jpg"), ""])
     visitors.leaves("a")
     assert [path.exists() for path in places] == [False, True, True] and not places[0].parent.exists()
     visitors.leaves("b")
     visitors.leaves("c")
     assert [path.exists() for path in places] == [False, False, True] and elsewhere.exists()
+
+
+def test_what_another_has_uploaded_since_stays(tmp_path: Path) -> None:
+    """They wait in the queue, so that it is not yet known whose it is. One who uploads again is no other."""
+    place, fresh = tmp_path / "uploads" / "01" / "face.jpg", tmp_path / "fresh.jpg"
+    place.parent.mkdir(parents=True)
+    (tmp_path / "visitors").mkdir()
+    visitors = Visitors(tmp_path / "visitors", tmp_path / "uploads")
+
+    def upload() -> None:
+        fresh.write_bytes(b"x")
+        fresh.replace(place)
+
+    upload()
+    visitors.note(visitor_of(visitors, "a"), str(place))
+    upload()
+    visitors.leaves("a")
+    assert place.exists()
+    visitors.note(visitor_of(visitors, "b"), str(place))
+    upload()
+    visitors.note(visitor_of(visitors, "b"), str(place))
+    visitors.leaves("b")
+    assert not place.exists()
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "/etc", "a\x00b", "-x", "x" * 65, "a b", "é"])
@@ -119,6 +222,20 @@ def test_dropped_files_become_a_manifest(tmp_path: Path) -> None:
     ):
         with pytest.raises(RefusedError, match=said):
             check(found, "source", manifests=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["face.jpg", "face.png", "face-0.jpg"], ["face-3", "face-1", "face-0"]),
+        (["face-0.jpg", "face.jpg", "face.png", "face-2.jpg", "face-5.jpg"], ["face-0", "face-1", "face-6", "face-2"]),
+        (["a.jpg", "a.png", "a-1.jpg", "a-1.png"], ["a-0", "a-1", "a-1-2", "a-1-3"]),
+    ],
+)
+def test_no_two_dropped_files_have_one_id(names: list[str], ids: list[str], tmp_path: Path) -> None:
+    """Whatever they are called; where nothing is in the way, the ids are those under which results are stored."""
+    made = pq.read_table(manifest(Given(names), "source", tmp_path)).to_pydict()["source_id"]
+    assert made[: len(ids)] == ids and len(set(made)) == len(names)
 
 
 def test_of_a_folder_pictures_and_clips_are_taken_by_name_and_the_rest_is_told() -> None:
