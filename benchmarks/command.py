@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from jobs.exit_codes import EXIT_DONE, EXIT_REFUSED
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.storage import redact
+
+EXIT_REFUSED = 2
+"""As a command's: `jobs.exit_codes`, which lies elsewhere where lp_ray is installed."""
 
 
 def command(run: Callable[[Sequence[str]], int | None]) -> None:
@@ -17,7 +19,7 @@ def command(run: Callable[[Sequence[str]], int | None]) -> None:
     except (RefusedError, InputError) as error:
         print(f"refused: {redact(str(error))}", file=sys.stderr)
         code = EXIT_REFUSED
-    sys.exit(EXIT_DONE if code is None else code)
+    sys.exit(code or 0)
 
 
 def named(words: Sequence[str]) -> Mapping[str, str]:

@@ -8,8 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.command import command, named
 from lp_ray.base.errors import RefusedError
+
+from ..command import command, named
 
 Bench = TypeVar("Bench")
 

@@ -11,8 +11,9 @@ import re
 
 import torch
 
-from benchmarks.command import command
 from lp_ray.engine.liveportrait.placement import choose_device
+
+from ..command import command
 
 
 def name(device: str) -> str:

@@ -18,9 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.command import command, named
 from lp_ray.models.cache import CACHE_VARIABLE
 
+from ..command import command, named
 from .arguments import parsed, save
 
 Row = dict[str, Any]

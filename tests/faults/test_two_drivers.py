@@ -96,9 +96,8 @@ def test_an_interrupted_job_gives_its_lease_back(tmp_path: Path) -> None:
 
     The lease is free at once for any machine, the staging is removed, and the rows of finished pairs are in the table.
     """
-    manifests = make_portraits(
-        tmp_path / "in", n_sources=4, n_drivings=6, n_frames=30
-    )  # work enough after the first row
+    # Work enough after the first row, however late a busy machine sees that row and hears the signal.
+    manifests = make_portraits(tmp_path / "in", n_sources=24, n_drivings=6, n_frames=30)
     output = tmp_path / "out"
     with driver("animate", *manifests.arguments(output), "chunk_frames=3", log=tmp_path / "log") as job:
         assert job.wait_for(lambda: any((output / ".lp_ray" / "rows").glob("[!.]*"))), job.printed()

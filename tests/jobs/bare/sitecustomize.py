@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from types import ModuleType
 
@@ -36,16 +36,18 @@ def _with_what_they_need(names: Sequence[str]) -> set[str]:
     return found
 
 
-class _Absent(MetaPathFinder):
-    def __init__(self) -> None:
-        there = _with_what_they_need(THERE)
-        self._absent = {
-            top for top, of in packages_distributions().items() if not any(_plain(name) in there for name in of)
-        }
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        if name.partition(".")[0] in self._absent:
-            raise ModuleNotFoundError(f"No module named {name!r}: this machine has {', '.join(THERE)}", name=name)
+_PRESENT = _with_what_they_need(THERE)
+_ABSENT = {top for top, of in packages_distributions().items() if not any(_plain(name) in _PRESENT for name in of)}
 
 
-sys.meta_path.insert(0, _Absent())
+class _Present(PathFinder):
+    """Finds what there is, and of all else nothing, as where it was never installed."""
+
+    @classmethod
+    def find_spec(
+        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return None if fullname.partition(".")[0] in _ABSENT else super().find_spec(fullname, path, target)
+
+
+sys.meta_path = [_Present if finder is PathFinder else finder for finder in sys.meta_path]
