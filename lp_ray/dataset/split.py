@@ -106,7 +106,8 @@ def who(rows: pa.Table, role: str) -> pa.ChunkedArray:
     names = pc.coalesce(*named)
     if role == "driving" and "driving_uri" in rows.column_names:
         none = pc.fill_null(pc.equal(rows["driving_uri"], NO_DRIVING), False)
-        names = pc.if_else(none, who(rows, "source"), names)
+        if pc.any(none).as_py():
+            names = pc.if_else(none, who(rows, "source"), names)
     return names
 
 
