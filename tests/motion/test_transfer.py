@@ -249,3 +249,18 @@ def test_limits_hold_the_turn_with_its_multiplier(is_video: bool, relative: bool
         angles = np.abs(Rotation.from_matrix(asked.turn.astype(np.float64)).as_euler("xyz", degrees=True)).max(0)
         # A turn is scaled about its own axis, limits hold angle by angle: they part by a few hundredths of the turn.
         assert (angles <= 1.06 * np.array([8, 6, 4])).all() and (angles > 1).all()
+
+
+def test_the_turn_asked_for_goes_as_far_as_the_multiplier_takes_it() -> None:
+    """Half of the way is half of the angle and half of the growth; the expression is told as it is moved to."""
+    source, driving = _source(False), _driving()
+    whole, half, none = (
+        asked_motion(source, driving, driving.take(slice(0, 1)), _options(driving_multiplier=multiplier))
+        for multiplier in (1.0, 0.5, 0.0)
+    )
+    turns = [Rotation.from_matrix(asked.turn.astype(np.float64)).as_rotvec() for asked in (whole, half, none)]
+    assert np.abs(turns[0]).max() > 0.02
+    np.testing.assert_allclose(turns[1], turns[0] / 2, atol=1e-5)
+    np.testing.assert_allclose(turns[2], 0, atol=1e-6)
+    np.testing.assert_allclose(half.scale - 1, (whole.scale - 1) / 2, atol=1e-6)
+    np.testing.assert_array_equal(half.expression, whole.expression)

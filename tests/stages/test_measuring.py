@@ -17,6 +17,7 @@ from lp_ray.motion.performed import frames_of, header_of
 from lp_ray.motion.template import TemplateReader, write_template
 from lp_ray.stages.measuring.asked import moves
 from lp_ray.stages.measuring.driving import repeats_shown, template_repeats
+from lp_ray.stages.measuring.expected import ExpectedRows
 from lp_ray.stages.measuring.pair import _pair_frames
 
 
@@ -43,6 +44,26 @@ def test_a_performance_that_rests_lets_its_result_rest(tmp_path: Path) -> None:
     assert not still[:11].any() and still[11:].all()
     assert template_repeats(template, np.array([12, 13, 5, 5]), 11).tolist() == [True, True, False, True]
     assert template_repeats(template, np.array([3]), None).tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("driving", "followed", "itself"),
+    [
+        ({}, [0, 1, 2], True),
+        ({}, [0, 0, 1], False),
+        ({"start_s": 2.0}, [0, 1, 2], False),
+        ({"face": "1"}, [0, 1, 2], False),
+        ({"version": "2"}, [0, 1, 2], False),
+    ],
+)
+def test_a_video_is_held_against_itself_only_face_by_face_and_moment_by_moment(
+    driving: dict[str, Any], followed: list[int], itself: bool
+) -> None:
+    source = {"uri": "file:///a.mp4", "version": "1", "face": "0"}
+    row = {**source, "start_s": None, **driving}
+    work = SimpleNamespace(source=SimpleNamespace(**source, is_video=True), driving=SimpleNamespace(**row))
+    rows = cast(ExpectedRows, SimpleNamespace(_work=work, _followed=np.array(followed)))
+    assert ExpectedRows._is_itself(rows, np.arange(3)) is itself
 
 
 def test_a_gif_of_fewer_frames_shows_those_of_their_times() -> None:
