@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from lp_ray.base.errors import InputError, RefusedError
 from lp_ray.storage import redact
@@ -22,7 +22,7 @@ def command(run: Callable[[Sequence[str]], int | None]) -> None:
     sys.exit(code or 0)
 
 
-def named(words: Sequence[str]) -> Mapping[str, str]:
+def named(words: Sequence[str]) -> dict[str, str]:
     """Return words of the form `name=value` by name. Raises RefusedError for another."""
     for word in words:
         if "=" not in word:

@@ -55,7 +55,7 @@ def measure(kind: type[Bench], run: Callable[[Bench], dict[str, Any]], table: Ca
     """Be a command: measure what its arguments say, print the table, and write the figures to `json=FILE`, if given."""
 
     def measured(words: Sequence[str]) -> None:
-        given = dict(named(words))
+        given = named(words)
         place = given.pop("json", "")
         report = run(parsed(kind, given))
         print(table(report))

@@ -127,7 +127,7 @@ def _child(bench: StartBench, execution: str, cache: Path) -> Row:
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, or be one of the measured: a child is told when it was started."""
-    given = dict(named(arguments))
+    given = named(arguments)
     started, place = given.pop("started", ""), given.pop("json", "")
     bench = parsed(StartBench, given)
     if started:

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -150,7 +150,7 @@ class _Compiler:
 
     def value(self, node: ast.expr) -> _Value:
         """Compile an operand: a column or a constant."""
-        if isinstance(node, ast.Name) and node.id.lower() not in _WORDS:
+        if _names_column(node):
             return self._column(node)
         literal = self._literal(node)
         if literal is None:
@@ -217,7 +217,7 @@ class _Compiler:
         if not isinstance(right, ast.Tuple | ast.List) or not right.elts:
             raise self.refuse(right, "is no list: write in ('a', 'b')")
         for node in right.elts:
-            if isinstance(node, ast.Name) and node.id.lower() not in _WORDS:
+            if _names_column(node):
                 raise self.refuse(
                     node, f"is a column: a list holds values; write {self.source(left)} == {node.id} or …"
                 )
@@ -251,6 +251,10 @@ class _Compiler:
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         scalar = pa.scalar(moment, _TIME)
         return _Value("time", lambda _: scalar, moment)
+
+
+def _names_column(node: ast.expr) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and node.id.lower() not in _WORDS
 
 
 def _compared_exactly(compare: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:

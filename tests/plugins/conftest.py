@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import skimage.data
 
 from lp_ray.media.images import write_image
 from lp_ray.output.results import read_results
-from tests.running import REPOSITORY, Ended, Performances, RunJob
+from tests.running import REPOSITORY, Ended, Performances, RunJob, write_manifest
 
 Run = Callable[..., Ended]
 
@@ -49,6 +50,21 @@ def one_pair(astronaut: Path, performances: Performances, tmp_path: Path) -> tup
     """Arguments of a job of one pair of five frames."""
     output = f"output={tmp_path / 'out'}"
     return f"source={astronaut}", f"driving={performances.talk}", "end_s=0.2", "paste_back=false", output
+
+
+@pytest.fixture
+def bright_and_dark(astronaut: Path, performances: Performances, tmp_path: Path) -> tuple[str, ...]:
+    """Arguments of a job of two pairs of five frames: the portrait, and the same with a quarter of its light."""
+    write_image(tmp_path / "dark.png", (skimage.data.astronaut() // 4).astype(np.uint8))
+    tables = {
+        "sources": [
+            {"uri": str(astronaut), "source_id": "bright"},
+            {"uri": str(tmp_path / "dark.png"), "source_id": "dark"},
+        ],
+        "drivings": [{"uri": str(performances.talk), "driving_id": "d", "end_s": 0.2}],
+    }
+    manifests = (f"{name}={write_manifest(tmp_path / f'{name}.parquet', table)}" for name, table in tables.items())
+    return (*manifests, "paste_back=false", f"output={tmp_path / 'out'}")
 
 
 @pytest.fixture

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import skimage.data
 
-from lp_ray.media.images import write_image
 from lp_ray.plan.devices import Part
 from lp_ray.stages.contract import Bench
 from lp_ray.stages.filter import Filter, Verdict
 from lp_ray.stages.rows import SourcedSpan
-from tests.running import write_manifest
 
 TARGET = "tests.plugins.test_filter:BrightEnough"
 
@@ -37,26 +32,12 @@ class BrightEnough(Filter[SourcedSpan]):
 
 def test_a_job_leaves_out_what_a_filter_does_with_reason_and_score(
     run_with: Callable[..., Any],
-    astronaut: Path,
-    one_pair: tuple[str, ...],
+    bright_and_dark: tuple[str, ...],
     rows: Callable[[], pa.Table],
-    tmp_path: Path,
 ) -> None:
     """`filtered` is a settled status: no failure, not tried again, and not animated."""
-    dark_picture = tmp_path / "dark.png"
-    write_image(dark_picture, (skimage.data.astronaut() // 4).astype(np.uint8))
-    tables = {
-        "sources": [
-            {"uri": str(astronaut), "source_id": "bright"},
-            {"uri": str(tmp_path / "dark.png"), "source_id": "dark"},
-        ],
-        "drivings": [{"uri": one_pair[1].removeprefix("driving="), "driving_id": "d", "end_s": 0.2}],
-    }
-    paths = {name: write_manifest(tmp_path / f"{name}.parquet", table) for name, table in tables.items()}
     run = run_with("lp_ray.stages", "bright_enough", TARGET)
-    stages = "stages={bright_enough: {least: 60}}"
-    command = ("animate", *(f"{name}={path}" for name, path in paths.items()), stages, "paste_back=false", one_pair[-1])
-    command = (*command, "runtime=inline")
+    command = ("animate", *bright_and_dark, "stages={bright_enough: {least: 60}}", "runtime=inline")
     ended = run(*command)
     assert ended.code == 0, ended.output
     assert "pairs: 1 done, 0 failed, 1 filtered" in ended.output

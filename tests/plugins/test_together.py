@@ -6,41 +6,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import skimage.data
 
 from lp_ray.base.limits import OURS
-from lp_ray.media.images import read_image, write_image
+from lp_ray.media.images import read_image
 from tests.plugins import test_detector, test_filter, test_format, test_sidecar
-from tests.running import write_manifest
 
 
 def test_a_job_on_ray_with_plugins_of_every_kind(
     run_with: Callable[..., Any],
-    astronaut: Path,
-    one_pair: tuple[str, ...],
+    bright_and_dark: tuple[str, ...],
     rows: Callable[[], pa.Table],
-    tmp_path: Path,
 ) -> None:
     """What each of them does by itself is in its own module, in one process; an engine's job on Ray is in
     test_engine.py."""
-    write_image(tmp_path / "dark.png", (skimage.data.astronaut() // 4).astype(np.uint8))
-    tables = {
-        "sources": [
-            {"uri": str(astronaut), "source_id": "bright"},
-            {"uri": str(tmp_path / "dark.png"), "source_id": "dark"},
-        ],
-        "drivings": [{"uri": one_pair[1].removeprefix("driving="), "driving_id": "d", "end_s": 0.2}],
-    }
-    paths = {name: write_manifest(tmp_path / f"{name}.parquet", table) for name, table in tables.items()}
     run_with("lp_ray.detectors", "middle", test_detector.TARGET)
     run_with("lp_ray.stages", "bright_enough", test_filter.TARGET)
     run_with("lp_ray.formats", "strip", test_format.TARGET)
     run = run_with("lp_ray.sidecars", "turns", test_sidecar.TARGET)
     ended = run(
-        *("animate", *(f"{name}={path}" for name, path in paths.items()), "paste_back=false", one_pair[-1]),
+        *("animate", *bright_and_dark),
         *("detector=middle", "stages={bright_enough: {least: 60}}", "pools.bright_enough.cpus=0.1"),
         *("format=strip", "sidecars=[turns]", "chunk_frames=2"),
     )
