@@ -20,7 +20,7 @@ from lp_ray import storage
 from lp_ray.base.errors import InputError, MissingInputError, UnsupportedError
 from lp_ray.contract.face_rules import ALL_FACES, DEFAULT_FACE
 from lp_ray.contract.failure import Failure
-from lp_ray.contract.media_kinds import NO_DRIVING, NONE, is_performance, is_video, may_move
+from lp_ray.contract.media_kinds import NO_DRIVING, NONE, is_performance, is_template, is_video, may_move
 from lp_ray.contract.variants import AUTO
 from lp_ray.media.sniff import moves
 from lp_ray.motion import performed
@@ -88,6 +88,8 @@ class Drivings:
     failures: dict[int, Failure]
     sounds: pa.Array
     sound_versions: pa.Array
+    performed: NDArray[np.bool_]
+    """Which rows name a performance; of a cast, its first driving does."""
     casts: Mapping[int, Cast] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -121,9 +123,17 @@ class Drivings:
             if failed := [self.failures[member] for member in cast.members if member in self.failures]:
                 self.failures[row] = failed[0]
 
-    def marked(self, kind: Callable[[str], bool]) -> NDArray[np.bool_]:
-        """Return which drivings are of a kind, by their URIs; a cast is if all its drivings are."""
-        marks = np.array([kind(uri) for uri in self.uris.to_pylist()], np.bool_)
+    @property
+    def performances(self) -> NDArray[np.bool_]:
+        """Which drivings are performances; a cast is if all its drivings are."""
+        return self._with_casts(self.performed.copy())
+
+    @property
+    def templates(self) -> NDArray[np.bool_]:
+        """Which drivings are motion templates, or count as such; a cast is if all its drivings are."""
+        return self._with_casts(_marks(self.uris, is_template))
+
+    def _with_casts(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         for row, cast in self.casts.items():
             marks[row] = marks[cast.members].all()
         return marks
@@ -179,11 +189,12 @@ def resolve_drivings(table: pa.Table, policy: storage.Policy, casts: Mapping[int
     for row in np.flatnonzero(cut.to_numpy(zero_copy_only=False)).tolist():
         failures[row] = Failure.of(STAGE, UnsupportedError("there is no driving to cut: leave out start_s and end_s"))
     sounds = find_sounds(uris, failures)
-    curves = pa.array([performed.VERSION if is_performance(uri) else None for uri in uris.to_pylist()], pa.int64())
+    performances = _marks(uris, is_performance)
+    curves = pa.array(np.full(len(uris), performed.VERSION), pa.int64(), mask=~performances)
     made = _keyed(keys.driving_key, uris, tags, faces, starts, ends, *sounds, curves)
     if casts:
         made, tags = _of_casts(casts, made, tags)
-    drivings = Drivings(made, uris, faces, starts, ends, tags, failures, *sounds, casts or {})
+    drivings = Drivings(made, uris, faces, starts, ends, tags, failures, *sounds, performances, casts or {})
     drivings.fail_casts()
     return drivings
 
@@ -268,6 +279,11 @@ def _keyed(key: Callable[..., str], *columns: pa.Array) -> pa.Array:
 def _batches(*columns: pa.Array) -> Iterator[Iterator[tuple[object, ...]]]:
     for first in range(0, len(columns[0]), _AT_ONCE):
         yield zip(*(column.slice(first, _AT_ONCE).to_pylist() for column in columns), strict=True)
+
+
+def _marks(uris: pa.Array, kind: Callable[[str], bool]) -> NDArray[np.bool_]:
+    """Return which URIs are of a kind, by their names."""
+    return np.array([kind(uri) for uri in uris.to_pylist()], np.bool_)
 
 
 def _is(column: pa.Array, word: str) -> NDArray[np.bool_]:

@@ -245,7 +245,7 @@ def make_plan(
     casts.check_casts(sources, pairs, cast_rows)
     drivings = resolve_drivings(driving_table, policy, cast_rows)
     animal, several = identity.variant == "animal", np.arange(len(drivings)) >= drivings.n_own
-    asked, kinds = pairs, (drivings.marked(is_template), drivings.marked(is_performance), several, drivings.with_sound)
+    asked, kinds = pairs, (drivings.templates, drivings.performances, several, drivings.with_sound)
     pairs, idle = normalise_pairs(pairs, sources.videos, sources.boxed, *kinds, animal)
     texts = [keys.options_json(options) for options in pairs.option_sets]
     digests = [keys.options_digest(options) for options in pairs.option_sets]
